@@ -1,0 +1,41 @@
+"""The doors: Chalice routes for a REST API, one handler for a Function URL. No logic."""
+
+from typing import Any, Final
+
+from chalice.app import CaseInsensitiveMapping, Chalice, Response
+
+from chalicelib import wiring
+from chalicelib.events import function_url as function_url_events
+from chalicelib.events import rest_api as rest_api_events
+
+# All that API Gateway knows, so that the methods we do not offer are refused in our words, not in its own (FACTS 1.10).
+_METHODS: Final = ["GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", "OPTIONS"]
+
+# Chalice answers 400 where a binary reply meets no matching Accept (FACTS 2.5); it looks after the view has run.
+_ACCEPTS_ALL: Final = CaseInsensitiveMapping({"accept": "*/*"})
+
+app = Chalice("signpost")
+# For the whole API: without */* a binary reply depends on the first type in the client's Accept (FACTS 1.13).
+app.api.binary_types = ["*/*"]
+
+if wiring.under_chalice_cli():
+    from local import gateway
+
+    gateway.install()
+
+
+# No content types: Chalice would answer 415 to any but those (FACTS 2.4). /{proxy+} gives its view no argument (FACTS 2.1).
+@app.route("/", methods=_METHODS, content_types=[])
+@app.route("/{proxy+}", methods=_METHODS, content_types=[])
+def rest_api() -> Response:
+    """Answer a REST API event."""
+    current: Any = app.current_request
+    request = rest_api_events.to_request(current.to_original_event())
+    current.headers = _ACCEPTS_ALL
+    return Response(**rest_api_events.from_reply(wiring.exchange().handle(request)))
+
+
+def function_url(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Answer a Function URL event (payload v2), which Chalice itself does not understand (FACTS 2.7)."""
+    request = function_url_events.to_request(event)
+    return function_url_events.from_reply(wiring.exchange().handle(request))

@@ -1,0 +1,118 @@
+"""S3, asked by the service itself with boto3: an object's metadata, where HEAD is answered inline."""
+
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from chalicelib.core.mounts import Mount, Target
+from chalicelib.core.ports import Metadata
+from chalicelib.core.problems import BadRequest, NotFound, PreconditionFailed, Unavailable
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+# S3 API Reference, HeadObject: the parameters that the query and the request's headers stand for.
+_QUERY: Final = {
+    "versionId": "VersionId",
+    "response-cache-control": "ResponseCacheControl",
+    "response-content-disposition": "ResponseContentDisposition",
+    "response-content-encoding": "ResponseContentEncoding",
+    "response-content-language": "ResponseContentLanguage",
+    "response-content-type": "ResponseContentType",
+    "response-expires": "ResponseExpires",
+}
+_CONDITIONS: Final = {"if-match": "IfMatch", "if-none-match": "IfNoneMatch", "range": "Range"}
+_DATES: Final = {"if-modified-since": "IfModifiedSince", "if-unmodified-since": "IfUnmodifiedSince"}
+
+# What describes the object, and not the connection or the server.
+_PASSED: Final = (
+    "accept-ranges",
+    "cache-control",
+    "content-disposition",
+    "content-encoding",
+    "content-language",
+    "content-length",
+    "content-range",
+    "content-type",
+    "etag",
+    "expires",
+    "last-modified",
+    "x-amz-meta-",
+    "x-amz-storage-class",
+    "x-amz-version-id",
+    "x-amz-checksum-",
+)
+
+
+class S3Objects:
+    """HeadObject on any mount, with one client for each endpoint and region, made when it is first needed.
+
+    boto3 finds the credentials that URLs are signed with by itself: those of the environment, else its chain.
+    """
+
+    def __init__(self) -> None:
+        self._clients: dict[tuple[str | None, str], S3Client] = {}
+
+    def head(self, target: Target, query: Mapping[str, str], headers: Mapping[str, str]) -> Metadata:
+        """Return an object's metadata; see `ports.ObjectStore.head`."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            client = self._client(target.mount)
+            found = client.head_object(Bucket=target.mount.bucket, Key=target.key, **_parameters(query, headers))
+        except ClientError as error:
+            return _answered(error.response["ResponseMetadata"], error)
+        except BotoCoreError as error:
+            raise Unavailable("S3 does not answer.") from error
+        return _answered(found["ResponseMetadata"], None)
+
+    def _client(self, mount: Mount) -> "S3Client":
+        import boto3
+        from botocore.config import Config
+
+        name = (mount.endpoint, mount.region)
+        if name not in self._clients:
+            self._clients[name] = boto3.client(
+                "s3",
+                endpoint_url=mount.endpoint,
+                region_name=mount.region,
+                config=Config(
+                    connect_timeout=2,
+                    read_timeout=5,
+                    retries={"mode": "standard", "total_max_attempts": 2},
+                    s3={"addressing_style": "path" if mount.endpoint else "virtual"},
+                ),
+            )
+        return self._clients[name]
+
+
+def _parameters(query: Mapping[str, str], headers: Mapping[str, str]) -> dict[str, Any]:
+    parameters: dict[str, Any] = {_QUERY[name]: value for name, value in query.items()}
+    parameters |= {_CONDITIONS[name]: headers[name] for name in _CONDITIONS if name in headers}
+    for name, parameter in _DATES.items():
+        try:
+            parameters[parameter] = parsedate_to_datetime(headers[name])
+        except (KeyError, ValueError):
+            continue  # RFC 9110 §13.1.3: a date that is not one is ignored
+    return parameters
+
+
+def _answered(response: Mapping[str, Any], error: Exception | None) -> Metadata:
+    """Turn S3's answer into ours; HeadObject has no body, so its status is all that it says of a failure."""
+    status = int(response["HTTPStatusCode"])
+    if status in (200, 206, 304, 416):
+        return Metadata(status, _passed(response["HTTPHeaders"]))
+    if status == 400:
+        raise BadRequest("S3 does not understand the request. Check the versionId and the headers.") from error
+    if status in (404, 405):  # 405: the version is a delete marker
+        raise NotFound("There is no such object.")
+    if status == 412:
+        raise PreconditionFailed()
+    if status == 403:
+        raise Unavailable("S3 refuses the service itself: its role may not read this bucket.") from error
+    raise Unavailable("S3 does not answer.") from error
+
+
+def _passed(headers: Mapping[str, str]) -> dict[str, str]:
+    """The fields that describe the object; one that is not ASCII cannot be sent on and is left out."""
+    return {name: value for name, value in headers.items() if name.startswith(_PASSED) and value.isascii()}

@@ -1,0 +1,62 @@
+"""Request and Reply: what comes in and what goes out, whichever door it uses."""
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+# RFC 9110 §5.1 and §5.5: a name is a token; a value holds no CR, LF or NUL. Replies are ASCII throughout.
+_FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_FIELD_VALUE = re.compile(r"[\t\x20-\x7e]*")
+
+
+class Request(NamedTuple):
+    """A request as it came, with nothing decided yet.
+
+    Attributes:
+        method: upper case.
+        raw_path: the path, percent-encoded as the client sent it, from its leading slash.
+        query: parameters, decoded; of a repeated one, the last.
+        headers: names in lower case; repeated values joined by a comma.
+        request_id: the platform's id for this request.
+    """
+
+    method: str
+    raw_path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    request_id: str
+
+    def __repr__(self) -> str:
+        """Method, path and id only: query and headers hold secrets."""
+        return f"Request({self.method} {self.raw_path!r} {self.request_id})"
+
+
+class _Reply(NamedTuple):
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Reply(_Reply):
+    """An answer that no door can mangle: every header is checked at birth.
+
+    Args:
+        status: the HTTP status.
+        headers: field names and values, ASCII.
+        body: the bytes to send.
+
+    Raises:
+        ValueError: a header that would not be one header field (RFC 9110 §5.5).
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, status: int, headers: Mapping[str, str], body: bytes = b"") -> "Reply":
+        for name, value in headers.items():
+            if not (_FIELD_NAME.fullmatch(name) and _FIELD_VALUE.fullmatch(value)):
+                raise ValueError(f"the header {name!r} is not a header field")
+        return super().__new__(cls, status, headers, body)
+
+    def __repr__(self) -> str:
+        """The status only: Location is a presigned URL."""
+        return f"Reply({self.status})"

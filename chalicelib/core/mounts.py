@@ -1,0 +1,102 @@
+"""Mounts: which bucket and key a granted path stands for, and by what name clients reach that bucket."""
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from .paths import check_key_length
+from .problems import BadPath, NotFound
+from .rules import Grant
+
+# A bucket name that is one DNS label; any other is addressed by path (FACTS 4.4).
+_DNS_LABEL = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
+
+# AWS partitions whose endpoints end in another name: botocore's partitions.json.
+_DNS_SUFFIXES = {
+    "cn-": "amazonaws.com.cn",
+    "eusc-": "amazonaws.eu",
+    "us-iso-": "c2s.ic.gov",
+    "us-isob-": "sc2s.sgov.gov",
+    "eu-isoe-": "cloud.adc-e.uk",
+    "us-isof-": "csp.hci.ic.gov",
+}
+
+
+class Address(NamedTuple):
+    """Where clients reach a bucket: scheme and host, the host alone, and the path before each key's slash."""
+
+    origin: str
+    host: str
+    base: str
+
+
+def address(bucket: str, region: str, endpoint: str | None) -> Address:
+    """Name a bucket as AWS does, or below `endpoint` in path style (S3 User Guide, "Virtual hosting of buckets")."""
+    if endpoint is not None:
+        return Address(endpoint, urlsplit(endpoint).netloc, f"/{bucket}")
+    suffix = next((name for start, name in _DNS_SUFFIXES.items() if region.startswith(start)), "amazonaws.com")
+    host = f"s3.{region}.{suffix}"
+    if _DNS_LABEL.fullmatch(bucket):
+        return Address(f"https://{bucket}.{host}", f"{bucket}.{host}", "")
+    return Address(f"https://{host}", host, f"/{bucket}")
+
+
+class Mount(NamedTuple):
+    """One `[[mounts]]` table of the settings.
+
+    Attributes:
+        path: the URL prefix without a trailing slash; empty for all paths.
+        bucket, prefix, region: where its keys are; the prefix goes before the key.
+        endpoint: where the service itself reaches S3; None for AWS.
+        address: where clients do.
+        url_seconds: the life of a presigned URL.
+        stable_seconds: the window within which the same request gives the same URL; 0 for none.
+        cache_seconds: how long a client may keep a redirect; 0 for not at all.
+    """
+
+    path: str
+    bucket: str
+    prefix: str
+    region: str
+    endpoint: str | None
+    address: Address
+    url_seconds: int
+    stable_seconds: int
+    cache_seconds: int
+
+
+class Target(NamedTuple):
+    """A bucket and key that a Grant opened. Only `Mounts.resolve` makes one, and only a Target can be signed."""
+
+    mount: Mount
+    key: str
+
+
+class Mounts:
+    """The mounts of a service; the longest that matches a path by whole segments wins."""
+
+    def __init__(self, mounts: Iterable[Mount]) -> None:
+        self._by_path = {mount.path: mount for mount in mounts}
+
+    def resolve(self, grant: Grant) -> Target:
+        """Return the object that a granted path stands for.
+
+        Raises:
+            NotFound: no mount has this path.
+            BadPath: the path is the mount itself, so there is no key.
+            KeyTooLong: too long with the mount's prefix before it.
+        """
+        path = grant.path
+        start = len(path)
+        while path[:start] not in self._by_path:
+            start = path.rfind("/", 0, start)
+            if start < 0:
+                raise NotFound("No bucket is mounted here. Check the beginning of the path.")
+        mount = self._by_path[path[:start]]
+        name = path[start + 1 :]
+        if not name:
+            raise BadPath("This path is a whole mount, not a file. Add the file's name to it.")
+        key = mount.prefix + name
+        check_key_length(key)
+        return Target(mount, key)

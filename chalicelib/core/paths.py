@@ -1,0 +1,52 @@
+"""URL path to key: decoded once, here, and never altered afterwards."""
+
+import re
+from typing import NewType
+from urllib.parse import unquote_to_bytes
+
+from .problems import BadPath, KeyTooLong
+
+Path = NewType("Path", str)
+"""A decoded path that may be authorised: one slash, then the key. Only `decode` makes one."""
+
+KEY_BYTES = 1024  # S3 User Guide, "Naming Amazon S3 objects": UTF-8, at most 1,024 bytes
+
+_BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_DOT_SEGMENT = re.compile(r"/\.\.?(?:/|\Z)")
+
+
+def decode(raw_path: str) -> Path:
+    """Decode a request's path, once, as UTF-8; a plus stays a plus (FACTS 1.1).
+
+    Args:
+        raw_path: percent-encoded, from its leading slash.
+
+    Raises:
+        BadPath: a broken escape, bytes that are not UTF-8, a control character, a leading slash in the key, or a
+            segment `.` or `..`, which every client collapses before S3 sees it (FACTS 3.4).
+        KeyTooLong: more than 1,024 bytes after the first slash.
+    """
+    if _BROKEN_ESCAPE.search(raw_path):
+        raise BadPath("A percent sign must be followed by two hex digits; write a literal one as %25.")
+    try:
+        path = unquote_to_bytes(raw_path).decode("utf-8")
+    except UnicodeError:
+        raise BadPath("The path is not UTF-8. Encode it as UTF-8, then percent-encode the bytes.") from None
+    check_key_length(path[1:])
+    if _CONTROL.search(path):
+        raise BadPath("The path holds a control character. Leave it out.")
+    if not path.startswith("/"):
+        raise BadPath("The path must start with a slash.")
+    if path.startswith("//"):
+        raise BadPath("The key starts with a slash. Leave one out.")
+    if _DOT_SEGMENT.search(path):
+        raise BadPath("A segment of the path is '.' or '..'. Send the path that you mean, without them.")
+    return Path(path)
+
+
+def check_key_length(key: str) -> None:
+    """Raise KeyTooLong for a key that S3 cannot hold."""
+    size = len(key.encode("utf-8"))
+    if size > KEY_BYTES:
+        raise KeyTooLong(size, KEY_BYTES)

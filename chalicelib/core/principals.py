@@ -1,0 +1,108 @@
+"""Who is asking: authenticators, tried in order; the first that finds something to judge decides."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from .message import Request
+from .problems import CredentialsInvalid, LinkInvalid
+
+
+class Principal(NamedTuple):
+    """Someone who asks.
+
+    Attributes:
+        id: their own id, which `{user}` in a rule stands for; empty for anyone.
+        tags: all that a rule's `to` can call them: `anyone`, `authenticated`, `key:ID`, `group:NAME`.
+    """
+
+    id: str
+    tags: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """How the log and the refusals call them."""
+        return self.tags[-1]
+
+
+ANYONE = Principal("", ("anyone",))
+
+Authenticator = Callable[[Request], Principal | None]
+"""Returns None where the request holds nothing of its kind, and raises where what it holds is bad."""
+
+
+def identify(request: Request, authenticators: Iterable[Authenticator]) -> Principal:
+    """Return who is asking, ANYONE where nothing says so.
+
+    Raises:
+        LinkInvalid, CredentialsInvalid: what came is bad.
+    """
+    for authenticate in authenticators:
+        principal = authenticate(request)
+        if principal is not None:
+            return principal
+    return ANYONE
+
+
+def refuse_token(request: Request) -> None:
+    """Refuse `?token=`: no links are made yet, so every token is forged, and one that is present is never ignored."""
+    if "token" in request.query:
+        raise LinkInvalid()
+
+
+class Key(NamedTuple):
+    """An API key as the settings hold it: the SHA-256 of its secret, in hex, never the secret."""
+
+    id: str
+    sha256: str
+    groups: tuple[str, ...]
+
+    def principal(self) -> Principal:
+        """Whom this key speaks for."""
+        groups = (f"group:{name}" for name in self.groups)
+        return Principal(self.id, ("anyone", "authenticated", *groups, f"key:{self.id}"))
+
+
+class ApiKeys:
+    """Authenticates `Authorization: Basic id:secret` (RFC 7617) and `Bearer secret` (RFC 6750).
+
+    A key is found by the SHA-256 of the secret that came. So a wrong secret and an unknown id take the same steps, and
+    the time of a look-up by the hash of a guess tells nothing about any stored hash.
+    """
+
+    def __init__(self, keys: Sequence[Key]) -> None:
+        self._by_digest = {key.sha256: (key.id.encode(), key.principal()) for key in keys}
+
+    def __call__(self, request: Request) -> Principal | None:
+        """Return the key's principal, None without an Authorization header; raise CredentialsInvalid for a bad one."""
+        header = request.headers.get("authorization")
+        if header is None:
+            return None
+        scheme, _, value = header.strip().partition(" ")
+        if scheme.lower() == "basic":
+            key_id, secret = _basic(value)
+        elif scheme.lower() == "bearer":
+            key_id, secret = None, value.strip()
+        else:
+            raise CredentialsInvalid()
+        digest = hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+        known_id, principal = self._by_digest.get(digest, (b"", None))
+        same_id = key_id is None or hmac.compare_digest(known_id, key_id.encode("utf-8", "surrogatepass"))
+        if principal is None or not same_id:
+            raise CredentialsInvalid()
+        return principal
+
+
+def _basic(value: str) -> tuple[str, str]:
+    """Split Basic credentials into id and secret (RFC 7617 §2: base64 of `id:secret`, here UTF-8)."""
+    try:
+        decoded = base64.b64decode(value.strip(), validate=True).decode("utf-8")
+    except (binascii.Error, ValueError):
+        raise CredentialsInvalid() from None
+    key_id, colon, secret = decoded.partition(":")
+    if not colon:
+        raise CredentialsInvalid()
+    return key_id, secret

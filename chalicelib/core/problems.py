@@ -1,0 +1,210 @@
+"""The refusals: everything that Signpost says no with, as one tree of exceptions.
+
+Problem
+├── BadRequest 400: BadPath, BadParameter, BadHeader
+├── Unauthorized 401: CredentialsMissing, CredentialsInvalid
+├── Forbidden 403, LinkInvalid 403
+├── NotFound 404
+├── MethodNotAllowed 405
+├── LengthRequired 411
+├── PreconditionFailed 412
+├── KeyTooLong 414
+├── Misconfigured, InternalError 500
+├── NotOffered 501
+└── Unavailable 503
+
+Each class has its status and a stable code; what was found is in its attributes; `detail` tells the client what to do.
+No detail repeats a secret, and none says whether a key exists.
+"""
+
+from collections.abc import Mapping, Sequence
+
+
+class Problem(Exception):
+    """A refusal, to be answered as `application/problem+json` (RFC 9457).
+
+    Attributes:
+        status: the HTTP status.
+        title: the status in words.
+        code: a stable name for programs; it never changes between releases.
+        detail: what is wrong and what to do, for people.
+        headers: header fields the answer must carry.
+    """
+
+    status: int
+    title: str
+    code: str
+    headers: Mapping[str, str] = {}
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class BadRequest(Problem):
+    """The request itself is malformed; sending it again will not help."""
+
+    status, title, code = 400, "Bad Request", "bad-request"
+
+
+class BadPath(BadRequest):
+    """The path cannot be a key: nothing is repaired, so nothing is guessed."""
+
+    code = "bad-path"
+
+
+class BadParameter(BadRequest):
+    """A query parameter cannot be used. `name` is the parameter's."""
+
+    code = "bad-parameter"
+
+    def __init__(self, name: str, detail: str) -> None:
+        super().__init__(f"?{name}: {detail}")
+        self.name = name
+
+
+class BadHeader(BadRequest):
+    """A header cannot be passed on to S3. `name` is the header's."""
+
+    code = "bad-header"
+
+    def __init__(self, name: str, detail: str) -> None:
+        super().__init__(f"{name}: {detail}")
+        self.name = name
+
+
+class Unauthorized(Problem):
+    """Whoever asks must say who they are; the answer carries a challenge (RFC 9110 §11.6.1)."""
+
+    status, title, code = 401, "Unauthorized", "unauthorized"
+
+
+class CredentialsMissing(Unauthorized):
+    """No credentials came, and anyone may not do this."""
+
+    code = "credentials-missing"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This needs an API key. Send it with `curl -u ID:SECRET`, or as the header `Authorization: Bearer SECRET`."
+        )
+
+
+class CredentialsInvalid(Unauthorized):
+    """Credentials came and are bad. One answer for a wrong id, a wrong secret and a wrong form."""
+
+    code = "credentials-invalid"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The key's id or its secret is wrong, or the Authorization header is not `Basic` with id:secret "
+            "or `Bearer` with the secret. Check both, or ask for a new key."
+        )
+
+
+class Forbidden(Problem):
+    """The rules do not let this principal do this. `rule` is the number of the one that denies, None for none."""
+
+    status, title, code = 403, "Forbidden", "forbidden"
+
+    def __init__(self, principal: str, action: str, rule: int | None) -> None:
+        super().__init__(
+            f"You are {principal}, who may not {action} here. "
+            f"Use another key, or ask the administrator for a rule that allows it."
+        )
+        self.principal, self.action, self.rule = principal, action, rule
+
+
+class LinkInvalid(Problem):
+    """The token in the URL was not made here, or was made for something else."""
+
+    status, title, code = 403, "Forbidden", "link-invalid"
+
+    def __init__(self) -> None:
+        super().__init__("This link is not valid. Copy it again in full, or ask its sender for a new one.")
+
+
+class NotFound(Problem):
+    """There is nothing at this path, said only to someone who may read it."""
+
+    status, title, code = 404, "Not Found", "not-found"
+
+
+class MethodNotAllowed(Problem):
+    """The method means nothing here; `Allow` names those that do."""
+
+    status, title, code = 405, "Method Not Allowed", "method-not-allowed"
+
+    def __init__(self, method: str, allowed: Sequence[str]) -> None:
+        super().__init__(f"{method} is not offered here. Use one of {', '.join(allowed)}.")
+        self.headers = {"Allow": ", ".join(allowed)}
+
+
+class LengthRequired(Problem):
+    """An upload does not say its size; S3 refuses a chunked body."""
+
+    status, title, code = 411, "Length Required", "length-required"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "S3 takes no chunked upload. Send the body with a Content-Length: "
+            "`curl -T FILE`, not `curl -T -` or a generator."
+        )
+
+
+class PreconditionFailed(Problem):
+    """The object is not in the state that the request's conditional headers demand."""
+
+    status, title, code = 412, "Precondition Failed", "precondition-failed"
+
+    def __init__(self) -> None:
+        super().__init__("The object has changed. Read it again, then repeat with its new ETag.")
+
+
+class KeyTooLong(Problem):
+    """S3 keys end at 1,024 bytes."""
+
+    status, title, code = 414, "URI Too Long", "key-too-long"
+
+    def __init__(self, size: int, limit: int) -> None:
+        super().__init__(f"The key has {size:,} bytes of UTF-8 and may have {limit:,}. Use a shorter path.")
+        self.size, self.limit = size, limit
+
+
+class Misconfigured(Problem):
+    """The settings are invalid, so nothing is served. `mistakes` are for the log, never for the client."""
+
+    status, title, code = 500, "Internal Server Error", "misconfigured"
+
+    def __init__(self, mistakes: Sequence[str]) -> None:
+        super().__init__(
+            "The service is misconfigured and serves nothing until that is mended. "
+            "Its administrator finds the reason in the log, by this answer's request id."
+        )
+        self.mistakes = tuple(mistakes)
+
+
+class InternalError(Problem):
+    """Something that should not happen did; the log has it under the request's id."""
+
+    status, title, code = 500, "Internal Server Error", "internal-error"
+
+    def __init__(self) -> None:
+        super().__init__("The service failed on this request. Tell its administrator the request id.")
+
+
+class NotOffered(Problem):
+    """The request is understood and allowed, and this version cannot do it."""
+
+    status, title, code = 501, "Not Implemented", "not-offered"
+
+
+class Unavailable(Problem):
+    """Something that the answer depends on is out of reach; the client may try again."""
+
+    status, title, code = 503, "Service Unavailable", "unavailable"
+    retry_after = 5  # seconds: longer than a passing fault, shorter than a person's patience
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} Try again in {self.retry_after} seconds.")
+        self.headers = {"Retry-After": str(self.retry_after)}

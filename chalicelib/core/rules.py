@@ -1,0 +1,136 @@
+"""What they may do: an indexed rule set, and the only maker of a Grant."""
+
+from typing import NamedTuple, NoReturn
+
+from .paths import Path
+from .principals import ANYONE, Principal
+from .problems import CredentialsMissing, Forbidden
+
+ACTIONS = ("read", "list", "write", "delete", "share")
+
+
+class Rule(NamedTuple):
+    """One `[[rules]]` table of the settings.
+
+    Attributes:
+        number: its place in the file, from 1.
+        path: literal segments, `*` for one segment, `{user}` for the caller's own id, `**` for the rest, at the end.
+        allows: True allows, False denies.
+        actions: those that it speaks of.
+        to: the principals that it speaks to, as in `Principal.tags`.
+        overwrite: False demands of an upload that it replaces nothing.
+        max_bytes: an upload's greatest size; None sets no limit.
+        content_types: what an upload may be, `image/*` or whole types; empty sets no limit.
+    """
+
+    number: int
+    path: str
+    allows: bool
+    actions: tuple[str, ...]
+    to: tuple[str, ...]
+    overwrite: bool = True
+    max_bytes: int | None = None
+    content_types: tuple[str, ...] = ()
+
+    @property
+    def limits_uploads(self) -> bool:
+        """Whether it demands anything of an upload."""
+        return not self.overwrite or self.max_bytes is not None or bool(self.content_types)
+
+
+class Grant(NamedTuple):
+    """The rules said yes: this principal may do this at this path. Only `RuleSet.authorize` makes one."""
+
+    principal: Principal
+    action: str
+    path: Path
+    rule: Rule
+
+
+class _Node:
+    """A place in the tree of patterns: the segments that may follow, and the rules that end here.
+
+    `here` and `below` (for `**`) find a rule by action and principal, so that ten thousand rules on one path cost what
+    one costs. Of several rules with the same action, principal and path only the first can decide; only it is kept.
+    """
+
+    __slots__ = ("any", "below", "here", "literal", "user")
+
+    def __init__(self) -> None:
+        self.literal: dict[str, _Node] = {}
+        self.any: _Node | None = None
+        self.user: _Node | None = None
+        self.here: dict[tuple[str, str], Rule] = {}
+        self.below: dict[tuple[str, str], Rule] = {}
+
+    def child(self, segment: str) -> "_Node":
+        """The node for one more segment of a pattern, made if there is none."""
+        if segment == "*":
+            self.any = self.any or _Node()
+            return self.any
+        if segment == "{user}":
+            self.user = self.user or _Node()
+            return self.user
+        return self.literal.setdefault(segment, _Node())
+
+    def matches(self, segment: str, user: str) -> "list[_Node]":
+        """The nodes that a segment of a path leads to. `*` and `{user}` stand for one segment that is not empty."""
+        found = [self.literal.get(segment)]
+        if segment:
+            found += [self.any, self.user if segment == user else None]
+        return [node for node in found if node is not None]
+
+
+class RuleSet:
+    """The rules in file order; the first that matches path, action and principal decides."""
+
+    def __init__(self, rules: "tuple[Rule, ...] | list[Rule]") -> None:
+        self._root = _Node()
+        for rule in rules:
+            self._add(rule)
+
+    def _add(self, rule: Rule) -> None:
+        *segments, last = rule.path[1:].split("/")
+        node = self._root
+        for segment in segments:
+            node = node.child(segment)
+        table = node.below if last == "**" else node.child(last).here
+        for action in rule.actions:
+            for tag in rule.to:
+                table.setdefault((action, tag), rule)
+
+    def find(self, principal: Principal, action: str, path: Path) -> Rule | None:
+        """Return the rule that decides, None where none matches. The cost does not grow with the number of rules."""
+        questions = [(action, tag) for tag in principal.tags]
+        matching: list[Rule] = []
+        nodes = [self._root]
+        for segment in path[1:].split("/"):
+            matching += [node.below[key] for node in nodes for key in questions if key in node.below]
+            nodes = [found for node in nodes for found in node.matches(segment, principal.id)]
+            if not nodes:
+                break
+        matching += [node.here[key] for node in nodes for key in questions if key in node.here]
+        return min(matching, default=None)  # a Rule's first field is its place in the file
+
+    def authorize(self, principal: Principal, action: str, path: Path) -> Grant:
+        """Return the Grant that everything after this needs.
+
+        Raises:
+            CredentialsMissing: refused, and no one is asking: signing in may help.
+            Forbidden: refused to someone.
+        """
+        rule = self.find(principal, action, path)
+        if rule is None or not rule.allows:
+            _refuse(principal, action, rule)
+        return Grant(principal, action, path, rule)
+
+    def open_to_anyone(self, grant: Grant) -> bool:
+        """Whether anyone may do what was granted, so that a shared cache may keep the answer."""
+        rule = self.find(ANYONE, grant.action, grant.path)
+        return rule is not None and rule.allows
+
+
+def _refuse(principal: Principal, action: str, rule: Rule | None) -> NoReturn:
+    if principal is ANYONE:
+        raise CredentialsMissing()
+    raise Forbidden(principal.name, action, rule.number if rule else None)

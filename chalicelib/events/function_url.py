@@ -1,0 +1,46 @@
+"""Function URL events (payload v2) to Request, and Reply to a Function URL response.
+
+Source: Lambda Developer Guide, "Invoking Lambda function URLs", request and response payloads; FACTS 1.8.
+"""
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl, quote
+
+from chalicelib.core.message import Reply, Request
+
+from .request_id import request_id
+
+Event = Mapping[str, Any]
+
+
+def to_request(event: Event) -> Request:
+    """Read an event. Nothing is checked here: whatever came is judged by the pipeline."""
+    context = event.get("requestContext") or {}
+    headers = {str(name).lower(): str(value) for name, value in (event.get("headers") or {}).items()}
+    if event.get("cookies"):
+        headers["cookie"] = "; ".join(map(str, event["cookies"]))
+    return Request(
+        method=str((context.get("http") or {}).get("method")),
+        raw_path=_raw_path(str(event.get("rawPath") or "/"), str(context.get("domainName") or "")),
+        query=dict(parse_qsl(str(event.get("rawQueryString") or ""), keep_blank_values=True)),
+        headers=headers,
+        request_id=request_id(context),
+    )
+
+
+def from_reply(reply: Reply) -> dict[str, Any]:
+    """Return the response; the body is base64 always, so that no type of content is a special case."""
+    return {
+        "statusCode": reply.status,
+        "headers": dict(reply.headers),
+        "body": base64.b64encode(reply.body).decode(),
+        "isBase64Encoded": True,
+    }
+
+
+def _raw_path(path: str, domain: str) -> str:
+    """An HTTP API sends the same shape with the path already decoded (FACTS 1.8): encode it, so that it is decoded once."""
+    of_http_api = domain and ".lambda-url." not in domain
+    return quote(path, errors="surrogatepass") if of_http_api else path

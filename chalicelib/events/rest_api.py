@@ -1,0 +1,59 @@
+"""REST API events (Lambda proxy integration, payload v1) to Request, and Reply to a Chalice response.
+
+Source: API Gateway Developer Guide, "Lambda proxy integrations in API Gateway"; FACTS 1.1 to 1.7.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from chalicelib.core.message import Reply, Request
+
+from .request_id import request_id
+
+Event = Mapping[str, Any]
+
+
+def to_request(event: Event) -> Request:
+    """Read an event. Nothing is checked here: whatever came is judged by the pipeline."""
+    context = event.get("requestContext") or {}
+    return Request(
+        method=str(event.get("httpMethod") or context.get("httpMethod")),
+        raw_path=_raw_path(event),
+        query=_query(event),
+        headers=_headers(event),
+        request_id=request_id(context),
+    )
+
+
+def from_reply(reply: Reply) -> dict[str, Any]:
+    """Return the arguments of a `chalice.app.Response`.
+
+    The body is always bytes: Chalice encodes it for `*/*` binary types, and fails outside its own error handler on a
+    str with a content type other than JSON (FACTS 2.5); None would become `null` (FACTS 2.6).
+    """
+    return {"status_code": reply.status, "headers": dict(reply.headers), "body": reply.body}
+
+
+def _raw_path(event: Event) -> str:
+    """`proxy` never has a stage or base path before it, and loses a last slash, which `path` keeps (FACTS 1.2, 1.3)."""
+    proxy = (event.get("pathParameters") or {}).get("proxy")
+    if proxy is None:
+        return "/"
+    slash = "/" if str(event.get("path") or "").endswith("/") else ""
+    return f"/{proxy}{slash}"
+
+
+def _query(event: Event) -> dict[str, str]:
+    """Parameters arrive decoded (FACTS 1.4). Of a repeated one the last counts, as in the single-value map."""
+    many = event.get("multiValueQueryStringParameters")
+    if many:
+        return {str(name): str(values[-1]) for name, values in many.items() if values}
+    return {str(name): str(value) for name, value in (event.get("queryStringParameters") or {}).items()}
+
+
+def _headers(event: Event) -> dict[str, str]:
+    """Names keep the client's case until here (FACTS 1.5)."""
+    many = event.get("multiValueHeaders")
+    if many:
+        return {str(name).lower(): ",".join(map(str, values)) for name, values in many.items()}
+    return {str(name).lower(): str(value) for name, value in (event.get("headers") or {}).items()}

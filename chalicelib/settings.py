@@ -1,0 +1,189 @@
+"""signpost.toml to frozen values: every mistake is collected, and a file with any gives no settings at all."""
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from .core.mounts import Mount, address
+from .core.principals import Key
+from .core.rules import ACTIONS, Rule
+from .toml_reader import Check, Reader, Table, did_you_mean
+
+_WEEK: Final = 604_800  # seconds; the longest that SigV4 signs for (FACTS 4.3)
+_EMPTY_SHA256: Final = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+class Settings(NamedTuple):
+    """What signpost.toml says, checked."""
+
+    realm: str
+    head_inline: bool
+    cors_origins: tuple[str, ...]
+    mounts: tuple[Mount, ...]
+    keys: tuple[Key, ...]
+    rules: tuple[Rule, ...]
+
+
+class InvalidSettings(Exception):
+    """The settings cannot be used. `mistakes` are all of them, each with its place and what would be right."""
+
+    def __init__(self, mistakes: Iterable[str]) -> None:
+        self.mistakes = tuple(mistakes)
+        super().__init__("\n".join(self.mistakes))
+
+
+def load(file: Path, environ: Mapping[str, str]) -> Settings:
+    """Read the settings.
+
+    Args:
+        file: a TOML file.
+        environ: where `${NAME}` and the default region come from.
+
+    Raises:
+        InvalidSettings: the file cannot be read, or holds a mistake.
+    """
+    try:
+        text = file.read_text("utf-8")
+        document = tomllib.loads(text)
+    except OSError as error:
+        raise InvalidSettings([f"{file}: cannot be read: {error.strerror}"]) from None
+    except UnicodeDecodeError:
+        raise InvalidSettings([f"{file}: is not UTF-8; save it as UTF-8"]) from None
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidSettings([f"{file}: is not TOML: {error}"]) from None
+    reader = Reader(file, text, environ)
+    settings = _settings(reader, document)
+    if reader.mistakes:
+        raise InvalidSettings(reader.mistakes)
+    return settings
+
+
+def _settings(reader: Reader, document: dict[str, Any]) -> Settings:
+    for name in document.keys() - {"service", "mounts", "keys", "rules"}:
+        reader.mistake((name, 0, None), f"is unknown{did_you_mean(name, ('service', 'mounts', 'keys', 'rules'))}")
+    service = Table(reader, "service", 0, reader.table(document, "service"))
+    realm = service.text("realm", "Signpost", _REALM)
+    url_seconds = service.integer("url_seconds", 300, 1, _WEEK)
+    head = service.choice("head", "redirect", ("redirect", "inline"))
+    origins = service.texts("cors_origins", (), _ORIGIN)
+    service.finish()
+    mounts = tuple(_mount(table, url_seconds) for table in reader.tables(document, "mounts"))
+    if not document.get("mounts"):
+        reader.mistake(("mounts", 0, None), 'is missing; add [[mounts]] with path = "/" and bucket = "NAME"')
+    reader.unique("mounts", "path", [mount.path or "/" for mount in mounts])
+    keys = tuple(_key(table) for table in reader.tables(document, "keys"))
+    reader.unique("keys", "id", [key.id for key in keys])
+    reader.unique("keys", "sha256", [key.sha256 for key in keys])
+    ids = [key.id for key in keys]
+    rules = tuple(_rule(table, ids) for table in reader.tables(document, "rules"))
+    return Settings(realm, head == "inline", origins, mounts, keys, rules)
+
+
+def _mount(table: Table, service_seconds: int) -> Mount:
+    path = table.text("path", None, _MOUNT_PATH).rstrip("/")
+    bucket = table.text("bucket", None, _BUCKET)
+    prefix = table.text("prefix", "", _PREFIX)
+    region = table.text("region", table.reader.region, _REGION)
+    endpoint = table.endpoint("endpoint")
+    public_endpoint = table.endpoint("public_endpoint") or endpoint
+    url_seconds = table.integer("url_seconds", service_seconds, 1, _WEEK)
+    stable_seconds = table.integer("stable_seconds", 0, 0, _WEEK // 2)
+    cache_seconds = table.integer("cache_seconds", 0, 0, _WEEK)
+    if url_seconds < 2 * stable_seconds:
+        table.mistake(
+            "stable_seconds",
+            f"is {stable_seconds}, so url_seconds must be at least {2 * stable_seconds}, and is {url_seconds}",
+        )
+    table.finish()
+    where = address(bucket, region, public_endpoint)
+    return Mount(path, bucket, prefix, region, endpoint, where, url_seconds, stable_seconds, cache_seconds)
+
+
+def _key(table: Table) -> Key:
+    key_id = table.text("id", None, _KEY_ID)
+    sha256 = table.text("sha256", None, _SHA256).lower()
+    groups = table.texts("groups", (), _NAME)
+    table.finish()
+    return Key(key_id, sha256, groups)
+
+
+def _rule(table: Table, key_ids: list[str]) -> Rule:
+    path = table.text("path", None, _RULE_PATH)
+    allow = table.texts("allow", (), _ACTION)
+    deny = table.texts("deny", (), _ACTION)
+    if bool(allow) == bool(deny):
+        table.mistake(None, 'needs either allow or deny, with actions in it: allow = ["read"]')
+    to = table.texts("to", (), _PRINCIPAL)
+    if not to:
+        table.mistake("to", 'is missing; say whom the rule speaks to: to = ["anyone"], ["authenticated"], ["key:ID"]')
+    for who in to:
+        kind, _, name = who.partition(":")
+        if kind == "key" and name not in key_ids:
+            table.mistake("to", f'there is no key "{name}"{did_you_mean(name, key_ids)}')
+    overwrite = table.flag("overwrite", True)
+    max_bytes = table.integer("max_bytes", -1, 0, 5 * 1024**4)
+    content_types = table.texts("content_types", (), _CONTENT_TYPE)
+    for name in ("overwrite", "max_bytes", "content_types"):
+        if name in table.values and "write" not in allow:
+            table.mistake(name, 'limits uploads, so it belongs to a rule that allows "write"')
+    table.finish()
+    limit = None if max_bytes < 0 else max_bytes
+    return Rule(table.index + 1, path, bool(allow), allow or deny, to, overwrite, limit, content_types)
+
+
+def _is_path(text: str) -> bool:
+    segments = text[1:].split("/")
+    return (
+        text.startswith("/")
+        and not text.startswith(("//", "/-/"))
+        and text != "/-"
+        and not _CONTROL.search(text)
+        and not {".", ".."} & set(segments)
+    )
+
+
+def _is_mount_path(text: str) -> bool:
+    return _is_path(text) and not re.search(r"[*{}]|//", text)
+
+
+def _is_rule_path(text: str) -> bool:
+    *segments, last = text[1:].split("/")
+    plain = all(segment in ("*", "{user}") or not re.search(r"[*{}]", segment) for segment in segments)
+    return _is_path(text) and plain and (last in ("*", "**", "{user}") or not re.search(r"[*{}]", last))
+
+
+def _is_prefix(text: str) -> bool:
+    return not text or _is_path(f"/{text}")
+
+
+_REALM = Check(re.compile(r"[ !#-\[\]-~]+").fullmatch, 'printable ASCII without " and \\')
+_ORIGIN = Check(
+    re.compile(r"https?://[a-z0-9.\[\]:-]+").fullmatch,
+    'an origin: "https://app.example.com", no slash at its end',
+)
+_MOUNT_PATH = Check(_is_mount_path, 'a path of literal segments that starts with a slash: "/" or "/archive"')
+_BUCKET = Check(re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{2,254}").fullmatch, "a bucket's name, three characters or more")
+_PREFIX = Check(_is_prefix, 'the beginning of keys, without a leading slash: "tenants/acme/"')
+_REGION = Check(re.compile(r"[a-z0-9-]+").fullmatch, 'a region: "eu-west-1"; or set AWS_REGION in the environment')
+_KEY_ID = Check(re.compile(r"[a-z0-9-]+").fullmatch, "lower-case letters, digits and '-'")
+_SHA256 = Check(
+    lambda text: re.fullmatch(r"[0-9A-Fa-f]{64}", text) and text.lower() != _EMPTY_SHA256,
+    "the SHA-256 of a secret, 64 hex digits, as `python -m chalicelib key new ID` prints it",
+    secret=True,
+)
+_NAME = Check(re.compile(r"[^\s:]+").fullmatch, "a name without spaces and colons")
+_RULE_PATH = Check(
+    _is_rule_path,
+    "a path from its slash, not below /-/: literal segments, '*' or '{user}' for a whole segment, '**' as the last",
+)
+_ACTION = Check(ACTIONS.__contains__, f"one of {', '.join(ACTIONS)}", ACTIONS)
+_PRINCIPAL = Check(
+    re.compile(r"anyone|authenticated|(?:group|key|user):\S+").fullmatch,
+    "anyone, authenticated, group:NAME, key:ID or user:ID",
+    ("anyone", "authenticated"),
+)
+_CONTENT_TYPE = Check(re.compile(r"[\w.+-]+/(?:\*|[\w.+-]+)").fullmatch, 'a media type: "image/png" or "image/*"')

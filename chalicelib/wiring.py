@@ -1,0 +1,96 @@
+"""Builds the service, once; the only reader of the environment, and only when a request first needs it (FACTS 2.9)."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .backends.credentials import ChainCredentials, FixedCredentials
+from .backends.objects import S3Objects
+from .core.cors import Cors
+from .core.exchange import Answer, Exchange
+from .core.message import Reply, Request
+from .core.mounts import Mounts
+from .core.ports import CredentialSource
+from .core.presign import Credentials
+from .core.principals import ApiKeys, refuse_token
+from .core.problems import Misconfigured
+from .core.rules import RuleSet
+from .core.service import METHODS, Service
+from .core.trace import Trace
+
+if TYPE_CHECKING:
+    from .settings import Settings
+
+
+def settings_file() -> Path:
+    """Where the settings are: `SIGNPOST_CONFIG`, else signpost.toml beside this module."""
+    return Path(os.environ.get("SIGNPOST_CONFIG") or Path(__file__).with_name("signpost.toml"))
+
+
+def load_settings() -> "Settings":
+    """Read the settings; raises `settings.InvalidSettings`."""
+    from .settings import load  # TOML is read once in the life of a container, and not to import the app
+
+    return load(settings_file(), os.environ)
+
+
+def under_chalice_cli() -> bool:
+    """Whether a `chalice` command runs us; never so on Lambda (FACTS 2.3)."""
+    return os.environ.get("AWS_CHALICE_CLI_MODE") == "true"
+
+
+@cache
+def exchange() -> Exchange:
+    """The service, wired. With invalid settings it answers 500 to everything: it fails closed."""
+    from .settings import InvalidSettings
+
+    try:
+        settings = load_settings()
+    except InvalidSettings as error:
+        return _exchange(_misconfigured(error.mistakes), Cors((), METHODS), "Signpost")
+    cors = Cors(settings.cors_origins, METHODS)
+    service = Service(
+        authenticators=(refuse_token, ApiKeys(settings.keys)),
+        rules=RuleSet(settings.rules),
+        mounts=Mounts(settings.mounts),
+        cors=cors,
+        credentials=_credentials(os.environ),
+        objects=S3Objects() if settings.head_inline else None,
+    )
+    return _exchange(service.answer, cors, settings.realm)
+
+
+def _exchange(answer: Answer, cors: Cors, realm: str) -> Exchange:
+    return Exchange(answer=answer, cors=cors, realm=realm, clock=time.time, log=_log)
+
+
+def _misconfigured(mistakes: tuple[str, ...]) -> Answer:
+    def answer(request: Request, now: float, trace: Trace) -> Reply:
+        raise Misconfigured(mistakes)
+
+    return answer
+
+
+def _credentials(environ: Mapping[str, str]) -> CredentialSource:
+    if not (environ.get("AWS_ACCESS_KEY_ID") and environ.get("AWS_SECRET_ACCESS_KEY")):
+        return ChainCredentials()
+    # Written beside the keys by `aws configure export-credentials`, ISO 8601; boto3 reads it too.
+    expiration = environ.get("AWS_CREDENTIAL_EXPIRATION")
+    return FixedCredentials(
+        Credentials(
+            environ["AWS_ACCESS_KEY_ID"],
+            environ["AWS_SECRET_ACCESS_KEY"],
+            environ.get("AWS_SESSION_TOKEN") or None,
+            datetime.fromisoformat(expiration).timestamp() if expiration else None,
+        )
+    )
+
+
+def _log(record: Mapping[str, object]) -> None:
+    sys.stdout.write(json.dumps(record, separators=(",", ":")) + "\n")
