@@ -24,7 +24,7 @@ if wiring.under_chalice_cli():
     gateway.install()
 
 
-# No content types: Chalice would answer 415 to any but those (FACTS 2.4). /{proxy+} gives its view no argument (FACTS 2.1).
+# No content types: Chalice would answer 415 to others (FACTS 2.4). /{proxy+} gives its view no argument (FACTS 2.1).
 @app.route("/", methods=_METHODS, content_types=[])
 @app.route("/{proxy+}", methods=_METHODS, content_types=[])
 def rest_api() -> Response:

@@ -104,7 +104,7 @@ def _mount(table: Table, service_seconds: int) -> Mount:
 
 
 def _key(table: Table) -> Key:
-    key_id = table.text("id", None, _KEY_ID)
+    key_id = table.text("id", None, KEY_ID)
     sha256 = table.text("sha256", None, _SHA256).lower()
     groups = table.texts("groups", (), _NAME)
     table.finish()
@@ -169,7 +169,7 @@ _MOUNT_PATH = Check(_is_mount_path, 'a path of literal segments that starts with
 _BUCKET = Check(re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{2,254}").fullmatch, "a bucket's name, three characters or more")
 _PREFIX = Check(_is_prefix, 'the beginning of keys, without a leading slash: "tenants/acme/"')
 _REGION = Check(re.compile(r"[a-z0-9-]+").fullmatch, 'a region: "eu-west-1"; or set AWS_REGION in the environment')
-_KEY_ID = Check(re.compile(r"[a-z0-9-]+").fullmatch, "lower-case letters, digits and '-'")
+KEY_ID = Check(re.compile(r"[a-z0-9-]+").fullmatch, "lower-case letters, digits and '-'")
 _SHA256 = Check(
     lambda text: re.fullmatch(r"[0-9A-Fa-f]{64}", text) and text.lower() != _EMPTY_SHA256,
     "the SHA-256 of a secret, 64 hex digits, as `python -m chalicelib key new ID` prints it",

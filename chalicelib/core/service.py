@@ -88,7 +88,7 @@ class Service:
             raise NotFound("Paths below /-/ belong to the service, and it has nothing at this one.")
         principal = identify(request, self._authenticators)
         trace.principal = principal.name
-        trace.action = _action(request.method, path)
+        trace.action = action_of(request.method, path)
         grant = self._rules.authorize(principal, trace.action, path)
         trace.rule = grant.rule.number
         return grant
@@ -117,7 +117,7 @@ class Service:
         return f"{scope}, max-age={seconds}"
 
 
-def _action(method: str, path: Path) -> str:
+def action_of(method: str, path: Path) -> str:
     """Name what a method does at a path; OPTIONS asks for what GET would, so that it never says more."""
     if method == "PUT":
         return "write"

@@ -41,6 +41,6 @@ def from_reply(reply: Reply) -> dict[str, Any]:
 
 
 def _raw_path(path: str, domain: str) -> str:
-    """An HTTP API sends the same shape with the path already decoded (FACTS 1.8): encode it, so that it is decoded once."""
+    """An HTTP API sends the same shape with the path already decoded (FACTS 1.8): encode it, to be decoded once."""
     of_http_api = domain and ".lambda-url." not in domain
     return quote(path, errors="surrogatepass") if of_http_api else path

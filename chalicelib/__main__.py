@@ -1,0 +1,116 @@
+"""The administrator's tool: `python -m chalicelib check | key new ID | explain METHOD PATH [--as ID]`.
+
+It exits with 0, with 1 where the answer is no, and with 2 where the settings or the command line are wrong.
+"""
+
+import argparse
+import hashlib
+import secrets
+import sys
+from collections.abc import Sequence
+
+from chalicelib import wiring
+from chalicelib.core import paths
+from chalicelib.core.mounts import Mounts
+from chalicelib.core.principals import ANYONE, Principal
+from chalicelib.core.problems import Problem
+from chalicelib.core.rules import Rule, RuleSet
+from chalicelib.core.service import METHODS, action_of
+from chalicelib.settings import KEY_ID, InvalidSettings, Settings
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except InvalidSettings as error:
+        count = len(error.mistakes)
+        print(*error.mistakes, f"{count} mistake{'s'[: count != 1]}: nothing is served.", sep="\n", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m chalicelib", description="Signpost's administration.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    check = commands.add_parser("check", help="report every mistake in the settings")
+    check.set_defaults(run=_check)
+
+    key = commands.add_parser("key", help="make API keys").add_subparsers(required=True, metavar="COMMAND")
+    new = key.add_parser("new", help="make a key: prints its secret once, and the TOML to paste")
+    new.add_argument("id", metavar="ID", type=_key_id, help="lower-case letters, digits and '-'")
+    new.set_defaults(run=_key_new)
+
+    explain = commands.add_parser("explain", help="say what happens to a request, and why")
+    explain.add_argument("method", metavar="METHOD", type=str.upper, choices=METHODS)
+    explain.add_argument("path", metavar="PATH", help="as in the URL, from its slash")
+    explain.add_argument("--as", dest="who", metavar="ID", help="the key or user who asks; anyone if left out")
+    explain.set_defaults(run=_explain)
+    return parser
+
+
+def _key_id(text: str) -> str:
+    if not KEY_ID.passes(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not {KEY_ID.wanted}")
+    return text
+
+
+def _check(_: argparse.Namespace) -> int:
+    settings = wiring.load_settings()
+    print(f"{wiring.settings_file()}: no mistake")
+    for mount in settings.mounts:
+        print(f"  {mount.path}/…  →  {mount.address.origin}{mount.address.base}/{mount.prefix}…  {mount.url_seconds} s")
+    print(f"  {len(settings.keys)} keys, {len(settings.rules)} rules")
+    return 0
+
+
+def _key_new(options: argparse.Namespace) -> int:
+    secret = secrets.token_urlsafe(32)  # 256 random bits
+    print(f"The secret, shown this once:  {secret}")
+    print(f"Its use:                      curl -L -u {options.id}:{secret} URL")
+    print("In signpost.toml:\n")
+    print(f'[[keys]]\nid = "{options.id}"\nsha256 = "{hashlib.sha256(secret.encode()).hexdigest()}"')
+    return 0
+
+
+def _explain(options: argparse.Namespace) -> int:
+    settings = wiring.load_settings()
+    principal = _principal(settings, options.who)
+    rules = RuleSet(settings.rules)
+    try:
+        path = paths.decode(options.path)
+        action = action_of(options.method, path)
+        print(f"{principal.name} asks to {action} {path}")
+        rule = rules.find(principal, action, path)
+        print(f"rule    {_describe(rule) if rule else 'none matches, so it is refused'}")
+        grant = rules.authorize(principal, action, path)
+        if action == "list":
+            return 0
+        mount, key = Mounts(settings.mounts).resolve(grant)
+    except Problem as problem:
+        print(f"answer  {problem.status} {problem.code}: {problem.detail}")
+        return 1
+    print(f"bucket  {mount.bucket} in {mount.region}, at {mount.address.origin}")
+    print(f"key     {key}")
+    print(f"life    {mount.url_seconds} s, less where the service's credentials end sooner")
+    return 0
+
+
+def _principal(settings: Settings, who: str | None) -> Principal:
+    """The key of that id, else the user of that id."""
+    if who is None:
+        return ANYONE
+    for key in settings.keys:
+        if key.id == who:
+            return key.principal()
+    return Principal(who, ("anyone", "authenticated", f"user:{who}"))
+
+
+def _describe(rule: Rule) -> str:
+    verb = "allows" if rule.allows else "denies"
+    return f"{rule.number}: {rule.path} {verb} {', '.join(rule.actions)} to {', '.join(rule.to)}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
