@@ -1,0 +1,35 @@
+# The commands of a day. Each makes what it needs: a virtual environment with the pinned packages.
+PORT ?= 8000
+S3_PORT ?= 9000
+VENV := .venv
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: run test lint test-s3 bench clean
+
+run: $(VENV)/ready
+	@exec $(BIN)/python -m local --port $(PORT) --s3-port $(S3_PORT)
+
+test: lint
+	$(BIN)/pytest -n 2
+
+lint: $(VENV)/ready
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check --output-format concise .
+	$(BIN)/mypy
+
+# The end-to-end suite against any store: S3_ENDPOINT=… AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… make test-s3
+test-s3: $(VENV)/ready
+	@test -n "$(S3_ENDPOINT)" || { echo "Say which store: S3_ENDPOINT=https://… make test-s3" >&2; exit 2; }
+	$(BIN)/pytest -n 2 tests/e2e
+
+bench: $(VENV)/ready
+	$(BIN)/python -m bench
+
+$(VENV)/ready: requirements.txt requirements-dev.txt constraints.txt
+	@python3 -m venv --clear $(VENV) || { echo "Python has no venv here. On Debian: apt install python3-venv" >&2; exit 1; }
+	$(BIN)/pip install --quiet --requirement requirements-dev.txt
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .hypothesis

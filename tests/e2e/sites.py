@@ -1,0 +1,212 @@
+"""What the end-to-end tests talk to: a store that verifies signatures, Signpost in front of it, and curl."""
+
+import hashlib
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote
+
+import boto3
+import pytest
+from botocore.config import Config
+from mypy_boto3_s3 import S3Client
+
+from local import aws, dev_server
+
+SECRET = "the-secret-of-the-builders-key"
+
+SETTINGS = """
+[service]
+head = "{head}"
+
+[[mounts]]
+path = "/"
+bucket = "{bucket}"
+prefix = "tenant/"
+endpoint = "{endpoint}"
+region = "{region}"
+
+[[mounts]]
+path = "/brief"
+bucket = "{bucket}"
+endpoint = "{endpoint}"
+region = "{region}"
+url_seconds = 1
+
+[[mounts]]
+path = "/versions"
+bucket = "{bucket}-versions"
+endpoint = "{endpoint}"
+region = "{region}"
+
+[[keys]]
+id = "ci"
+sha256 = "{sha256}"
+
+[[rules]]
+path = "/secret/**"
+deny = ["read", "write", "delete", "list"]
+to = ["anyone"]
+
+[[rules]]
+path = "/public/**"
+allow = ["read"]
+to = ["anyone"]
+
+[[rules]]
+path = "/**"
+allow = ["read", "write", "delete", "list"]
+to = ["key:ci"]
+"""
+
+
+class Store(NamedTuple):
+    """An S3: the embedded one, or the one that S3_ENDPOINT names."""
+
+    endpoint: str
+    region: str
+    access_key: str
+    secret_key: str
+    bucket: str
+
+    def client(self) -> S3Client:
+        """boto3 at this store, with the owner's key."""
+        return boto3.client(
+            "s3",
+            endpoint_url=self.endpoint,
+            region_name=self.region,
+            aws_access_key_id=self.access_key,
+            aws_secret_access_key=self.secret_key,
+            aws_session_token=None,
+            config=Config(s3={"addressing_style": "path"}),
+        )
+
+    def environ(self) -> dict[str, str]:
+        """The credentials as the service finds them."""
+        return {"AWS_ACCESS_KEY_ID": self.access_key, "AWS_SECRET_ACCESS_KEY": self.secret_key, "AWS_SESSION_TOKEN": ""}
+
+    def session_environ(self) -> dict[str, str]:
+        """The credentials of an assumed role, with a session token, as on Lambda."""
+        sts = boto3.client(
+            "sts",
+            endpoint_url=self.endpoint,
+            region_name=self.region,
+            aws_access_key_id=self.access_key,
+            aws_secret_access_key=self.secret_key,
+            aws_session_token=None,
+        )
+        role = os.environ.get("S3_ROLE", "arn:aws:iam:::role/S3Access")
+        found = sts.assume_role(RoleArn=role, RoleSessionName="e2e")["Credentials"]
+        return {
+            "AWS_ACCESS_KEY_ID": found["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": found["SecretAccessKey"],
+            "AWS_SESSION_TOKEN": found["SessionToken"],
+        }
+
+
+class Answer(NamedTuple):
+    """What curl ended with: the last status, its header fields in lower case, the body."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class Site(NamedTuple):
+    """A running Signpost."""
+
+    url: str
+    log: Path
+    folder: Path
+
+    def at(self, path: str) -> str:
+        """The URL of a path that is already encoded."""
+        return self.url + path
+
+    def of(self, key: str) -> str:
+        """The URL of a key."""
+        return f"{self.url}/{quote(key, safe='/')}"
+
+    def curl(self, *arguments: str, user: str | None = f"ci:{SECRET}") -> Answer:
+        """Run curl with a key, None for none, and return its last answer."""
+        return curl(self.folder, *arguments, *(("-u", user) if user else ()))
+
+    def put(self, key: str, body: bytes, *arguments: str) -> Answer:
+        """Upload with `curl -L -T`."""
+        return self.curl("-L", "-T", self.file(body), *arguments, self.of(key))
+
+    def location(self, url: str, *arguments: str) -> str:
+        """Where a request is redirected."""
+        answer = self.curl(*arguments, url)
+        assert answer.status == 307, answer
+        return answer.headers["location"]
+
+    def file(self, body: bytes) -> str:
+        """The name of a file with this content."""
+        path = self.folder / hashlib.sha256(body).hexdigest()
+        path.write_bytes(body)
+        return str(path)
+
+
+def curl(folder: Path, *arguments: str) -> Answer:
+    """Run curl; where it is missing, fail in CI and skip elsewhere."""
+    if shutil.which("curl") is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("curl is not installed")
+    headers, body = folder / "headers", folder / "body"
+    body.write_bytes(b"")
+    command = ["curl", "-sS", "--max-time", "60", "--path-as-is", "-D", headers, "-o", body, *arguments]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL, timeout=90)
+    *_, last = headers.read_text("latin-1").strip().replace("\r", "").split("\n\n")
+    first, *lines = last.split("\n")
+    fields = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    return Answer(int(first.split()[1]), fields, body.read_bytes())
+
+
+@contextmanager
+def open_store() -> Iterator[Store]:
+    """The store that S3_ENDPOINT names, with the keys of the environment, else the embedded one; two buckets in it."""
+    bucket = f"signpost-e2e-{os.getpid()}"
+    endpoint = os.environ.get("S3_ENDPOINT")
+    if endpoint:
+        region = os.environ.get("AWS_REGION", "us-east-1")
+        keys = os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"]
+        yield from _with_buckets(Store(endpoint.rstrip("/"), region, *keys, bucket))
+    else:
+        with aws.serve() as embedded:
+            yield from _with_buckets(Store(embedded, aws.REGION, aws.ACCESS_KEY, aws.SECRET_KEY, bucket))
+
+
+def _with_buckets(store: Store) -> Iterator[Store]:
+    s3 = store.client()
+    for name in (store.bucket, f"{store.bucket}-versions"):
+        if store.region == "us-east-1":  # the one region that may not be named
+            s3.create_bucket(Bucket=name)
+        else:
+            s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": store.region})  # type: ignore[typeddict-item]
+    s3.put_bucket_versioning(Bucket=f"{store.bucket}-versions", VersioningConfiguration={"Status": "Enabled"})
+    yield store
+    for name in (store.bucket, f"{store.bucket}-versions"):
+        for page in s3.get_paginator("list_object_versions").paginate(Bucket=name):
+            for item in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
+                s3.delete_object(Bucket=name, Key=item["Key"], VersionId=item["VersionId"])
+        s3.delete_bucket(Bucket=name)
+
+
+@contextmanager
+def open_site(store: Store, environ: dict[str, str], head: str, folder: Path) -> Iterator[Site]:
+    """Signpost in front of a store."""
+    settings, log = folder / "signpost.toml", folder / "log"
+    sha256 = hashlib.sha256(SECRET.encode()).hexdigest()
+    settings.write_text(
+        SETTINGS.format(head=head, bucket=store.bucket, endpoint=store.endpoint, region=store.region, sha256=sha256)
+    )
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with log.open("w") as output, dev_server.serve(port, {"SIGNPOST_CONFIG": str(settings), **environ}, output):
+        yield Site(f"http://localhost:{port}", log, folder)

@@ -1,0 +1,92 @@
+"""How real clients behave: uploads in one step and two, session tokens, HEAD inline, and libraries other than curl."""
+
+import json
+import subprocess
+
+import requests
+
+from .sites import SECRET, Site, Store
+
+AUTH = ("ci", SECRET)
+
+
+def test_upload_waits_for_the_redirect(site: Site) -> None:
+    """curl sends `Expect: 100-continue` and gets its 307 before a byte of the body leaves."""
+    big = site.file(b"0123456789abcdef" * 2**20)
+    arguments = ["curl", "-sS", "-u", f"ci:{SECRET}", "-T", big, "-o", "/dev/null", "-w", "%{http_code} %{size_upload}"]
+    first = subprocess.run([*arguments, site.of("big.bin")], check=True, capture_output=True, text=True)
+    assert first.stdout == "307 0"
+    followed = subprocess.run([*arguments, "-L", site.of("big.bin")], check=True, capture_output=True, text=True)
+    assert followed.stdout == f"200 {16 * 2**20}"
+    assert int(site.curl("-L", "-I", site.of("big.bin")).headers["content-length"]) == 16 * 2**20
+
+
+def test_chunked_upload_is_refused(site: Site) -> None:
+    """S3 takes none, so we say so at once, and how to do it."""
+    answer = site.curl("-T", site.file(b"x"), "-H", "Transfer-Encoding: chunked", site.of("chunked.txt"))
+    assert (answer.status, json.loads(answer.body)["code"]) == (411, "length-required")
+
+
+def test_two_steps(site: Site) -> None:
+    """An empty PUT, then the file to where it points: works for every client."""
+    location = site.location(site.of("two.txt"), "-X", "PUT", "-d", "")
+    assert site.curl("-T", site.file(b"two"), location, user=None).status == 200
+    assert site.curl("-L", site.of("two.txt")).body == b"two"
+
+
+def test_presign(site: Site) -> None:
+    """The same as JSON, with the headers that must be sent."""
+    url = f"{site.of('presigned.txt')}?presign"
+    answer = requests.put(url, auth=AUTH, headers={"x-amz-meta-a": "1"}, timeout=10)
+    signed = answer.json()
+    assert (answer.status_code, signed["method"], signed["headers"]) == (200, "PUT", {"x-amz-meta-a": "1"})
+    assert requests.request(signed["method"], signed["url"], data=b"x", headers=signed["headers"], timeout=10).ok
+    assert requests.get(site.of("presigned.txt"), auth=AUTH, timeout=10).content == b"x"
+
+
+def test_requests_library(site: Site) -> None:
+    """requests follows with the body and without the key."""
+    url = site.of("library.txt")
+    put = requests.put(url, auth=AUTH, data=b"from python", timeout=10)
+    assert (put.status_code, [step.status_code for step in put.history]) == (200, [307])
+    assert "Authorization" not in put.request.headers
+    assert requests.get(url, headers={"Authorization": f"Bearer {SECRET}"}, timeout=10).content == b"from python"
+    assert requests.head(url, auth=AUTH, allow_redirects=True, timeout=10).headers["content-length"] == "11"
+    assert requests.delete(url, auth=AUTH, timeout=10).status_code == 204
+
+
+def test_session_token(session_site: Site) -> None:
+    """A role's credentials sign with their token; without it the URL is worth nothing."""
+    assert session_site.put("session.txt", b"with a token").status == 200
+    location = session_site.location(session_site.of("session.txt"))
+    assert session_site.curl(location, user=None).body == b"with a token"
+    name, _, rest = location.partition("X-Amz-Security-Token=")
+    without = name + rest.partition("&")[2]
+    assert session_site.curl(without, user=None).status in (400, 403)
+
+
+def test_head_inline(session_site: Site, store: Store) -> None:
+    """HEAD answered by the service itself says what S3 would."""
+    put = session_site.put("inline.txt", b"twelve bytes", "-H", "Content-Type: text/x-test", "-H", "x-amz-meta-a: b")
+    url = session_site.of("inline.txt")
+    head = session_site.curl("-I", url)
+    assert head.status == 200
+    assert head.headers["etag"] == put.headers["etag"]
+    assert (head.headers["content-length"], head.headers["content-type"]) == ("12", "text/x-test")
+    assert head.headers["x-amz-meta-a"] == "b"
+    assert session_site.curl("-I", "-H", f"If-None-Match: {put.headers['etag']}", url).status == 304
+    assert session_site.curl("-I", "-H", 'If-Match: "other"', url).status == 412
+    assert session_site.curl("-I", "-r", "0-3", url).status == 206
+    assert session_site.curl("-I", session_site.of("missing.txt")).status == 404
+    assert session_site.curl("-I", url, user=None).status == 401
+    assert session_site.curl("-I", session_site.at("/secret/x")).status == 403
+
+
+def test_concurrent_requests_keep_their_answers(site: Site) -> None:
+    """Parallel transfers on shared connections each get their own object."""
+    names = [f"parallel-{number}.txt" for number in range(20)]
+    for name in names:
+        assert site.put(name, name.encode()).status == 200
+    outputs = [argument for name in names for argument in ("-o", f"{site.folder}/{name}", site.of(name))]
+    subprocess.run(["curl", "-sSLZ", "-u", f"ci:{SECRET}", *outputs], check=True, timeout=60)
+    assert [(site.folder / name).read_text() for name in names] == names

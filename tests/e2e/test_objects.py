@@ -1,0 +1,140 @@
+"""Every method, on keys of every kind, with curl, judged by a store that verifies signatures."""
+
+import pytest
+from botocore.exceptions import ClientError
+
+from .sites import Site, Store
+
+KEYS = (
+    "plain.txt",
+    "nested/deep/er/path.txt",
+    "a+b.txt",
+    "100% sure.txt",
+    "escaped%2Fslash%20space.txt",
+    "a//b.txt",
+    "two words.txt",
+    "ünï.txt",
+    "日本/語.txt",
+    "🚀.bin",
+    "e\u0301 is not \u00e9",
+    "?query#fragment&a=b;c",
+    "quotes'\"<>&.txt",
+    "~tilde*()!$,:@=[]{}|\\^`",
+    "..dots../.hidden/...",
+    "x" * 1017,
+    "日" * 339,
+)  # with the mount's prefix of seven bytes, the last two come to 1,024
+
+
+def stored(store: Store, key: str) -> bytes | None:
+    """What the bucket holds at a key below the mount's prefix."""
+    try:
+        return store.client().get_object(Bucket=store.bucket, Key=f"tenant/{key}")["Body"].read()
+    except ClientError:
+        return None
+
+
+@pytest.mark.parametrize("key", KEYS, ids=lambda key: ascii(key)[:24])
+def test_put_get_head_delete(site: Site, store: Store, key: str) -> None:
+    """What is put at a path is stored at exactly that key, and comes back by every method."""
+    body = f"the body of {key}".encode()
+    assert site.put(key, body).status == 200
+    assert stored(store, key) == body
+    assert site.curl("-L", site.of(key)).body == body
+    head = site.curl("-L", "-I", site.of(key))
+    assert (head.status, head.headers["content-length"]) == (200, str(len(body)))
+    assert site.curl("-L", "-X", "DELETE", site.of(key)).status == 204
+    assert stored(store, key) is None
+    assert site.curl("-L", site.of(key)).status == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "key"),
+    [
+        ("/spelled/a+b", "spelled/a+b"),
+        ("/spelled/a%2Bb", "spelled/a+b"),
+        ("/spelled/a%2fb", "spelled/a/b"),
+        ("/spelled%2Fa%2Fb", "spelled/a/b"),
+        ("/spelled/a%252Fb", "spelled/a%2Fb"),
+        ("/spelled/%7Etilde", "spelled/~tilde"),
+        ("/spelled/%41", "spelled/A"),
+        ("/spelled/trailing/", "spelled/trailing/"),
+        ("/spelled/twice//", "spelled/twice//"),
+    ],
+)
+def test_spellings(site: Site, store: Store, path: str, key: str) -> None:
+    """However a path is escaped, it is decoded once."""
+    upload = ("-X", "PUT", "--data-binary", path)  # -T adds the file's name to a URL that ends in a slash
+    assert site.curl("-L", *upload, site.at(path)).status == 200
+    assert stored(store, key) == path.encode()
+    assert site.curl("-L", "-X", "DELETE", site.at(path)).status == 204
+    assert stored(store, key) is None
+
+
+@pytest.mark.parametrize("path", ["/a/%2e%2e/b", "/a/..", "/%2Fetc", "/a%00b", "/%zz", "/%ff", "/" + "x" * 1025])
+def test_paths_that_cannot_be_keys(site: Site, path: str) -> None:
+    """They are refused, not repaired."""
+    assert site.curl("-L", site.at(path)).status in (400, 414)
+
+
+def test_put_at_the_root_is_not_a_bucket_call(site: Site, store: Store) -> None:
+    """PUT and DELETE on a mount itself would make or remove the bucket."""
+    for path in ("/versions", "/versions/", "/brief/"):
+        for method in ("PUT", "DELETE"):
+            assert site.curl("-L", "-X", method, site.at(path)).status == 400
+    assert store.client().head_bucket(Bucket=f"{store.bucket}-versions")
+
+
+def test_range(site: Site) -> None:
+    """A range is the client's own affair with S3."""
+    site.put("range.txt", b"0123456789")
+    answer = site.curl("-L", "-r", "3-5", site.of("range.txt"))
+    assert (answer.status, answer.body) == (206, b"345")
+
+
+def test_conditional_get(site: Site) -> None:
+    """So are a GET's conditions."""
+    etag = site.put("conditional.txt", b"one").headers["etag"]
+    url = site.of("conditional.txt")
+    assert site.curl("-L", "-H", f"If-None-Match: {etag}", url).status == 304
+    assert site.curl("-L", "-H", 'If-Match: "other"', url).status == 412
+
+
+def test_conditional_put(site: Site, store: Store) -> None:
+    """A PUT's conditions are signed, so that S3 holds the client to them."""
+    url, body = site.of("once.txt"), site.file(b"first")
+    condition = ("-H", "If-None-Match: *")
+    assert site.curl("-L", "-T", body, *condition, url).status == 200
+    assert site.curl("-L", "-T", site.file(b"second"), *condition, url).status == 412
+    location = site.location(url, "-X", "PUT", "-d", "", *condition)
+    assert site.curl("-T", site.file(b"third"), location, user=None).status == 403
+    assert stored(store, "once.txt") == b"first"
+
+
+def test_overrides(site: Site) -> None:
+    """`response-*` and `?download` change S3's answer."""
+    site.put("report.pdf", b"%PDF")
+    url = site.of("report.pdf")
+    assert site.curl("-L", f"{url}?response-content-type=text/plain").headers["content-type"] == "text/plain"
+    assert site.curl("-L", f"{url}?download").headers["content-disposition"] == 'attachment; filename="report.pdf"'
+    named = site.curl("-L", f"{url}?download=%C3%BCn%C3%AF%22.pdf").headers["content-disposition"]
+    assert named == "attachment; filename=\"_n__.pdf\"; filename*=UTF-8''%C3%BCn%C3%AF%22.pdf"
+    assert site.curl("-L", f"{url}?v=42&unknown=1").body == b"%PDF"
+
+
+def test_metadata(site: Site) -> None:
+    """`x-amz-*` headers are signed, sent on by the client, and kept."""
+    site.put("labelled.txt", b"x", "-H", "x-amz-meta-build:  42   and more ")
+    assert site.curl("-L", "-I", site.of("labelled.txt")).headers["x-amz-meta-build"].split() == ["42", "and", "more"]
+
+
+def test_versions(site: Site) -> None:
+    """`versionId` reaches one version, for reading and for deleting."""
+    first = site.put("versions/file.txt", b"first").headers["x-amz-version-id"]
+    site.put("versions/file.txt", b"second")
+    url = site.of("versions/file.txt")
+    assert site.curl("-L", url).body == b"second"
+    assert site.curl("-L", f"{url}?versionId={first}").body == b"first"
+    assert site.curl("-L", "-X", "DELETE", f"{url}?versionId={first}").status == 204
+    assert site.curl("-L", f"{url}?versionId={first}").status == 404
+    assert site.curl("-L", url).body == b"second"
