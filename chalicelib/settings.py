@@ -3,7 +3,7 @@
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from pathlib import Path
+from os import PathLike
 from typing import Any, Final, NamedTuple
 
 from .core.mounts import Mount, address
@@ -36,7 +36,7 @@ class InvalidSettings(Exception):
         super().__init__("\n".join(self.mistakes))
 
 
-def load(file: Path, environ: Mapping[str, str]) -> Settings:
+def load(file: str | PathLike[str], environ: Mapping[str, str]) -> Settings:
     """Read the settings.
 
     Args:
@@ -47,7 +47,8 @@ def load(file: Path, environ: Mapping[str, str]) -> Settings:
         InvalidSettings: the file cannot be read, or holds a mistake.
     """
     try:
-        text = file.read_text("utf-8")
+        with open(file, encoding="utf-8") as stream:
+            text = stream.read()
         document = tomllib.loads(text)
     except OSError as error:
         raise InvalidSettings([f"{file}: cannot be read: {error.strerror}"]) from None

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
-from pathlib import Path
+from os import PathLike
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -33,6 +33,7 @@ class Check(NamedTuple):
 
 
 def did_you_mean(name: str, choices: Iterable[str]) -> str:
+    """Return a hint at the choice that is most like a name, empty where none is."""
     close = get_close_matches(name, list(choices), 1)
     return f'; did you mean "{close[0]}"?' if close else ""
 
@@ -50,7 +51,7 @@ _ENDPOINT = Check(
 class Reader:
     """The file while it is being read: where everything stands, and what is wrong."""
 
-    def __init__(self, file: Path, text: str, environ: Mapping[str, str]) -> None:
+    def __init__(self, file: str | PathLike[str], text: str, environ: Mapping[str, str]) -> None:
         self.mistakes: list[str] = []
         self.environ = environ
         self.region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or ""

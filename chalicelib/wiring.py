@@ -5,18 +5,13 @@ import os
 import sys
 import time
 from collections.abc import Mapping
-from datetime import datetime
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .backends.credentials import ChainCredentials, FixedCredentials
-from .backends.objects import S3Objects
 from .core.cors import Cors
 from .core.exchange import Answer, Exchange
 from .core.message import Reply, Request
 from .core.mounts import Mounts
-from .core.ports import CredentialSource
 from .core.presign import Credentials
 from .core.principals import ApiKeys, refuse_token
 from .core.problems import Misconfigured
@@ -25,12 +20,15 @@ from .core.service import METHODS, Service
 from .core.trace import Trace
 
 if TYPE_CHECKING:
+    from .core.ports import CredentialSource
     from .settings import Settings
 
+_json = json.JSONEncoder(separators=(",", ":")).encode
 
-def settings_file() -> Path:
+
+def settings_file() -> str:
     """Where the settings are: `SIGNPOST_CONFIG`, else signpost.toml beside this module."""
-    return Path(os.environ.get("SIGNPOST_CONFIG") or Path(__file__).with_name("signpost.toml"))
+    return os.environ.get("SIGNPOST_CONFIG") or os.path.join(os.path.dirname(__file__), "signpost.toml")
 
 
 def load_settings() -> "Settings":
@@ -48,6 +46,7 @@ def under_chalice_cli() -> bool:
 @cache
 def exchange() -> Exchange:
     """The service, wired. With invalid settings it answers 500 to everything: it fails closed."""
+    from .backends.objects import S3Objects
     from .settings import InvalidSettings
 
     try:
@@ -77,7 +76,11 @@ def _misconfigured(mistakes: tuple[str, ...]) -> Answer:
     return answer
 
 
-def _credentials(environ: Mapping[str, str]) -> CredentialSource:
+def _credentials(environ: Mapping[str, str]) -> "CredentialSource":
+    from datetime import datetime
+
+    from .backends.credentials import ChainCredentials, FixedCredentials
+
     if not (environ.get("AWS_ACCESS_KEY_ID") and environ.get("AWS_SECRET_ACCESS_KEY")):
         return ChainCredentials()
     # Written beside the keys by `aws configure export-credentials`, ISO 8601; boto3 reads it too.
@@ -93,4 +96,4 @@ def _credentials(environ: Mapping[str, str]) -> CredentialSource:
 
 
 def _log(record: Mapping[str, object]) -> None:
-    sys.stdout.write(json.dumps(record, separators=(",", ":")) + "\n")
+    sys.stdout.write(_json(record) + "\n")

@@ -37,7 +37,7 @@ def serve(port: int, environ: Mapping[str, str], output: IO[str] | None = None) 
     Raises:
         NotStarted: it ended, or did not listen within half a minute.
     """
-    command = [Path(sys.executable).with_name("chalice"), "local", "--no-autoreload", "--port", str(port)]
+    command = [str(Path(sys.executable).with_name("chalice")), "local", "--no-autoreload", "--port", str(port)]
     child = subprocess.Popen(
         command,
         cwd=PROJECT,

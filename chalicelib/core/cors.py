@@ -1,11 +1,9 @@
 """Cross-origin requests: which other sites' pages may call us (Fetch Standard, "CORS protocol")."""
 
-import re
 from collections.abc import Sequence
 
-from .message import Reply, Request
+from .message import Reply, Request, is_plain
 
-_FIELD_NAMES = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~, -]*")
 _EXPOSED = "Allow, ETag, Retry-After, WWW-Authenticate, X-Request-Id"
 _PREFLIGHT_SECONDS = (
     "600"  # the longest that Chromium keeps one is two hours; ten minutes lets a changed setting arrive
@@ -48,6 +46,6 @@ class Cors:
             "Vary": "Origin, Access-Control-Request-Method, Access-Control-Request-Headers",
         }
         asked = request.headers.get("access-control-request-headers", "")
-        if asked and _FIELD_NAMES.fullmatch(asked):
+        if is_plain(asked):
             headers["Access-Control-Allow-Headers"] = asked
         return Reply(204, headers)

@@ -2,13 +2,16 @@
 
 import traceback
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from . import replies
 from .cors import Cors
 from .message import Reply, Request
-from .ports import Clock, Log
 from .problems import Forbidden, InternalError, Misconfigured, Problem
 from .trace import Trace
+
+if TYPE_CHECKING:
+    from .ports import Clock, Log
 
 Answer = Callable[[Request, float, Trace], Reply]
 
@@ -24,7 +27,7 @@ class Exchange:
         log: written to once a request.
     """
 
-    def __init__(self, *, answer: Answer, cors: Cors, realm: str, clock: Clock, log: Log) -> None:
+    def __init__(self, *, answer: Answer, cors: Cors, realm: str, clock: "Clock", log: "Log") -> None:
         self._answer = answer
         self._cors = cors
         self._realm = realm
@@ -66,7 +69,6 @@ class Exchange:
         headers = {
             "X-Request-Id": request.request_id,
             "Referrer-Policy": "no-referrer",
-            "X-Content-Type-Options": "nosniff",
             "Vary": self._cors.vary,
             **self._cors.headers(request),
             **reply.headers,

@@ -9,9 +9,6 @@ from .paths import check_key_length
 from .problems import BadPath, NotFound
 from .rules import Grant
 
-# A bucket name that is one DNS label; any other is addressed by path (FACTS 4.4).
-_DNS_LABEL = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
-
 # AWS partitions whose endpoints end in another name: botocore's partitions.json.
 _DNS_SUFFIXES = {
     "cn-": "amazonaws.com.cn",
@@ -37,7 +34,7 @@ def address(bucket: str, region: str, endpoint: str | None) -> Address:
         return Address(endpoint, urlsplit(endpoint).netloc, f"/{bucket}")
     suffix = next((name for start, name in _DNS_SUFFIXES.items() if region.startswith(start)), "amazonaws.com")
     host = f"s3.{region}.{suffix}"
-    if _DNS_LABEL.fullmatch(bucket):
+    if re.fullmatch(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", bucket):  # one DNS label; others go by path (FACTS 4.4)
         return Address(f"https://{bucket}.{host}", f"{bucket}.{host}", "")
     return Address(f"https://{host}", host, f"/{bucket}")
 
@@ -84,7 +81,7 @@ class Mounts:
 
         Raises:
             NotFound: no mount has this path.
-            BadPath: the path is the mount itself, so there is no key.
+            BadPath: the path is the mount itself, so there is no key, or the key would start with a slash.
             KeyTooLong: too long with the mount's prefix before it.
         """
         path = grant.path
@@ -98,5 +95,7 @@ class Mounts:
         if not name:
             raise BadPath("This path is a whole mount, not a file. Add the file's name to it.")
         key = mount.prefix + name
+        if key.startswith("/"):
+            raise BadPath("The key starts with a slash. Leave one out.")
         check_key_length(key)
         return Target(mount, key)

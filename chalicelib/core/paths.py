@@ -1,7 +1,7 @@
 """URL path to key: decoded once, here, and never altered afterwards."""
 
 import re
-from typing import NewType
+from typing import Final, NewType
 from urllib.parse import unquote_to_bytes
 
 from .problems import BadPath, KeyTooLong
@@ -11,9 +11,11 @@ Path = NewType("Path", str)
 
 KEY_BYTES = 1024  # S3 User Guide, "Naming Amazon S3 objects": UTF-8, at most 1,024 bytes
 
-_BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_DOT_SEGMENT = re.compile(r"/\.\.?(?:/|\Z)")
+CONTROLS: Final = frozenset(map(chr, (*range(0x20), *range(0x7F, 0xA0))))
+"""The control characters: C0, DEL and C1, Unicode's category Cc."""
+
+_DOT_SEGMENTS: Final = frozenset({".", ".."})
+_BROKEN_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 def decode(raw_path: str) -> Path:
@@ -34,13 +36,13 @@ def decode(raw_path: str) -> Path:
     except UnicodeError:
         raise BadPath("The path is not UTF-8. Encode it as UTF-8, then percent-encode the bytes.") from None
     check_key_length(path[1:])
-    if _CONTROL.search(path):
+    if not CONTROLS.isdisjoint(path):
         raise BadPath("The path holds a control character. Leave it out.")
     if not path.startswith("/"):
         raise BadPath("The path must start with a slash.")
     if path.startswith("//"):
         raise BadPath("The key starts with a slash. Leave one out.")
-    if _DOT_SEGMENT.search(path):
+    if not _DOT_SEGMENTS.isdisjoint(path.split("/")):
         raise BadPath("A segment of the path is '.' or '..'. Send the path that you mean, without them.")
     return Path(path)
 

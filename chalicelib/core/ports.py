@@ -1,4 +1,7 @@
-"""What the core needs from outside, as Protocols; `backends` makes them real."""
+"""What the core needs from outside, as Protocols; `backends` makes them real.
+
+Only types: the core imports this module for its annotations alone, which spares every cold start its loading.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol

@@ -86,23 +86,19 @@ def presign(
         raise Unavailable("The service's own credentials for S3 have ended and are being renewed.")
 
     date = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(signed_at))
-    scope = f"{date[:8]}/{mount.region}/s3/aws4_request"
-    fields = {
-        "host": mount.address.host,
-        **{name: " ".join(value.split()) for name, value in headers.items()},
-    }
+    scope = _scope(credentials, date[:8], mount.region)
+    fields = {"host": mount.address.host, **{name: " ".join(value.split()) for name, value in headers.items()}}
     names = sorted(fields)
-    parameters = {
-        **query,
-        "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
-        "X-Amz-Credential": f"{credentials.access_key}/{scope}",
-        "X-Amz-Date": date,
-        "X-Amz-Expires": str(seconds),
-        "X-Amz-SignedHeaders": ";".join(names),
-    }
-    if credentials.session_token is not None:
-        parameters["X-Amz-Security-Token"] = credentials.session_token
-    pairs = [f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in parameters.items()]
+    signed_names = ";".join(names)
+    pairs = [
+        *(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in query.items()),
+        "X-Amz-Algorithm=AWS4-HMAC-SHA256",
+        scope.credential,
+        f"X-Amz-Date={date}",
+        f"X-Amz-Expires={seconds}",
+        f"X-Amz-SignedHeaders={quote(signed_names, safe='')}",
+        *scope.token,
+    ]
     path = f"{mount.address.base}/{quote(target.key, safe='/')}"
     canonical_request = "\n".join(
         (
@@ -111,22 +107,38 @@ def presign(
             "&".join(sorted(pairs)),
             *(f"{name}:{fields[name]}" for name in names),
             "",
-            ";".join(names),
+            signed_names,
             "UNSIGNED-PAYLOAD",
         )
     )
     digest = hashlib.sha256(canonical_request.encode()).hexdigest()
-    string_to_sign = f"AWS4-HMAC-SHA256\n{date}\n{scope}\n{digest}"
-    key = _signing_key(credentials.secret_key, date[:8], mount.region)
-    signature = hmac.digest(key, string_to_sign.encode(), "sha256").hex()
+    string_to_sign = f"AWS4-HMAC-SHA256\n{date}\n{scope.name}\n{digest}"
+    signature = hmac.digest(scope.key, string_to_sign.encode(), "sha256").hex()
     url = f"{mount.address.origin}{path}?{'&'.join(pairs)}&X-Amz-Signature={signature}"
     return SignedUrl(method, url, headers, signed_at + seconds)
 
 
+class _Scope(NamedTuple):
+    """What all signatures of a day, region and set of credentials share.
+
+    Attributes:
+        name: the credential scope.
+        key: the signing key, four HMACs away from the secret key.
+        credential, token: the query parameters that name the credentials; without a session token there is none.
+    """
+
+    name: str
+    key: bytes
+    credential: str
+    token: tuple[str, ...]
+
+
 @lru_cache(maxsize=64)
-def _signing_key(secret_key: str, day: str, region: str) -> bytes:
-    """Derive the key for a day, region and secret; four HMACs that a warm container need not repeat."""
-    key = f"AWS4{secret_key}".encode()
-    for part in (day, region, "s3", "aws4_request"):
+def _scope(credentials: Credentials, day: str, region: str) -> _Scope:
+    name = f"{day}/{region}/s3/aws4_request"
+    key = f"AWS4{credentials.secret_key}".encode()
+    for part in name.split("/"):
         key = hmac.digest(key, part.encode(), "sha256")
-    return key
+    credential = f"X-Amz-Credential={quote(f'{credentials.access_key}/{name}', safe='')}"
+    token = credentials.session_token
+    return _Scope(name, key, credential, () if token is None else (f"X-Amz-Security-Token={quote(token, safe='')}",))

@@ -1,6 +1,5 @@
 """Who is asking: authenticators, tried in order; the first that finds something to judge decides."""
 
-import base64
 import binascii
 import hashlib
 import hmac
@@ -99,8 +98,8 @@ class ApiKeys:
 def _basic(value: str) -> tuple[str, str]:
     """Split Basic credentials into id and secret (RFC 7617 §2: base64 of `id:secret`, here UTF-8)."""
     try:
-        decoded = base64.b64decode(value.strip(), validate=True).decode("utf-8")
-    except (binascii.Error, ValueError):
+        decoded = binascii.a2b_base64(value.strip(), strict_mode=True).decode("utf-8")
+    except ValueError:  # binascii.Error and UnicodeError are two of its kinds
         raise CredentialsInvalid() from None
     key_id, colon, secret = decoded.partition(":")
     if not colon:

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import time
+from collections.abc import Mapping
 from string import Template
 from typing import Final
 
@@ -45,17 +46,8 @@ def redirect(signed: SignedUrl, cache_control: str) -> Reply:
 def description(signed: SignedUrl) -> Reply:
     """200 with the presigned URL as JSON, for a client that sends its body in a second step."""
     expires_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(signed.expires_at))
-    body = {
-        "method": signed.method,
-        "url": signed.url,
-        "headers": dict(signed.headers),
-        "expires_at": expires_at,
-    }
-    return Reply(
-        200,
-        {"Content-Type": "application/json", "Cache-Control": NO_STORE},
-        json.dumps(body).encode(),
-    )
+    body = {"method": signed.method, "url": signed.url, "headers": dict(signed.headers), "expires_at": expires_at}
+    return _document(200, "application/json", _json(body))
 
 
 def refusal(problem: Problem, request: Request, realm: str) -> Reply:
@@ -66,12 +58,12 @@ def refusal(problem: Problem, request: Request, realm: str) -> Reply:
         request: what it answers.
         realm: the name shown where credentials are asked for (RFC 9110 §11.5).
     """
-    headers = {"Cache-Control": NO_STORE, **problem.headers}
+    headers = dict(problem.headers)
     if isinstance(problem, Unauthorized):
         headers["WWW-Authenticate"] = f'Basic realm="{realm}", charset="UTF-8", Bearer realm="{realm}"'
     if "text/html" in request.headers.get("accept", ""):
-        headers |= {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": _PAGE_POLICY}
-        return Reply(problem.status, headers, _page(problem, request))
+        headers["Content-Security-Policy"] = _PAGE_POLICY
+        return _document(problem.status, "text/html; charset=utf-8", _page(problem, request), headers)
     body = {
         "type": "about:blank",
         "title": problem.title,
@@ -80,7 +72,16 @@ def refusal(problem: Problem, request: Request, realm: str) -> Reply:
         "detail": problem.detail,
         "request_id": request.request_id,
     }
-    return Reply(problem.status, {**headers, "Content-Type": "application/problem+json"}, json.dumps(body).encode())
+    return _document(problem.status, "application/problem+json", _json(body), headers)
+
+
+def _document(status: int, media_type: str, body: bytes, headers: Mapping[str, str] | None = None) -> Reply:
+    fields = {"Content-Type": media_type, "X-Content-Type-Options": "nosniff", "Cache-Control": NO_STORE}
+    return Reply(status, {**fields, **(headers or {})}, body)
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value).encode() + b"\n"  # a terminal's prompt then starts on a line of its own
 
 
 def _page(problem: Problem, request: Request) -> bytes:

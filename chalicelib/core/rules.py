@@ -73,12 +73,16 @@ class _Node:
             return self.user
         return self.literal.setdefault(segment, _Node())
 
-    def matches(self, segment: str, user: str) -> "list[_Node]":
+    def follow(self, segment: str, user: str) -> "list[_Node]":
         """The nodes that a segment of a path leads to. `*` and `{user}` stand for one segment that is not empty."""
-        found = [self.literal.get(segment)]
-        if segment:
-            found += [self.any, self.user if segment == user else None]
-        return [node for node in found if node is not None]
+        found = []
+        if segment in self.literal:
+            found.append(self.literal[segment])
+        if self.any and segment:
+            found.append(self.any)
+        if self.user and segment and segment == user:
+            found.append(self.user)
+        return found
 
 
 class RuleSet:
@@ -105,11 +109,14 @@ class RuleSet:
         matching: list[Rule] = []
         nodes = [self._root]
         for segment in path[1:].split("/"):
-            matching += [node.below[key] for node in nodes for key in questions if key in node.below]
-            nodes = [found for node in nodes for found in node.matches(segment, principal.id)]
-            if not nodes:
-                break
-        matching += [node.here[key] for node in nodes for key in questions if key in node.here]
+            following: list[_Node] = []
+            for node in nodes:
+                if node.below:
+                    matching += [node.below[question] for question in questions if question in node.below]
+                following += node.follow(segment, principal.id)
+            nodes = following
+        for node in nodes:
+            matching += [node.here[question] for question in questions if question in node.here]
         return min(matching, default=None)  # a Rule's first field is its place in the file
 
     def authorize(self, principal: Principal, action: str, path: Path) -> Grant:

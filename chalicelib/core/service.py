@@ -1,19 +1,21 @@
 """The pipeline: request, principal, grant, target, signed URL, reply. The only caller of the ports."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from . import forwarded, paths, replies
 from .cors import Cors
 from .message import Reply, Request
 from .mounts import Mounts, Target
 from .paths import Path
-from .ports import CredentialSource, ObjectStore
 from .presign import SignedUrl, presign
 from .principals import Authenticator, identify
 from .problems import LengthRequired, MethodNotAllowed, NotFound, NotOffered
 from .rules import Grant, RuleSet
 from .trace import Trace
+
+if TYPE_CHECKING:
+    from .ports import CredentialSource, ObjectStore
 
 METHODS: Final = ("GET", "HEAD", "PUT", "DELETE", "OPTIONS")
 
@@ -42,8 +44,8 @@ class Service:
         rules: RuleSet,
         mounts: Mounts,
         cors: Cors,
-        credentials: CredentialSource,
-        objects: ObjectStore | None,
+        credentials: "CredentialSource",
+        objects: "ObjectStore | None",
     ) -> None:
         self._authenticators = authenticators
         self._rules = rules
@@ -103,7 +105,7 @@ class Service:
             now=now,
         )
 
-    def _head(self, request: Request, grant: Grant, target: Target, objects: ObjectStore) -> Reply:
+    def _head(self, request: Request, grant: Grant, target: Target, objects: "ObjectStore") -> Reply:
         found = objects.head(target, forwarded.query(request, grant.path), request.headers)
         return Reply(found.status, {**found.headers, "Cache-Control": replies.NO_STORE})
 

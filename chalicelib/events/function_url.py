@@ -18,9 +18,9 @@ Event = Mapping[str, Any]
 def to_request(event: Event) -> Request:
     """Read an event. Nothing is checked here: whatever came is judged by the pipeline."""
     context = event.get("requestContext") or {}
-    headers = {str(name).lower(): str(value) for name, value in (event.get("headers") or {}).items()}
+    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     if event.get("cookies"):
-        headers["cookie"] = "; ".join(map(str, event["cookies"]))
+        headers["cookie"] = "; ".join(event["cookies"])
     return Request(
         method=str((context.get("http") or {}).get("method")),
         raw_path=_raw_path(str(event.get("rawPath") or "/"), str(context.get("domainName") or "")),

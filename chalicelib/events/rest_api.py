@@ -43,17 +43,17 @@ def _raw_path(event: Event) -> str:
     return f"/{proxy}{slash}"
 
 
-def _query(event: Event) -> dict[str, str]:
+def _query(event: Event) -> Mapping[str, str]:
     """Parameters arrive decoded (FACTS 1.4). Of a repeated one the last counts, as in the single-value map."""
     many = event.get("multiValueQueryStringParameters")
     if many:
-        return {str(name): str(values[-1]) for name, values in many.items() if values}
-    return {str(name): str(value) for name, value in (event.get("queryStringParameters") or {}).items()}
+        return {name: values[-1] for name, values in many.items()}
+    return event.get("queryStringParameters") or {}
 
 
 def _headers(event: Event) -> dict[str, str]:
     """Names keep the client's case until here (FACTS 1.5)."""
     many = event.get("multiValueHeaders")
     if many:
-        return {str(name).lower(): ",".join(map(str, values)) for name, values in many.items()}
-    return {str(name).lower(): str(value) for name, value in (event.get("headers") or {}).items()}
+        return {name.lower(): ",".join(values) for name, values in many.items()}
+    return {name.lower(): value for name, value in (event.get("headers") or {}).items()}

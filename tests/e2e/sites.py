@@ -159,7 +159,7 @@ def curl(folder: Path, *arguments: str) -> Answer:
         (pytest.fail if os.environ.get("CI") else pytest.skip)("curl is not installed")
     headers, body = folder / "headers", folder / "body"
     body.write_bytes(b"")
-    command = ["curl", "-sS", "--max-time", "60", "--path-as-is", "-D", headers, "-o", body, *arguments]
+    command = ["curl", "-sS", "--max-time", "60", "--path-as-is", "-D", str(headers), "-o", str(body), *arguments]
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL, timeout=90)
     *_, last = headers.read_text("latin-1").strip().replace("\r", "").split("\n\n")
     first, *lines = last.split("\n")

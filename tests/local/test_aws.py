@@ -1,0 +1,108 @@
+"""The server of the embedded AWS: DynamoDB and STS beside S3, clean starts and stops, silence."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from werkzeug.test import create_environ
+
+from local import aws
+from tests.local.embedded import Embedded
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+TWICE = """
+from local import aws
+from tests.local.embedded import BUCKET, Clock, Embedded
+
+for _ in range(2):
+    with aws.serve(clock=Clock()) as endpoint:
+        embedded = Embedded(endpoint, Clock())
+        assert "Contents" not in embedded.s3.list_objects_v2(Bucket=BUCKET)
+        embedded.s3.put_object(Bucket=BUCKET, Key="k", Body=b"")
+        embedded.send("GET", f"{endpoint}/{BUCKET}/k")
+        embedded.send_raw(b"GET http://[x/ HTTP/1.1\\r\\n\\r\\n")
+    try:
+        embedded.send("GET", endpoint)
+    except ConnectionRefusedError:
+        continue
+    raise AssertionError("it still answers")
+"""
+
+
+def test_of_many_racing_conditional_updates_one_wins(embedded: Embedded) -> None:
+    dynamodb = embedded.client("dynamodb")
+    dynamodb.create_table(
+        TableName="uses",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    for number in range(5):
+        outcomes: list[bool] = []
+
+        def redeem(number: int = number, outcomes: list[bool] = outcomes) -> None:
+            try:
+                item = {"id": {"S": str(number)}}
+                dynamodb.put_item(TableName="uses", Item=item, ConditionExpression="attribute_not_exists(id)")
+                outcomes.append(True)
+            except dynamodb.exceptions.ConditionalCheckFailedException:
+                outcomes.append(False)
+
+        threads = [threading.Thread(target=redeem) for _ in range(20)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(outcomes) == [False] * 19 + [True]
+
+
+def test_moto_runs_under_its_lock_alone() -> None:
+    # The race above is lost too seldom to show that nothing else keeps them apart.
+    locked: list[bool] = []
+
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+        locked.append(aws.MOTO.locked())
+        return []
+
+    environ = {**create_environ(), aws.SEND_CONTINUE: lambda: None}
+    aws.Serialised(app)(environ, lambda *_: lambda _: None)
+    assert locked == [True]
+    assert not aws.MOTO.locked()
+
+
+def test_a_client_that_expects_100_is_told_to_send_its_body(embedded: Embedded) -> None:
+    url = urlsplit(embedded.presign("put_object", "expected"))
+    host, _, port = url.netloc.partition(":")
+    head = f"PUT {url.path}?{url.query} HTTP/1.1\r\nHost: {url.netloc}\r\nContent-Length: 4\r\n"
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(f"{head}Expect: 100-continue\r\n\r\n".encode())
+        assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(b"body")
+        assert connection.recv(100).startswith(b"HTTP/1.1 200 OK")
+
+
+def test_secrets_can_be_kept_there(embedded: Embedded) -> None:
+    embedded.client("ssm").put_parameter(Name="/signpost/secret", Value="s", Type="SecureString")
+    embedded.client("secretsmanager").create_secret(Name="signpost", SecretString="s")
+    found = embedded.client("ssm").get_parameter(Name="/signpost/secret", WithDecryption=True)
+    assert found["Parameter"]["Value"] == "s"
+
+
+def test_an_upload_cut_short_is_not_stored(embedded: Embedded) -> None:
+    url = urlsplit(embedded.presign("put_object", "cut"))
+    head = f"PUT {url.path}?{url.query} HTTP/1.1\r\nHost: {url.netloc}\r\nContent-Length: 9\r\n\r\n"
+    assert b" 400 " in embedded.send_cut(head.encode() + b"half")
+    assert embedded.send("GET", embedded.presign("get_object", "cut")).error == (404, "NoSuchKey")
+
+
+def test_it_starts_empty_each_time_and_keeps_quiet() -> None:
+    # In a process of its own: the state is gone only with the last server.
+    run = subprocess.run([sys.executable, "-W", "error", "-c", TWICE], capture_output=True, text=True, timeout=60)
+    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
