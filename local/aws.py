@@ -81,7 +81,7 @@ class Services:
 
 
 class Serialised:
-    """Takes the whole body, then runs `app` under the lock: moto lets two racing conditional writes win (F5.1)."""
+    """Takes the whole body, then runs `app` under the lock: moto lets two racing conditional writes win (FACTS 5.1)."""
 
     def __init__(self, app: WSGIApplication) -> None:
         self._app = app

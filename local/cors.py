@@ -56,7 +56,7 @@ def foreign(name: str) -> bool:
 
 
 def preflight(environ: WSGIEnvironment) -> list[tuple[str, str]]:
-    """The headers that answer a preflight. Preflights are not authenticated (F4.9).
+    """The headers that answer a preflight. Preflights are not authenticated (FACTS 4.9).
 
     Raises:
         Refusal: 400, it is no preflight; 403, no rule of the bucket allows what it asks for.

@@ -114,7 +114,7 @@ def refuse_unsized(method: str, headers: Mapping[str, str]) -> None:
 
 
 def refuse_unsigned_headers(claim: Claim, headers: Mapping[str, str]) -> None:
-    """403 for an `x-amz-*` header that the signature does not cover (F4.10)."""
+    """403 for an `x-amz-*` header that the signature does not cover (FACTS 4.10)."""
     unsigned = [name for name in headers if name.startswith("x-amz-") and name not in claim.signed_headers]
     if unsigned:
         message = "There were headers present in the request which were not signed"

@@ -98,7 +98,7 @@ class Objects:
 
 
 def refuse_long_key(environ: WSGIEnvironment) -> None:
-    """400 for a key over 1,024 bytes, which moto accepts (F4.7)."""
+    """400 for a key over 1,024 bytes, which moto accepts (FACTS 4.7)."""
     _, _, key = environ["REQUEST_URI"].partition("?")[0][1:].partition("/")
     size = len(unquote_to_bytes(key))
     if size > MAX_KEY_BYTES:
@@ -113,7 +113,7 @@ def drop_unreadable_range(environ: WSGIEnvironment) -> None:
 
 
 def refuse_wrong_digest(environ: WSGIEnvironment) -> None:
-    """400 for a body that is not what its headers say, which moto never checks (F4.6).
+    """400 for a body that is not what its headers say, which moto never checks (FACTS 4.6).
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
     """

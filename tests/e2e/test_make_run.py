@@ -1,0 +1,125 @@
+"""`make run` and the README, as a newcomer meets them: every command that is printed is run as it is printed."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+PROJECT = Path(__file__).parent.parent.parent
+README = (PROJECT / "README.md").read_text()
+
+
+class Run(NamedTuple):
+    """A `make run` that is up."""
+
+    process: subprocess.Popen[str]
+    url: str
+    s3_port: int
+    printed: str
+    secret: str
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Run]:
+    """`make run` on ports of its own, until its last line is printed; interrupted as by Ctrl-C in the end."""
+    for program in ("make", "curl"):
+        if shutil.which(program) is None:
+            (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{program} is not installed")
+    port, s3_port = free_port(), free_port()
+    command = ["make", "--silent", "run", f"PORT={port}", f"S3_PORT={s3_port}"]
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MAKE", "S3_"))}
+    process = subprocess.Popen(
+        command, cwd=PROJECT, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, process_group=0
+    )
+    assert process.stdout
+    printed = ""
+    for line in process.stdout:
+        printed += line
+        if "Ctrl-C" in line:
+            break
+    found = re.search(r"demo:(\S+)", printed)
+    assert found, printed
+    yield Run(process, f"http://localhost:{port}", s3_port, printed, found[1])
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGINT)
+        process.communicate(timeout=20)
+
+
+def shell(command: str, folder: Path) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(["bash", "-ec", command], cwd=folder, capture_output=True, timeout=60)
+
+
+def test_printed_commands(running: Run, tmp_path: Path) -> None:
+    """They work in the order in which they stand, and the last two are refused with words that help."""
+    shutil.copy(PROJECT / "README.md", tmp_path)
+    commands = re.findall(r"^ {4}(curl .*)$", running.printed, re.MULTILINE)
+    outputs = [shell(command, tmp_path) for command in commands]
+    assert [done.returncode for done in outputs] == [0] * 10
+    hello, odd, part, head, picture, put, two_steps, delete, missing, wrong = (done.stdout for done in outputs)
+    assert hello == b"Hello from a private bucket.\n"
+    assert "ünï, 日本" in odd.decode()
+    assert part == b"Hello"
+    assert re.search(rb"HTTP/1.1 307.*HTTP/1.1 200.*Content-Length: 50", head, re.DOTALL)
+    assert (picture, (tmp_path / "picture.png").read_bytes()[:4]) == (b"", b"\x89PNG")
+    assert (put, two_steps, delete) == (b"", b"", b"")
+    assert b"credentials-missing" in missing
+    assert b"curl -u ID:SECRET" in missing
+    assert b"credentials-invalid" in wrong
+    read = f"curl -sL -u demo:{running.secret} {running.url}/notes/"
+    assert shell(f"{read}two-steps.md", tmp_path).stdout == (PROJECT / "README.md").read_bytes()
+    assert b"NoSuchKey" in shell(f"{read}readme.md", tmp_path).stdout
+
+
+def test_readme_commands(running: Run, tmp_path: Path) -> None:
+    """Each command of the README runs; `make` goals are looked up, since they run this."""
+    settings = tmp_path / "signpost.toml"
+    (example,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    settings.write_text(example)
+    blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    assert len(blocks) == 5
+    for block in blocks:
+        commands = re.sub(r"^make (\w+)", r"make --dry-run \1", block, flags=re.MULTILINE)
+        commands = commands.replace("http://localhost:8000", running.url).replace("SECRET", running.secret)
+        commands = commands.replace(".venv/bin/python", sys.executable).replace("curl ", "curl --fail -sS ")
+        commands = f"export SIGNPOST_CONFIG={settings} SIGNPOST_BUCKET=acme-files\n{commands}"
+        done = shell(commands, PROJECT)
+        assert done.returncode == 0, (commands, done.stderr)
+
+
+def test_ports_in_use(running: Run) -> None:
+    """A second one says which port is taken and how to choose another."""
+    port = running.url.rpartition(":")[2]
+    done = subprocess.run(
+        [sys.executable, "-m", "local", "--port", port], cwd=PROJECT, capture_output=True, text=True, timeout=30
+    )
+    assert done.returncode == 1
+    assert done.stderr == f"Port {port} is in use. Choose another: make run PORT={int(port) + 1}\n"
+
+
+def test_interrupt_stops_all_of_it(running: Run) -> None:
+    """After Ctrl-C nothing listens any more. Keep this the last test of the module."""
+    os.killpg(running.process.pid, signal.SIGINT)
+    output, _ = running.process.communicate(timeout=20)
+    assert "Stopped." in output
+    assert "Traceback" not in output
+    assert not listens(int(running.url.rpartition(":")[2]))
+    assert not listens(running.s3_port)

@@ -1,0 +1,127 @@
+"""The administrator's tool, run as its user runs it: `python -m chalicelib …`."""
+
+import hashlib
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parent.parent
+
+SETTINGS = """
+[[mounts]]
+path = "/"
+bucket = "${SIGNPOST_BUCKET}"
+prefix = "acme/"
+region = "eu-west-1"
+url_seconds = 90
+
+[[keys]]
+id = "ci"
+sha256 = "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b"
+groups = ["builders"]
+
+[[rules]]
+path = "/secret/**"
+deny = ["read"]
+to = ["anyone"]
+
+[[rules]]
+path = "/builds/**"
+allow = ["read", "write"]
+to = ["group:builders"]
+
+[[rules]]
+path = "/users/{user}/**"
+allow = ["read", "list"]
+to = ["authenticated"]
+"""
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Path:
+    """A settings file without a mistake, where its variable is set."""
+    file = tmp_path / "signpost.toml"
+    file.write_text(SETTINGS)
+    return file
+
+
+def run(settings: Path, *arguments: str, bucket: str | None = "acme-files") -> subprocess.CompletedProcess[str]:
+    """Run the tool in an environment of its own."""
+    environ = {"PATH": os.environ["PATH"], "SIGNPOST_CONFIG": str(settings)}
+    if bucket:
+        environ["SIGNPOST_BUCKET"] = bucket
+    command = [sys.executable, "-m", "chalicelib", *arguments]
+    return subprocess.run(command, cwd=PROJECT, env=environ, capture_output=True, text=True, timeout=30)
+
+
+def test_check_says_where_paths_lead(settings: Path) -> None:
+    """A good file is summed up, and the exit status is 0."""
+    done = run(settings, "check")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "no mistake" in done.stdout
+    assert "https://acme-files.s3.eu-west-1.amazonaws.com/acme/…" in done.stdout
+    assert "1 keys, 3 rules" in done.stdout
+
+
+def test_check_reports_every_mistake(settings: Path) -> None:
+    """All at once, each with its line, and the exit status is 2."""
+    settings.write_text(SETTINGS.replace("deny", "dney").replace('"list"', '"lsit"'))
+    done = run(settings, "check", bucket=None)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"{settings}:4: mounts[1].bucket: the environment variable SIGNPOST_BUCKET is not set" in done.stderr
+    assert f'{settings}:16: rules[1].dney: is unknown; did you mean "deny"?' in done.stderr
+    assert 'did you mean "list"?' in done.stderr
+    assert "nothing is served" in done.stderr
+
+
+def test_check_without_a_file(tmp_path: Path) -> None:
+    """A file that is not there is a mistake like any other, not a traceback."""
+    done = run(tmp_path / "missing.toml", "check")
+    assert done.returncode == 2
+    assert "cannot be read" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_key_new_is_a_key(settings: Path) -> None:
+    """The TOML to paste has the hash of the secret that is printed, which has 256 bits and is never the same."""
+    done, other = run(settings, "key", "new", "nightly"), run(settings, "key", "new", "nightly")
+    match = re.search(r"-u nightly:(\S+)", done.stdout)
+    assert match
+    secret = match[1]
+    assert len(secret) == 43
+    assert hashlib.sha256(secret.encode()).hexdigest() in done.stdout
+    assert done.stdout != other.stdout
+    settings.write_text(SETTINGS + done.stdout.partition("In signpost.toml:")[2])
+    assert "2 keys" in run(settings, "check").stdout
+
+
+def test_key_new_refuses_a_bad_id(settings: Path) -> None:
+    """An id that the settings would refuse is refused here."""
+    done = run(settings, "key", "new", "Not An Id")
+    assert done.returncode == 2
+    assert "lower-case letters" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "expected"),
+    [
+        (("PUT", "/builds/a%20b.zip", "--as", "ci"), 0, ("key:ci asks to write /builds/a b.zip", "rule    2:")),
+        (("get", "/builds/a", "--as", "ci"), 0, ("bucket  acme-files", "key     acme/builds/a", "life    90 s")),
+        (("GET", "/users/ann/x", "--as", "ann"), 0, ("user:ann asks to read", "rule    3:")),
+        (("GET", "/users/ann/", "--as", "ann"), 0, ("asks to list",)),
+        (("GET", "/users/ann/x", "--as", "bob"), 1, ("none matches", "403 forbidden")),
+        (("GET", "/secret/x", "--as", "ci"), 1, ("rule    1: /secret/** denies read", "403 forbidden")),
+        (("GET", "/builds/a"), 1, ("anyone asks", "401 credentials-missing")),
+        (("GET", "/a/../b"), 1, ("400 bad-path",)),
+    ],
+)
+def test_explain(settings: Path, arguments: tuple[str, ...], status: int, expected: tuple[str, ...]) -> None:
+    """Who, what, under which rule, where to and for how long; or why not."""
+    done = run(settings, "explain", *arguments)
+    assert (done.returncode, done.stderr) == (status, "")
+    for text in expected:
+        assert text in done.stdout
