@@ -54,7 +54,7 @@ def load(file: str | PathLike[str], environ: Mapping[str, str]) -> Settings:
         raise InvalidSettings([f"{file}: cannot be read: {error.strerror}"]) from None
     except UnicodeDecodeError:
         raise InvalidSettings([f"{file}: is not UTF-8; save it as UTF-8"]) from None
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # tomllib lets both out: a number or a nest that is far too long
         raise InvalidSettings([f"{file}: is not TOML: {error}"]) from None
     reader = Reader(file, text, environ)
     settings = _settings(reader, document)
@@ -121,10 +121,10 @@ def _rule(table: Table, key_ids: list[str]) -> Rule:
     to = table.texts("to", (), _PRINCIPAL)
     if not to:
         table.mistake("to", 'is missing; say whom the rule speaks to: to = ["anyone"], ["authenticated"], ["key:ID"]')
-    for who in to:
+    for written, who in zip(table.values["to"] if to else (), to, strict=True):
         kind, _, name = who.partition(":")
         if kind == "key" and name not in key_ids:
-            table.mistake("to", f'there is no key "{name}"{did_you_mean(name, key_ids)}')
+            table.mistake("to", f'"{written}" names no key{did_you_mean(name, key_ids)}')
     overwrite = table.flag("overwrite", True)
     max_bytes = table.integer("max_bytes", -1, 0, 5 * 1024**4)
     content_types = table.texts("content_types", (), _CONTENT_TYPE)

@@ -42,10 +42,15 @@ Place = tuple[str, int, str | None]
 """Where something stands: the table's name, which of its kind from 0, and the key in it."""
 
 
-_ENDPOINT = Check(
-    re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::\d{1,5})?/?").fullmatch,
-    'an address without a path: "https://s3.example.com"',
-)
+def _is_endpoint(text: str) -> bool:
+    try:
+        port = urlsplit(text).port  # raises where the port or an IPv6 address is none
+    except ValueError:
+        return False
+    return port != 0 and bool(re.fullmatch(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::\d{1,5})?/?", text))
+
+
+_ENDPOINT = Check(_is_endpoint, 'an address without a path: "https://s3.example.com"')
 
 
 class Reader:
@@ -156,7 +161,7 @@ class Table:
 
     def _checked(self, key: str, value: object, check: Check) -> str:
         if not isinstance(value, str):
-            self.mistake(key, f"is {value!r} and must be a text: {check.wanted}")
+            self.mistake(key, f"{'this' if check.secret else f'is {value!r} and'} must be a text: {check.wanted}")
             return ""
         missing = [name for name in _VARIABLE.findall(value) if name not in self.reader.environ]
         if missing:

@@ -46,20 +46,24 @@ def under_chalice_cli() -> bool:
 @cache
 def exchange() -> Exchange:
     """The service, wired. With invalid settings it answers 500 to everything: it fails closed."""
-    from .backends.objects import S3Objects
     from .settings import InvalidSettings
 
     try:
-        settings = load_settings()
+        return _serve(load_settings(), _credentials(os.environ))
     except InvalidSettings as error:
         return _exchange(_misconfigured(error.mistakes), Cors((), METHODS), "Signpost")
+
+
+def _serve(settings: "Settings", credentials: "CredentialSource") -> Exchange:
+    from .backends.objects import S3Objects
+
     cors = Cors(settings.cors_origins, METHODS)
     service = Service(
         authenticators=(refuse_token, ApiKeys(settings.keys)),
         rules=RuleSet(settings.rules),
         mounts=Mounts(settings.mounts),
         cors=cors,
-        credentials=_credentials(os.environ),
+        credentials=credentials,
         objects=S3Objects() if settings.head_inline else None,
     )
     return _exchange(service.answer, cors, settings.realm)
@@ -77,22 +81,35 @@ def _misconfigured(mistakes: tuple[str, ...]) -> Answer:
 
 
 def _credentials(environ: Mapping[str, str]) -> "CredentialSource":
-    from datetime import datetime
-
     from .backends.credentials import ChainCredentials, FixedCredentials
 
     if not (environ.get("AWS_ACCESS_KEY_ID") and environ.get("AWS_SECRET_ACCESS_KEY")):
         return ChainCredentials()
-    # Written beside the keys by `aws configure export-credentials`, ISO 8601; boto3 reads it too.
-    expiration = environ.get("AWS_CREDENTIAL_EXPIRATION")
     return FixedCredentials(
         Credentials(
             environ["AWS_ACCESS_KEY_ID"],
             environ["AWS_SECRET_ACCESS_KEY"],
             environ.get("AWS_SESSION_TOKEN") or None,
-            datetime.fromisoformat(expiration).timestamp() if expiration else None,
+            _expiration(environ.get("AWS_CREDENTIAL_EXPIRATION")),
         )
     )
+
+
+def _expiration(text: str | None) -> float | None:
+    """When credentials end: what `aws configure export-credentials` writes beside them, and boto3 reads too."""
+    from datetime import datetime
+
+    from .settings import InvalidSettings
+
+    if not text:
+        return None
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        mistake = (
+            "the environment variable AWS_CREDENTIAL_EXPIRATION is not a time: 2026-01-31T12:00:00Z; mend or unset it"
+        )
+        raise InvalidSettings([mistake]) from None
 
 
 def _log(record: Mapping[str, object]) -> None:

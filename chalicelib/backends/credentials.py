@@ -29,13 +29,13 @@ class ChainCredentials:
         Raises:
             Unavailable: the chain has none, or cannot refresh them.
         """
-        from botocore.exceptions import BotoCoreError
+        from botocore.exceptions import BotoCoreError, ClientError
 
         try:
             if self._chain is None:
                 self._chain = self._find()
             frozen = self._chain.get_frozen_credentials()
-        except BotoCoreError as error:
+        except (BotoCoreError, ClientError, RuntimeError) as error:  # RuntimeError: what it renewed has ended too
             raise Unavailable("The service cannot get its own credentials for S3.") from error
         # botocore keeps the end of a refreshable set to itself; without one a set does not end.
         expiry = getattr(self._chain, "_expiry_time", None)

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from chalicelib.core.message import is_plain
 from chalicelib.core.mounts import Mount, Target
 from chalicelib.core.ports import Metadata
-from chalicelib.core.problems import BadRequest, NotFound, PreconditionFailed, Unavailable
+from chalicelib.core.problems import BadHeader, BadRequest, NotFound, PreconditionFailed, Unavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -55,13 +56,15 @@ class S3Objects:
 
     def head(self, target: Target, query: Mapping[str, str], headers: Mapping[str, str]) -> Metadata:
         """Return an object's metadata; see `ports.ObjectStore.head`."""
-        from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
         try:
             client = self._client(target.mount)
             found = client.head_object(Bucket=target.mount.bucket, Key=target.key, **_parameters(query, headers))
         except ClientError as error:
             return _answered(error.response["ResponseMetadata"], error)
+        except ParamValidationError as error:
+            raise BadRequest("S3 takes a parameter in another form. Check response-expires.") from error
         except BotoCoreError as error:
             raise Unavailable("S3 does not answer.") from error
         return _answered(found["ResponseMetadata"], None)
@@ -80,7 +83,9 @@ class S3Objects:
                     connect_timeout=2,
                     read_timeout=5,
                     retries={"mode": "standard", "total_max_attempts": 2},
-                    s3={"addressing_style": "path" if mount.endpoint else "virtual"},
+                    s3={"addressing_style": "path" if mount.endpoint else "auto"},
+                    # The mount alone says where S3 is. (boto3-stubs do not know the option.)
+                    ignore_configured_endpoint_urls=True,  # type: ignore[call-arg]
                 ),
             )
         return self._clients[name]
@@ -88,11 +93,14 @@ class S3Objects:
 
 def _parameters(query: Mapping[str, str], headers: Mapping[str, str]) -> dict[str, Any]:
     parameters: dict[str, Any] = {_QUERY[name]: value for name, value in query.items()}
-    parameters |= {_CONDITIONS[name]: headers[name] for name in _CONDITIONS if name in headers}
+    for name in _CONDITIONS.keys() & headers.keys():
+        if not is_plain(headers[name]):
+            raise BadHeader(name, "only printable ASCII can be sent.")
+        parameters[_CONDITIONS[name]] = headers[name]
     for name, parameter in _DATES.items():
         try:
             parameters[parameter] = parsedate_to_datetime(headers[name])
-        except (KeyError, ValueError):
+        except (KeyError, ValueError, OverflowError):
             continue  # RFC 9110 §13.1.3: a date that is not one is ignored
     return parameters
 
