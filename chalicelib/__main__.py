@@ -1,10 +1,11 @@
-"""The administrator's tool: `python -m chalicelib check | key new ID | explain METHOD PATH [--as ID]`.
+"""The administrator's tool: `python -m chalicelib check | key new ID | explain METHOD PATH [--as ID] | policy`.
 
 It exits with 0, with 1 where the answer is no, and with 2 where the settings or the command line are wrong.
 """
 
 import argparse
 import hashlib
+import json
 import secrets
 import sys
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from chalicelib.core.principals import ANYONE, Principal
 from chalicelib.core.problems import Problem
 from chalicelib.core.rules import Rule, RuleSet
 from chalicelib.core.service import METHODS, action_of
+from chalicelib.policy import policy
 from chalicelib.settings import KEY_ID, InvalidSettings, Settings
 
 
@@ -47,6 +49,9 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("path", metavar="PATH", help="as in the URL, from its slash")
     explain.add_argument("--as", dest="who", metavar="ID", help="the key or user who asks; anyone if left out")
     explain.set_defaults(run=_explain)
+
+    role = commands.add_parser("policy", help="print the IAM policy that the functions' role needs")
+    role.set_defaults(run=_policy)
     return parser
 
 
@@ -94,6 +99,11 @@ def _explain(options: argparse.Namespace) -> int:
     print(f"bucket  {mount.bucket} in {mount.region}, at {mount.address.origin}")
     print(f"key     {key}")
     print(f"life    {mount.url_seconds} s, less where the service's credentials end sooner")
+    return 0
+
+
+def _policy(_: argparse.Namespace) -> int:
+    print(json.dumps(policy(wiring.load_settings().mounts), indent=2))
     return 0
 
 

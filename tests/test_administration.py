@@ -1,6 +1,7 @@
 """The administrator's tool, run as its user runs it: `python -m chalicelib …`."""
 
 import hashlib
+import json
 import os
 import re
 import subprocess
@@ -125,3 +126,48 @@ def test_explain(settings: Path, arguments: tuple[str, ...], status: int, expect
     assert (done.returncode, done.stderr) == (status, "")
     for text in expected:
         assert text in done.stdout
+
+
+def test_policy(settings: Path) -> None:
+    """What the role needs for the mounts, and nothing for stores that are not on AWS."""
+    more = """
+[[mounts]]
+path = "/archive"
+bucket = "acme-archive"
+region = "cn-north-1"
+
+[[mounts]]
+path = "/archive/old"
+bucket = "acme-archive"
+region = "cn-north-1"
+
+[[mounts]]
+path = "/elsewhere"
+bucket = "other"
+region = "any"
+endpoint = "https://s3.example.com"
+"""
+    settings.write_text(SETTINGS + more)
+    statements = {item["Sid"]: item for item in json.loads(run(settings, "policy").stdout)["Statement"]}
+    resources = {name: item["Resource"] for name, item in statements.items()}
+    assert resources == {
+        "Objects1": "arn:aws:s3:::acme-files/acme/*",
+        "Objects2": "arn:aws-cn:s3:::acme-archive/*",
+        "List1": "arn:aws:s3:::acme-files",
+        "List2": "arn:aws-cn:s3:::acme-archive",
+        "Logs": "arn:aws:logs:*:*:log-group:/aws/lambda/signpost-*:*",
+    }
+    assert statements["List1"]["Action"] == ["s3:ListBucket"]
+    assert "s3:PutObject" in statements["Objects1"]["Action"]
+    assert all(item["Effect"] == "Allow" for item in statements.values())
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_committed_policies_are_what_policy_prints(stage: str) -> None:
+    """For the settings that are committed, and the bucket that the stage's configuration names."""
+    config = json.loads((PROJECT / ".chalice/config.json").read_text())
+    bucket = config["stages"][stage]["environment_variables"]["SIGNPOST_BUCKET"]
+    environ = {"PATH": os.environ["PATH"], "SIGNPOST_BUCKET": bucket, "AWS_REGION": "eu-west-1"}
+    command = [sys.executable, "-m", "chalicelib", "policy"]
+    done = subprocess.run(command, cwd=PROJECT, env=environ, capture_output=True, text=True)
+    assert json.loads(done.stdout) == json.loads((PROJECT / f".chalice/policy-{stage}.json").read_text())

@@ -1,0 +1,55 @@
+"""The IAM policy that a settings file needs: what the service may do on AWS, and nothing besides.
+
+A presigned URL carries the permissions of whoever signed it, so the role must hold what the rules may ever allow.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from .core.mounts import Mount
+
+# "Actions, resources, and condition keys for Amazon S3": GET and HEAD, PUT, DELETE, the first and last with versionId too.
+_OBJECT_ACTIONS = (
+    "s3:GetObject",
+    "s3:GetObjectVersion",
+    "s3:PutObject",
+    "s3:DeleteObject",
+    "s3:DeleteObjectVersion",
+)
+
+
+def policy(mounts: Iterable[Mount]) -> dict[str, Any]:
+    """Return a policy document for the role of the functions.
+
+    Args:
+        mounts: those at other stores than AWS need no permission here.
+    """
+    on_aws = [mount for mount in mounts if mount.endpoint is None]
+    prefixes = dict.fromkeys((_bucket(mount), mount.prefix) for mount in on_aws)
+    buckets = dict.fromkeys(bucket for bucket, _ in prefixes)
+    objects = [
+        _allow(f"Objects{number}", _OBJECT_ACTIONS, f"{bucket}/{prefix}*")
+        for number, (bucket, prefix) in enumerate(prefixes, 1)
+    ]
+    # Without it S3 answers 403 for a missing key instead of 404 (FACTS 4.7).
+    lists = [_allow(f"List{number}", ("s3:ListBucket",), bucket) for number, bucket in enumerate(buckets, 1)]
+    partition = _partition(on_aws[0].region) if on_aws else "aws"
+    log_streams = f"arn:{partition}:logs:*:*:log-group:/aws/lambda/signpost-*:*"
+    logs = _allow("Logs", ("logs:CreateLogStream", "logs:PutLogEvents"), log_streams)
+    return {"Version": "2012-10-17", "Statement": [*objects, *lists, logs]}
+
+
+def _allow(sid: str, actions: tuple[str, ...], resource: str) -> dict[str, Any]:
+    return {"Sid": sid, "Effect": "Allow", "Action": list(actions), "Resource": resource}
+
+
+def _bucket(mount: Mount) -> str:
+    return f"arn:{_partition(mount.region)}:s3:::{mount.bucket}"
+
+
+def _partition(region: str) -> str:
+    """The ARN partition of a region (IAM User Guide, "IAM ARNs")."""
+    for start, partition in (("cn-", "aws-cn"), ("us-gov-", "aws-us-gov"), ("eusc-", "aws-eusc")):
+        if region.startswith(start):
+            return partition
+    return "aws"
