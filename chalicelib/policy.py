@@ -8,7 +8,7 @@ from typing import Any
 
 from .core.mounts import Mount
 
-# "Actions, resources, and condition keys for Amazon S3": what GET, HEAD, PUT and DELETE need, with and without versionId.
+# "Actions, resources, and condition keys for Amazon S3": what GET, HEAD, PUT and DELETE need, with versionId too.
 _OBJECT_ACTIONS = (
     "s3:GetObject",
     "s3:GetObjectVersion",
