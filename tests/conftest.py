@@ -1,0 +1,59 @@
+"""What all tests share: how much Hypothesis tries, and an environment that holds nothing of the machine's."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from chalicelib import wiring
+
+from .builders import CREDENTIALS
+from .doors import SETTINGS
+
+# Fixtures set the environment, and every example of a test is meant to find the same.
+_SHARED = [HealthCheck.function_scoped_fixture]
+
+settings.register_profile(
+    "dev", max_examples=50, deadline=None, database=None, derandomize=False, suppress_health_check=_SHARED
+)
+settings.register_profile(
+    "ci",
+    max_examples=2_000,
+    deadline=None,
+    database=None,
+    derandomize=False,  # Hypothesis turns it on where CI is set
+    print_blob=True,
+    suppress_health_check=[*_SHARED, HealthCheck.too_slow],
+)
+settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+_READ = ("AWS_", "SIGNPOST_")
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """An environment without any variable that Signpost or boto3 reads, and a service not wired yet."""
+    for name in [name for name in os.environ if name.startswith(_READ)]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)  # it remembers the credentials of the test before
+    wiring.exchange.cache_clear()
+    yield monkeypatch
+    wiring.exchange.cache_clear()
+
+
+@pytest.fixture
+def doors(environment: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Both doors open on the settings of `tests.doors`; returns their file."""
+    file = tmp_path / "signpost.toml"
+    file.write_text(SETTINGS)
+    environment.setenv("SIGNPOST_CONFIG", str(file))
+    environment.setenv("SIGNPOST_BUCKET", "acme-files")
+    environment.setenv("AWS_REGION", "eu-west-1")
+    environment.setenv("AWS_ACCESS_KEY_ID", CREDENTIALS.access_key)
+    environment.setenv("AWS_SECRET_ACCESS_KEY", CREDENTIALS.secret_key)
+    return file

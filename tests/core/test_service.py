@@ -1,0 +1,167 @@
+"""The pipeline: what each request is answered with, and that no way of asking is refused less than GET."""
+
+import json
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import pytest
+
+from chalicelib.core.ports import Metadata
+from chalicelib.core.service import METHODS, action_of
+from tests.builders import CREDENTIALS, NOW, allow, basic, mount, numbered, path
+from tests.fakes import Objects, ask, code, service
+from tests.oracles import botocore_url
+
+OPEN = numbered(allow("/**", "read list write delete"))
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE"])
+@pytest.mark.parametrize("raw_path", ["/a.txt", "/a/b//c", "/100%25%20%C3%BC+%3F"])
+def test_a_redirect_leads_to_the_decoded_key_signed_for_the_method(method: str, raw_path: str) -> None:
+    reply = ask(method, raw_path, by=service(rules=OPEN))
+    assert (reply.status, reply.body) == (307, b"")
+    assert unquote(urlsplit(reply.headers["Location"]).path) == unquote(raw_path)
+    assert reply.headers["Location"] == botocore_url(
+        method,
+        "https://acme-files.s3.eu-west-1.amazonaws.com",
+        unquote(raw_path)[1:],
+        query={},
+        headers={},
+        credentials=CREDENTIALS,
+        region="eu-west-1",
+        expires=300,
+        signed_at=NOW,
+    )
+
+
+def test_a_directory_is_an_ordinary_key_for_those_who_write() -> None:
+    for method in ("PUT", "DELETE"):
+        reply = ask(method, "/d//", by=service(rules=OPEN))
+        assert urlsplit(reply.headers["Location"]).path == "/d//"
+
+
+def test_what_the_contract_names_is_passed_on_signed_and_the_rest_ignored() -> None:
+    reply = ask(
+        "GET",
+        "/a",
+        by=service(rules=OPEN),
+        query={"versionId": "v 1", "response-content-type": "text/plain", "v": "42", "X-Amz-Expires": "604800"},
+        headers={"x-amz-request-payer": "requester", "range": "bytes=0-9", "if-none-match": "*"},
+    )
+    found = parse_qs(urlsplit(reply.headers["Location"]).query, strict_parsing=True)
+    assert {name: found[name] for name in found if not name.startswith("X-Amz-")} == {
+        "versionId": ["v 1"],
+        "response-content-type": ["text/plain"],
+    }
+    assert found["X-Amz-Expires"] == ["300"]
+    assert found["X-Amz-SignedHeaders"] == ["host;x-amz-request-payer"]
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+def test_presign_describes_the_same_url(method: str) -> None:
+    headers = {"x-amz-meta-a": "1", "if-match": '"e"', "content-type": "a/b"}
+    redirect = ask(method, "/a", by=service(rules=OPEN), headers=headers)
+    reply = ask(method, "/a", by=service(rules=OPEN), headers=headers, query={"presign": ""})
+    assert (reply.status, reply.headers["Content-Type"]) == (200, "application/json")
+    assert reply.headers["Cache-Control"] == "no-store"
+    assert json.loads(reply.body) == {
+        "method": method,
+        "url": redirect.headers["Location"],
+        "headers": {"x-amz-meta-a": "1"} | ({"if-match": '"e"'} if method == "PUT" else {}),
+        "expires_at": "2023-11-14T22:18:20Z",
+    }
+
+
+@pytest.mark.parametrize(
+    ("method", "raw_path", "action"),
+    [
+        ("GET", "/a", "read"),
+        ("HEAD", "/a", "read"),
+        ("OPTIONS", "/a", "read"),
+        ("GET", "/a/", "list"),
+        ("HEAD", "/a/", "list"),
+        ("OPTIONS", "/", "list"),
+        ("PUT", "/a", "write"),
+        ("PUT", "/a/", "write"),
+        ("DELETE", "/a", "delete"),
+        ("DELETE", "/a/", "delete"),
+    ],
+)
+def test_a_method_at_a_path_is_one_action(method: str, raw_path: str, action: str) -> None:
+    assert action_of(method, path(raw_path)) == action
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH", "TRACE", "CONNECT", "get", "", "BREW", "None"])
+def test_any_other_method_is_refused_with_those_there_are(method: str) -> None:
+    reply = ask(method, "/public/a", headers=basic("ann"))
+    assert (reply.status, reply.headers["Allow"]) == (405, "GET, HEAD, PUT, DELETE, OPTIONS")
+    assert code(reply) == "method-not-allowed"
+
+
+@pytest.mark.parametrize("raw_path", ["/", "/docs", "/docs/"])
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+def test_a_whole_mount_is_neither_written_nor_deleted(method: str, raw_path: str) -> None:
+    reply = ask(method, raw_path, by=service(rules=OPEN, mounts=[mount(), mount("/docs", bucket="docs")]))
+    assert (reply.status, code(reply)) == (400, "bad-path")
+
+
+def test_a_path_without_a_mount_is_not_found_by_those_who_may_read_it() -> None:
+    by = service(mounts=[mount("/docs")])
+    assert ask("GET", "/public/a", by=by).status == 404
+    assert ask("GET", "/nothing", by=by).status == 401
+
+
+MULTIPART = [{"uploads": ""}, {"uploadId": "x"}, {"partNumber": "1", "uploadId": "x"}, {"partNumber": "1"}]
+
+
+@pytest.mark.parametrize("query", MULTIPART)
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "GET"])
+def test_multipart_calls_are_refused_rather_than_taken_for_whole_objects(method: str, query: dict[str, str]) -> None:
+    assert code(ask(method, "/builds/a", query=query, headers=basic("ci"))) == "not-offered"
+    assert ask(method, "/builds/a", query=query, headers=basic("ann")).status == 403
+    assert ask(method, "/builds/a", query=query).status == 401
+
+
+def test_a_rule_that_limits_uploads_is_never_passed_by() -> None:
+    reply = ask("PUT", "/inbox/a", headers=basic("ann"))
+    assert (reply.status, code(reply)) == (501, "not-offered")
+    assert "Rule 6" in json.loads(reply.body)["detail"]
+    assert ask("PUT", "/inbox/a").status == 401
+
+
+def test_a_chunked_upload_is_refused_before_it_is_redirected() -> None:
+    chunked = {"transfer-encoding": "gzip, Chunked"}
+    assert code(ask("PUT", "/builds/a", headers=basic("ci") | chunked)) == "length-required"
+    assert ask("PUT", "/builds/a", headers=chunked).status == 401
+
+
+@pytest.mark.parametrize("raw_path", ["/-/", "/-/x", "/%2D/x", "/-%2Fx", "/-/login"])
+@pytest.mark.parametrize("method", METHODS)
+def test_what_is_the_services_own_is_never_redirected(method: str, raw_path: str) -> None:
+    assert ask(method, raw_path, by=service(rules=OPEN)).status == 404
+
+
+def test_a_path_that_only_looks_like_the_services_own_is_a_key() -> None:
+    for raw_path in ("/-", "/-x", "/a/-/b", "/--/a"):
+        assert ask("GET", raw_path, by=service(rules=OPEN)).status == 307
+
+
+@pytest.mark.parametrize(
+    ("status", "headers"),
+    [(200, {"ETag": '"e"', "Content-Length": "5"}), (304, {"ETag": '"e"'}), (416, {})],
+)
+def test_head_inline_answers_what_the_store_says(status: int, headers: dict[str, str]) -> None:
+    objects = Objects(Metadata(status, headers))
+    by = service(rules=OPEN, objects=objects)
+    reply = ask("HEAD", "/a%20b", by=by, query={"versionId": "v"}, headers={"if-none-match": '"e"'})
+    assert (reply.status, reply.body, reply.headers["Cache-Control"]) == (status, b"", "no-store")
+    assert headers.items() <= reply.headers.items()
+    target, query, asked = objects.asked[0]
+    assert (target.key, query, asked["if-none-match"]) == ("a b", {"versionId": "v"}, '"e"')
+
+
+def test_head_inline_asks_for_nothing_but_a_head() -> None:
+    objects = Objects(Metadata(200, {}))
+    by = service(rules=OPEN, objects=objects)
+    assert ask("GET", "/a", by=by).status == ask("PUT", "/a", by=by).status == 307
+    assert ask("HEAD", "/a", by=by, query={"presign": ""}).status == 200
+    assert objects.asked == []

@@ -1,0 +1,94 @@
+"""No way of asking is refused less than GET, and nothing is redirected that the rules refuse."""
+
+import pytest
+
+from chalicelib.core.ports import Metadata
+from chalicelib.core.principals import ANYONE
+from chalicelib.core.service import METHODS, action_of
+from tests.builders import ANN, CI, RULES, basic, bearer, path
+from tests.fakes import Failing, Objects, ask, code, service
+from tests.oracles import deciding
+
+WAYS: dict[str, tuple[str, dict[str, str], bool, int]] = {
+    "HEAD": ("HEAD", {}, False, 307),
+    "HEAD inline": ("HEAD", {}, True, 200),
+    "HEAD ?presign": ("HEAD", {"presign": ""}, False, 200),
+    "HEAD inline ?presign": ("HEAD", {"presign": ""}, True, 200),
+    "OPTIONS": ("OPTIONS", {}, False, 204),
+    "GET ?presign": ("GET", {"presign": ""}, False, 200),
+    "GET ?download": ("GET", {"download": ""}, False, 307),
+    "GET ?versionId": ("GET", {"versionId": "1"}, False, 307),
+}
+WHO = {
+    "anyone": {},
+    "ann": basic("ann"),
+    "ci": bearer("ci"),
+    "wrong secret": basic("ann", "wrong"),
+    "wrong scheme": {"authorization": "Digest x"},
+}
+PATHS = [
+    "/public/a",
+    "/users/ann/a",
+    "/users/ci/a",
+    "/builds/a",
+    "/finance/secret/a",
+    "/finance/a",
+    "/nothing",
+    "/inbox/a",
+]
+PATHS += [
+    "/public/",
+    "/users/ann/",
+    "/finance/",
+    "/nothing/",
+    "/",
+    "//a",
+    "/-/a",
+    "/a/..",
+    "/%zz",
+    "/%FF",
+    "/" + "a" * 1025,
+]
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("who", WHO)
+@pytest.mark.parametrize("raw_path", PATHS, ids=lambda raw_path: raw_path[:20])
+def test_every_way_of_asking_is_refused_exactly_where_get_is(way: str, who: str, raw_path: str) -> None:
+    method, query, inline, allowed = WAYS[way]
+    by = service(objects=Objects(Metadata(200, {})) if inline else None)
+    get = ask("GET", raw_path, headers=WHO[who])
+    reply = ask(method, raw_path, by=by, query=query, headers=WHO[who])
+    if get.status == 307:
+        assert reply.status == allowed
+    elif get.status == 501:
+        assert reply.status == (204 if method == "OPTIONS" else 501)
+    else:
+        assert get.status in (400, 401, 403, 404, 414)
+        assert reply.status == get.status
+        assert "Location" not in reply.headers
+        assert method == "HEAD" or code(reply) == code(get)
+        assert reply.headers.get("WWW-Authenticate") == get.headers.get("WWW-Authenticate")
+
+
+@pytest.mark.parametrize("who", ["anyone", "ann", "ci"])
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+@pytest.mark.parametrize("raw_path", PATHS[:12])
+def test_only_what_the_rules_allow_is_redirected(method: str, raw_path: str, who: str) -> None:
+    principal = {"anyone": ANYONE, "ann": ANN.principal(), "ci": CI.principal()}[who]
+    action = action_of(method, path(raw_path))
+    rule = deciding(RULES, principal, action, raw_path)
+    reply = ask(method, raw_path, headers=WHO[who])
+    if rule is None or not rule.allows:
+        assert reply.status == (401 if who == "anyone" else 403)
+    elif action == "list" or rule.limits_uploads:
+        assert reply.status == 501
+    else:
+        assert reply.status == 307
+
+
+def test_no_credential_is_asked_for_before_the_rules_have_said_yes() -> None:
+    by = service(credentials=Failing(AssertionError("asked")))
+    for method in METHODS:
+        assert ask(method, "/nothing", by=by).status == 401
+        assert ask(method, "/nothing", by=by, headers=basic("ann")).status == 403

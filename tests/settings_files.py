@@ -1,0 +1,24 @@
+"""Settings files, written and read."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from chalicelib.settings import InvalidSettings, Settings, load
+
+MOUNT = '[[mounts]]\npath = "/"\nbucket = "acme"\nregion = "eu-west-1"\n'
+
+
+def loaded(folder: Path, text: str, environ: Mapping[str, str] | None = None) -> Settings:
+    """Read a file of that text."""
+    file = folder / "signpost.toml"
+    file.write_text(text, "utf-8")
+    return load(file, environ or {})
+
+
+def mistakes(folder: Path, text: str, environ: Mapping[str, str] | None = None) -> list[str]:
+    """What is said of a file of that text, without its folder and name; nothing where it is right."""
+    try:
+        loaded(folder, text, environ)
+    except InvalidSettings as error:
+        return [mistake.removeprefix(f"{folder}/signpost.toml") for mistake in error.mistakes]
+    return []

@@ -1,0 +1,238 @@
+"""The laws of the house, read from the source: who imports whom, who makes what, and what importing the app costs."""
+
+import ast
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from .builders import rest_event, url_event
+
+ROOT = Path(__file__).parent.parent
+APP = ROOT / "app.py"
+PACKAGE = sorted((ROOT / "chalicelib").rglob("*.py"))
+CORE, EVENTS, BACKENDS = "chalicelib.core", "chalicelib.events", "chalicelib.backends"
+
+# The floors of core, from the ground; each module imports only from those below its own.
+FLOORS = [
+    {"problems"},
+    {"message", "paths", "trace"},
+    {"principals"},
+    {"rules"},
+    {"mounts"},
+    {"presign", "forwarded", "cors"},
+    {"replies", "ports"},
+    {"service", "exchange"},
+]
+
+# Each costs more to load than a redirect takes.
+HEAVY = {"boto3", "botocore", "jinja2", "jwt", "cryptography", "PIL", "pyvips", "moto"}
+
+
+def name_of(file: Path) -> str:
+    """The dotted name of a module."""
+    return ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {name_of(file) for file in (*PACKAGE, APP)}
+
+
+@cache
+def tree(file: Path) -> ast.Module:
+    return ast.parse(file.read_text("utf-8"))
+
+
+def imported(file: Path, nodes: Iterator[ast.AST] | None = None) -> set[str]:
+    """The modules that a file imports, wherever in it, by their full names."""
+    package = name_of(file) if file.name == "__init__.py" else name_of(file).rpartition(".")[0]
+    found: set[str] = set()
+    for node in nodes or ast.walk(tree(file)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = importlib.util.resolve_name("." * node.level + (node.module or ""), package)
+            names = {f"{base}.{alias.name}" for alias in node.names}
+            found |= names & MODULES or {base}
+    return found
+
+
+def ours(file: Path) -> set[str]:
+    """The modules of the service itself that a file imports."""
+    return {name for name in imported(file) if name.startswith(("chalicelib", "app", "local", "tests"))}
+
+
+def calls(file: Path, name: str) -> list[int]:
+    """The lines where something of that name is called, as `Name(…)` or `module.Name(…)`."""
+    return [
+        node.lineno
+        for node in ast.walk(tree(file))
+        if isinstance(node, ast.Call)
+        and (
+            (isinstance(node.func, ast.Name) and node.func.id == name)
+            or (isinstance(node.func, ast.Attribute) and node.func.attr == name)
+        )
+    ]
+
+
+def in_package(prefix: str) -> list[Path]:
+    return [file for file in PACKAGE if name_of(file).startswith(f"{prefix}.")]
+
+
+def test_every_module_of_core_has_its_floor() -> None:
+    assert {name_of(file).rpartition(".")[2] for file in in_package(CORE)} == set().union(*FLOORS)
+
+
+@pytest.mark.parametrize("file", in_package(CORE), ids=name_of)
+def test_core_imports_the_standard_library_and_lower_floors(file: Path) -> None:
+    floor = next(height for height, names in enumerate(FLOORS) if file.stem in names)
+    below = {f"{CORE}.{name}" for names in FLOORS[:floor] for name in names}
+    assert {name for name in imported(file) if name.split(".")[0] not in sys.stdlib_module_names} <= below
+
+
+@pytest.mark.parametrize("file", in_package(CORE), ids=name_of)
+def test_core_reaches_nothing_outside_itself(file: Path) -> None:
+    outside = {"os", "io", "socket", "random", "secrets", "subprocess", "threading", "logging", "urllib.request"}
+    assert not imported(file) & outside
+    assert not calls(file, "open")
+    assert not calls(file, "print")
+
+
+@pytest.mark.parametrize("file", in_package(EVENTS) + in_package(BACKENDS), ids=name_of)
+def test_events_and_backends_import_core_and_never_each_other(file: Path) -> None:
+    own = name_of(file).rpartition(".")[0]
+    assert all(name.startswith((f"{CORE}.", f"{own}.")) for name in ours(file))
+
+
+def test_wiring_imports_no_events() -> None:
+    assert not any(name.startswith(EVENTS) for name in ours(ROOT / "chalicelib/wiring.py"))
+
+
+def test_app_imports_chalice_events_and_wiring_only() -> None:
+    allowed = {
+        "typing",
+        "chalice.app",
+        "chalicelib.wiring",
+        "chalicelib.events.rest_api",
+        "chalicelib.events.function_url",
+        "local",
+        "local.gateway",
+    }
+    assert imported(APP) <= allowed
+
+
+@pytest.mark.parametrize("file", PACKAGE, ids=name_of)
+def test_the_service_imports_nothing_of_development(file: Path) -> None:
+    assert not any(name.startswith(("local", "tests", "app")) for name in ours(file))
+
+
+@pytest.mark.parametrize("file", [*PACKAGE, APP], ids=name_of)
+def test_nothing_heavy_is_imported_with_the_module(file: Path) -> None:
+    at_import = (node for node in tree(file).body if isinstance(node, ast.Import | ast.ImportFrom))
+    assert not {name.split(".")[0] for name in imported(file, at_import)} & HEAVY
+
+
+@pytest.mark.parametrize("file", [*PACKAGE, APP], ids=name_of)
+def test_only_wiring_reads_the_environment_and_the_clock(file: Path) -> None:
+    attributes = {
+        f"{node.value.id}.{node.attr}"
+        for node in ast.walk(tree(file))
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+    }
+    outside = {"os.environ", "os.environb", "os.getenv", "time.time", "time.time_ns", "datetime.now", "datetime.utcnow"}
+    assert not attributes & outside or name_of(file) == "chalicelib.wiring"
+    hidden = {"environ", "getenv", "time_ns"}
+    named = {alias.name for node in ast.walk(tree(file)) if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert not named & hidden
+
+
+@pytest.mark.parametrize(("name", "maker"), [("Grant", "rules"), ("Target", "mounts"), ("Path", "paths")])
+def test_only_one_module_makes_a(name: str, maker: str) -> None:
+    """Nothing is signed without a Grant and a Target, and no path is authorised that was not decoded."""
+    files = [*in_package(CORE), *in_package(EVENTS), *in_package(BACKENDS), APP]  # elsewhere Path is pathlib's
+    assert {name_of(file) for file in files if calls(file, name)} == {f"{CORE}.{maker}"}
+
+
+def public(body: list[ast.stmt]) -> Iterator[ast.FunctionDef | ast.ClassDef]:
+    """The public functions and classes of a module or class, and what is public in those classes."""
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+            yield node
+            yield from public(node.body) if isinstance(node, ast.ClassDef) else ()
+
+
+@pytest.mark.parametrize("file", [*PACKAGE, APP], ids=name_of)
+def test_everything_public_says_what_it_is(file: Path) -> None:
+    assert ast.get_docstring(tree(file))
+    assert [node.name for node in public(tree(file).body) if not ast.get_docstring(node)] == []
+
+
+def sources() -> Iterator[Path]:
+    """Every file of the project that is text and its own."""
+    made = {".git", ".venv", ".hypothesis", ".local", "deployments", "deployed"}
+    for top in ROOT.iterdir():
+        for file in top.rglob("*") if top.is_dir() and top.name not in made else [top]:
+            kept = file.is_file() and not made & set(file.parts) and "cache" not in str(file.relative_to(ROOT))
+            if kept and file.suffix in {"", ".py", ".toml", ".txt", ".md", ".json", ".yml", ".sh"}:
+                yield file
+
+
+def test_no_file_knows_the_machine_it_was_written_on() -> None:
+    places = "|".join(("work", "root", "home", "Users"))
+    machine = re.compile(rf"(?<![\w.*:/}}-])/(?:{places})/\w")
+    assert [file.name for file in sources() if machine.search(file.read_text("utf-8"))] == []
+
+
+def fresh(code: str, **environment: str) -> dict[str, object]:
+    """Run code in a new interpreter that has no environment but this, and return what it prints as JSON."""
+    environment |= {"PATH": os.environ["PATH"]}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, check=True)
+    found: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def test_importing_the_app_reads_no_environment_and_loads_nothing_heavy() -> None:
+    code = "import app, json, sys; print(json.dumps({'loaded': sorted(sys.modules)}))"
+    loaded = fresh(code)["loaded"]
+    assert isinstance(loaded, list)
+    assert "chalice.app" in loaded
+    assert not {name.split(".")[0] for name in loaded} & HEAVY
+
+
+REDIRECT = """
+import json, sys
+connected = []
+names = ("socket.connect", "socket.getaddrinfo", "socket.bind", "subprocess.Popen")
+sys.addaudithook(lambda event, details: connected.append(event) if event in names else None)
+import app
+status = [
+    app.app(EVENTS[0], None)["statusCode"],
+    app.function_url(EVENTS[1], None)["statusCode"],
+]
+print(json.dumps({"status": status, "connected": connected, "loaded": sorted(sys.modules)}))
+"""
+
+
+def test_a_redirect_opens_no_connection_and_loads_nothing_heavy(tmp_path: Path) -> None:
+    file = tmp_path / "signpost.toml"
+    file.write_text(
+        '[[mounts]]\npath = "/"\nbucket = "acme"\n[[rules]]\npath = "/**"\nallow = ["read"]\nto = ["anyone"]\n'
+    )
+    found = fresh(
+        REDIRECT.replace("EVENTS", repr([rest_event(), url_event()])),
+        SIGNPOST_CONFIG=str(file),
+        AWS_REGION="eu-west-1",
+        AWS_ACCESS_KEY_ID="AKID",
+        AWS_SECRET_ACCESS_KEY="secret",
+        AWS_SESSION_TOKEN="token",
+    )
+    assert found["status"] == [307, 307]
+    assert found["connected"] == []
+    assert isinstance(found["loaded"], list)
+    assert not {name.split(".")[0] for name in found["loaded"]} & HEAVY

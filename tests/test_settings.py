@@ -1,0 +1,233 @@
+"""signpost.toml: every mistake is told with its place and what would be right, and no mistake is ever overlooked."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from chalicelib.core.mounts import Address, Mount
+from chalicelib.core.principals import Key
+from chalicelib.core.rules import Rule
+from chalicelib.settings import InvalidSettings, Settings
+
+from .settings_files import MOUNT, loaded, mistakes
+
+SHA = "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8"
+CONTRACT = f'''
+[service]
+realm = "Acme files"
+url_seconds = 300
+head = "redirect"                    # or "inline"
+cors_origins = []                    # other sites whose pages may call us: ["https://app.example.com"]
+
+[[mounts]]
+path = "/"                           # the URL prefix
+bucket = "${{SIGNPOST_BUCKET}}"        # ${{NAME}} is taken from the environment
+prefix = ""                          # prepended to the key
+region = "eu-west-1"                 # default: AWS_REGION
+# endpoint, public_endpoint = "https://s3.example.com"   path style
+# url_seconds, stable_seconds, cache_seconds
+
+[[keys]]
+id = "ci"                            # lower-case letters, digits, '-'
+sha256 = "{SHA}"                         # of the secret, hex
+groups = ["builders"]
+
+[[rules]]
+path = "/public/**"                  # literal segments, '*' one segment, '**' the rest
+allow = ["read", "list"]
+to = ["anyone"]                      # anyone | authenticated | group:NAME | key:ID | user:ID
+
+[[rules]]
+path = "/users/{{user}}/**"            # {{user}}: the caller's own id, one whole segment
+allow = ["read", "list", "write", "delete", "share"]
+to = ["authenticated"]
+overwrite = false
+max_bytes = 50_000_000
+content_types = ["image/*"]
+
+[[rules]]
+path = "/finance/**"
+deny = ["read", "list"]              # a rule allows or denies
+to = ["anyone"]
+'''
+
+
+def test_the_contracts_example_is_read_as_it_is_meant(tmp_path: Path) -> None:
+    host = "acme-files.s3.eu-west-1.amazonaws.com"
+    assert loaded(tmp_path, CONTRACT, {"SIGNPOST_BUCKET": "acme-files"}) == Settings(
+        realm="Acme files",
+        head_inline=False,
+        cors_origins=(),
+        mounts=(Mount("", "acme-files", "", "eu-west-1", None, Address(f"https://{host}", host, ""), 300, 0, 0),),
+        keys=(Key("ci", SHA, ("builders",)),),
+        rules=(
+            Rule(1, "/public/**", True, ("read", "list"), ("anyone",)),
+            Rule(
+                2,
+                "/users/{user}/**",
+                True,
+                ("read", "list", "write", "delete", "share"),
+                ("authenticated",),
+                overwrite=False,
+                max_bytes=50_000_000,
+                content_types=("image/*",),
+            ),
+            Rule(3, "/finance/**", False, ("read", "list"), ("anyone",)),
+        ),
+    )
+
+
+def test_the_error_says_all_of_them(tmp_path: Path) -> None:
+    with pytest.raises(InvalidSettings) as refused:
+        loaded(tmp_path, "a = 1\nb = 2")
+    assert len(refused.value.mistakes) == 3
+    assert str(refused.value) == "\n".join(refused.value.mistakes)
+
+
+def test_what_is_left_out_has_a_default(tmp_path: Path) -> None:
+    settings = loaded(tmp_path, '[[mounts]]\npath = "/"\nbucket = "acme"\n', {"AWS_REGION": "us-east-2"})
+    assert settings[:3] == ("Signpost", False, ())
+    assert settings[4:] == ((), ())
+    only = settings.mounts[0]
+    assert (only.region, only.endpoint, only.url_seconds, only.stable_seconds) == ("us-east-2", None, 300, 0)
+
+
+@pytest.mark.parametrize(
+    ("written", "origin", "endpoint"),
+    [
+        ('endpoint = "http://minio:9000"', "http://minio:9000", "http://minio:9000"),
+        ('endpoint = "https://S3.Example.com:443/"', "https://s3.example.com", "https://s3.example.com"),
+        ('endpoint = "http://minio:80"', "http://minio", "http://minio"),
+        ('endpoint = "https://[::1]:9000"', "https://[::1]:9000", "https://[::1]:9000"),
+        (
+            'endpoint = "http://minio:9000"\npublic_endpoint = "https://s3.example.com"',
+            "https://s3.example.com",
+            "http://minio:9000",
+        ),
+        ('public_endpoint = "https://s3.example.com"', "https://s3.example.com", None),
+    ],
+)
+def test_an_endpoint_is_what_clients_send_in_host(tmp_path: Path, written: str, origin: str, endpoint: str) -> None:
+    found = loaded(tmp_path, MOUNT + written).mounts[0]
+    assert (found.address, found.endpoint) == ((origin, origin.partition("//")[2], "/acme"), endpoint)
+
+
+def test_the_life_of_urls_is_the_mounts_else_the_services(tmp_path: Path) -> None:
+    other = MOUNT.replace('"/"', '"/a/"') + "url_seconds = 60\nstable_seconds = 30\ncache_seconds = 9\n"
+    found = loaded(tmp_path, f"[service]\nurl_seconds = 120\nhead = 'inline'\n{MOUNT}{other}")
+    assert found.head_inline
+    assert [each[-3:] for each in found.mounts] == [(120, 0, 0), (60, 30, 9)]
+    assert [each.path for each in found.mounts] == ["", "/a"]
+
+
+def test_variables_are_taken_from_the_environment_within_a_text_too(tmp_path: Path) -> None:
+    text = '[service]\nrealm = "The ${A}-${B}"\n' + MOUNT
+    assert loaded(tmp_path, text, {"A": "x", "B": "${A}"}).realm == "The x-${A}"
+
+
+def test_every_mistake_is_told_at_once_with_its_line_and_what_would_be_right(tmp_path: Path) -> None:
+    text = """[service]
+url_second = 300
+head = "inlin"
+[[mounts]]
+path = "files"
+bucket = "${NO_SUCH_BUCKET}"
+region = "eu-west-1"
+[[keys]]
+id = "CI"
+sha256 = "s3cr3t"
+[[rules]]
+path = "/a/**/b"
+allow = ["raed"]
+to = ["key:nobody"]
+[[rule]]
+"""
+    assert sorted(mistakes(tmp_path, text), key=lambda told: int(told.split(":")[1])) == [
+        ':2: service.url_second: is unknown; did you mean "url_seconds"?',
+        ':3: service.head: "inlin" is not redirect or inline; did you mean "inline"?',
+        ':5: mounts[1].path: "files" is not a path of literal segments that starts with a slash: "/" or "/archive"',
+        ":6: mounts[1].bucket: the environment variable NO_SUCH_BUCKET is not set; set it, or write the value here",
+        ":9: keys[1].id: \"CI\" is not lower-case letters, digits and '-'",
+        ":10: keys[1].sha256: the text here is not the SHA-256 of a secret, 64 hex digits, as `python -m chalicelib "
+        "key new ID` prints it",
+        ':12: rules[1].path: "/a/**/b" is not a path from its slash, not below /-/: literal segments, '
+        "'*' or '{user}' "
+        "for a whole segment, '**' as the last",
+        ':13: rules[1].allow: "raed" is not one of read, list, write, delete, share; did you mean "read"?',
+        ':14: rules[1].to: "key:nobody" names no key',
+        ':15: rule[1]: is unknown; did you mean "rules"?',
+    ]
+
+
+RULE = '[[rules]]\npath = "/a"\nallow = ["read"]\nto = ["anyone"]\n'
+KEY = f'[[keys]]\nid = "ci"\nsha256 = "{SHA}"\n'
+EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", r"^: mounts: is missing; add \[\[mounts\]\]"),
+        ("mounts = []", r"mounts: is missing"),
+        ("mounts = 5", r"mounts: must be written \[\[mounts\]\]"),
+        ("[mounts]", r":1: mounts\[1\]: must be written \[\[mounts\]\]"),
+        (f"service = 5\n{MOUNT}", r"service: must be one table"),
+        (f"[[service]]\n{MOUNT}", r":1: service: must be one table: \[service\]"),
+        (f"[Service]\n{MOUNT}", r':1: Service\[1\]: is unknown; did you mean "service"'),
+        (f"{MOUNT}colour = 1", r":5: mounts\[1\].colour: is unknown$"),
+        (f"{MOUNT}pubic_endpoint = 1", r':5: .*is unknown; did you mean "public_endpoint"'),
+        (f"[service]\nrealm = 'a\"b'\n{MOUNT}", r":2: service.realm: .* is not printable ASCII"),
+        (f"[service]\nrealm = ''\n{MOUNT}", r":2: service.realm: .* is not printable ASCII"),
+        (f"[service]\nrealm = 5\n{MOUNT}", r":2: service.realm: is 5 and must be a text"),
+        (f"[service]\nurl_seconds = 0\n{MOUNT}", r":2: .*is 0 and must be a whole number from 1 to 604,800"),
+        (f"[service]\nurl_seconds = 604801\n{MOUNT}", r":2: .*must be a whole number from 1 to 604,800"),
+        (f"[service]\nurl_seconds = true\n{MOUNT}", r":2: .*is True and must be a whole number"),
+        (f"[service]\nurl_seconds = 1.5\n{MOUNT}", r":2: .*is 1.5 and must be a whole number"),
+        (f"[service]\nurl_seconds = '5'\n{MOUNT}", r":2: .*must be a whole number"),
+        (f"[service]\ncors_origins = 'https://a'\n{MOUNT}", r":2: .*must be a list: cors_origins = "),
+        (f"[service]\ncors_origins = ['https://a/']\n{MOUNT}", r":2: .*is not an origin"),
+        (f"[service]\ncors_origins = ['*']\n{MOUNT}", r":2: .*is not an origin"),
+        (f"[service]\ncors_origins = [5]\n{MOUNT}", r":2: .*is 5 and must be a text"),
+        ("[[mounts]]\nbucket = 'acme'\nregion = 'a'", r":1: mounts\[1\].path: is missing; give"),
+        ("[[mounts]]\npath = '/'\nregion = 'a'", r":1: mounts\[1\].bucket: is missing; give"),
+        ("[[mounts]]\npath = '/'\nbucket = 'acme'", r":1: mounts\[1\].region: .*or set AWS_REGION"),
+        (f"{MOUNT}prefix = '/a'", r":5: .*without a leading slash"),
+        (f"{MOUNT}prefix = 'a/../'", r":5: mounts\[1\].prefix"),
+        (f"{MOUNT}endpoint = 's3.example.com'", r":5: .*is not an address without a path"),
+        (f"{MOUNT}endpoint = 'https://s3.example.com/x'", r":5: .*is not an address without a path"),
+        (f"{MOUNT}endpoint = 'https://[::::]'", r":5: mounts\[1\].endpoint"),
+        (f"{MOUNT}endpoint = 'https://s3.example.com:99999'", r":5: mounts\[1\].endpoint"),
+        (f"{MOUNT}public_endpoint = 'ftp://a'", r":5: .*is not an address without a path"),
+        (f"{MOUNT}stable_seconds = 151", r":5: .*is 151, so url_seconds must be at least 302, and is 300"),
+        (f"{MOUNT}cache_seconds = -1", r":5: .*must be a whole number from 0"),
+        (MOUNT + MOUNT, r":6: mounts\[2\].path: is the same as that of mounts\[1\]"),
+        (MOUNT.replace("acme", "a"), r":3: .*is not a bucket's name"),
+        (MOUNT.replace('"/"', '"/a//b"'), r":2: mounts\[1\].path"),
+        (MOUNT.replace('"/"', '"/*"'), r":2: mounts\[1\].path"),
+        (MOUNT.replace('"/"', '"/-/a"'), r":2: mounts\[1\].path"),
+        (MOUNT.replace('"/"', '"/a/.."'), r":2: mounts\[1\].path"),
+        (f"{MOUNT}{KEY}{KEY}", r":9: keys\[2\].id: is the same as that of keys\[1\]"),
+        (f"{MOUNT}{KEY}{KEY.replace('ci', 'b')}", r":10: keys\[2\].sha256: is the same as that of keys\[1\]"),
+        (f"{MOUNT}{KEY.replace(SHA, EMPTY)}", r":7: keys\[1\].sha256: .*is not the SHA-256 of a secret"),
+        (f"{MOUNT}{KEY}groups = ['a b']", r":8: keys\[1\].groups: .*without spaces and colons"),
+        (f"{MOUNT}{KEY}groups = 'a'", r":8: keys\[1\].groups: must be a list"),
+        (f"{MOUNT}[[rules]]\nallow = ['read']\nto = ['anyone']", r":5: rules\[1\].path: is missing"),
+        (f"{MOUNT}[[rules]]\npath = '/a'\nallow = ['read']", r":5: rules\[1\].to: is missing; say whom"),
+        (f"{MOUNT}[[rules]]\npath = '/a'\nto = ['anyone']", r":5: rules\[1\]: needs either allow or deny"),
+        (f"{MOUNT}{RULE}deny = ['read']", r":5: rules\[1\]: needs either allow or deny"),
+        (f"{MOUNT}{RULE}max_bytes = 5", r":9: rules\[1\].max_bytes: limits uploads"),
+        (f"{MOUNT}{RULE}overwrite = 'no'", r":9: rules\[1\].overwrite: is 'no' and must be true or false"),
+        (f"{MOUNT}{RULE}content_types = ['png']", r":9: .*is not a media type"),
+        (MOUNT + RULE.replace("anyone", "anybody"), r':8: .*is not anyone,.*; did you mean "anyone"'),
+        (MOUNT + KEY + RULE.replace("anyone", "key:c"), r':11: .*"key:c" names no key; did you mean "ci"'),
+        *(
+            (MOUNT + RULE.replace("/a", wrong), r":6: rules\[1\].path")
+            for wrong in ("a", "/a*", "/{who}", "/-/x", "//a")
+        ),
+        *((MOUNT + RULE.replace("/a", wrong), r":6: rules\[1\].path") for wrong in ("/**/a", "/a/{user}b", "/a/./b")),
+    ],
+)
+def test_a_mistake_is_told_with_its_line_and_a_hint(tmp_path: Path, text: str, told: str) -> None:
+    found = mistakes(tmp_path, text)
+    assert [mistake for mistake in found if re.search(told, mistake)] != []
