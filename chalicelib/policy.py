@@ -35,7 +35,8 @@ def policy(mounts: Iterable[Mount]) -> dict[str, Any]:
     lists = [_allow(f"List{number}", ("s3:ListBucket",), bucket) for number, bucket in enumerate(buckets, 1)]
     partition = _partition(on_aws[0].region) if on_aws else "aws"
     log_streams = f"arn:{partition}:logs:*:*:log-group:/aws/lambda/signpost-*:*"
-    logs = _allow("Logs", ("logs:CreateLogStream", "logs:PutLogEvents"), log_streams)
+    # Chalice makes the log group under another name than the function's, so Lambda has to make that itself.
+    logs = _allow("Logs", ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"), log_streams)
     return {"Version": "2012-10-17", "Statement": [*objects, *lists, logs]}
 
 

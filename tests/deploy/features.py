@@ -1,0 +1,160 @@
+"""The features of the service, each tried with the credentials of a role: what a policy is measured by."""
+
+import copy
+import http.client
+import json
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import pytest
+from botocore.exceptions import ClientError
+
+from chalicelib import wiring
+from local import aws
+from tests.builders import rest_event
+from tests.deploy.deployments import BUCKET, ROOT, Account, open_account
+from tests.doors import Answer, at_rest_api
+
+Document = dict[str, Any]
+
+OTHER = "other-bucket"
+SETTINGS = """
+[service]
+head = "{head}"
+[[mounts]]
+path = "/"
+bucket = "${{SIGNPOST_BUCKET}}"
+endpoint = "{endpoint}"
+[[mounts]]
+path = "/elsewhere"
+bucket = "other-bucket"
+endpoint = "{endpoint}"
+[[rules]]
+path = "/**"
+allow = ["read", "write", "delete"]
+to = ["anyone"]
+"""
+
+
+class Site(NamedTuple):
+    """The service with the credentials of a role, wired anew; `version` is an old one of /old.txt."""
+
+    account: Account
+    environ: dict[str, str]
+    version: str
+    settings: Path
+    environment: pytest.MonkeyPatch
+
+    def ask(self, method: str, path: str, query: str = "", *, head: str = "redirect", **headers: str) -> Answer:
+        """What the service itself answers."""
+        self.settings.write_text(SETTINGS.format(head=head, endpoint=self.account.endpoint))
+        wiring.exchange.cache_clear()
+        return at_rest_api(rest_event(method, path, query, list(headers.items())))
+
+    def status(self, method: str, path: str, query: str = "", body: bytes | None = None, **headers: str) -> int:
+        """What the client ends with, that follows the redirect."""
+        redirect = self.ask(method, path, query, **headers)
+        assert redirect.status == 307, redirect
+        url = urlsplit(redirect.headers["location"])
+        with closing(http.client.HTTPConnection(url.netloc, timeout=10)) as connection:
+            connection.request(method, f"{url.path}?{url.query}", body, headers)
+            return connection.getresponse().status
+
+    def logs(self) -> bool:
+        """Whether Lambda can write a log with the role, from the first line on."""
+        try:
+            self.account.write_log(self.environ, f"/aws/lambda/signpost-{uuid.uuid4().hex}")
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "AccessDeniedException":
+                raise
+            return False
+        return True
+
+
+def policy(stage: str) -> Document:
+    """The policy of a stage, as `.chalice` has it."""
+    document: Document = json.loads((ROOT / f".chalice/policy-{stage}.json").read_text())
+    return document
+
+
+@contextmanager
+def open_buckets() -> Iterator[Account]:
+    """An account with two buckets that keep versions, a.txt in each."""
+    with open_account() as account:
+        s3 = account.client("s3")
+        for bucket in (BUCKET, OTHER):
+            s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": aws.REGION})
+            s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+            s3.put_object(Bucket=bucket, Key="a.txt", Body=b"a")
+        yield account
+
+
+def site(account: Account, document: Mapping[str, Any], environment: pytest.MonkeyPatch, folder: Path) -> Site:
+    """The service with a role that has this policy and nothing else."""
+    environ = account.assume(account.make_role(document))
+    settings = folder / "signpost.toml"
+    for name, value in environ.items():
+        environment.setenv(name, value)
+    environment.setenv("AWS_REGION", aws.REGION)
+    environment.setenv("SIGNPOST_BUCKET", BUCKET)
+    environment.setenv("SIGNPOST_CONFIG", str(settings))
+    put = account.client("s3").put_object
+    version = put(Bucket=BUCKET, Key="old.txt", Body=b"old")["VersionId"]
+    put(Bucket=BUCKET, Key="old.txt", Body=b"new")
+    return Site(account, environ, version, settings, environment)
+
+
+FEATURES: dict[str, Callable[[Site], bool]] = {
+    "read": lambda site: site.status("GET", "/a.txt") == 200,
+    "read a version": lambda site: site.status("GET", "/old.txt", f"versionId={site.version}") == 200,
+    "head": lambda site: site.status("HEAD", "/a.txt") == 200,
+    "head of a version": lambda site: site.status("HEAD", "/old.txt", f"versionId={site.version}") == 200,
+    "head inline": lambda site: site.ask("HEAD", "/a.txt", head="inline").status == 200,
+    "write": lambda site: site.status("PUT", "/new.txt", body=b"new") == 200,
+    "missing": lambda site: site.status("GET", "/missing.txt") == 404,
+    "missing, inline": lambda site: site.ask("HEAD", "/missing.txt", head="inline").status == 404,
+    "log": lambda site: site.logs(),
+    # The last, as the others need what they delete.
+    "delete a version": lambda site: site.status("DELETE", "/old.txt", f"versionId={site.version}") == 204,
+    "delete": lambda site: site.status("DELETE", "/old.txt") == 204,
+}
+
+# What breaks without each action.
+NEEDED_FOR = {
+    "s3:GetObject": {"read", "head", "head inline", "missing", "missing, inline"},
+    "s3:GetObjectVersion": {"read a version", "head of a version"},
+    "s3:PutObject": {"write"},
+    "s3:DeleteObject": {"delete"},
+    "s3:DeleteObjectVersion": {"delete a version"},
+    "s3:ListBucket": {"missing", "missing, inline"},
+    "logs:CreateLogGroup": {"log"},
+    "logs:CreateLogStream": {"log"},
+    "logs:PutLogEvents": {"log"},
+}
+
+
+def broken(site: Site) -> set[str]:
+    """The features that do not work."""
+    return {name for name, works in FEATURES.items() if not works(site)}
+
+
+def actions(document: Document) -> list[str]:
+    """All that a policy allows."""
+    return [action for statement in document["Statement"] for action in statement["Action"]]
+
+
+def without_statement(document: Document, sid: str) -> Document:
+    """The policy less one statement."""
+    return document | {"Statement": [statement for statement in document["Statement"] if statement["Sid"] != sid]}
+
+
+def without_action(document: Document, action: str) -> Document:
+    """The policy less one action, and less a statement that has no other."""
+    less = copy.deepcopy(document)
+    for statement in less["Statement"]:
+        statement["Action"] = [kept for kept in statement["Action"] if kept != action]
+    return less | {"Statement": [statement for statement in less["Statement"] if statement["Action"]]}
