@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test lint test-s3 bench clean
+.PHONY: run test lint test-s3 bench package clean
 
 run: $(VENV)/ready
 	@exec $(BIN)/python -m local --port $(PORT) --s3-port $(S3_PORT)
@@ -26,10 +26,14 @@ test-s3: $(VENV)/ready
 bench: $(VENV)/ready
 	$(BIN)/python -m bench
 
+# What CloudFormation deploys: build/sam.json and build/deployment.zip, the same bytes from the same commit.
+package: $(VENV)/ready
+	@$(BIN)/python -m local.package build
+
 $(VENV)/ready: requirements.txt requirements-dev.txt constraints.txt
 	@python3 -m venv --clear $(VENV) || { echo "Python has no venv here. On Debian: apt install python3-venv" >&2; exit 1; }
 	$(BIN)/pip install --quiet --requirement requirements-dev.txt
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build .mypy_cache .ruff_cache .hypothesis

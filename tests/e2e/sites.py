@@ -74,17 +74,13 @@ class Store(NamedTuple):
     secret_key: str
     bucket: str
 
+    def session(self) -> boto3.Session:
+        """boto3 with the owner's key, and nothing of the environment's."""
+        return boto3.Session(self.access_key, self.secret_key, region_name=self.region)
+
     def client(self) -> S3Client:
-        """boto3 at this store, with the owner's key."""
-        return boto3.client(
-            "s3",
-            endpoint_url=self.endpoint,
-            region_name=self.region,
-            aws_access_key_id=self.access_key,
-            aws_secret_access_key=self.secret_key,
-            aws_session_token=None,
-            config=Config(s3={"addressing_style": "path"}),
-        )
+        """boto3 at this store."""
+        return self.session().client("s3", endpoint_url=self.endpoint, config=Config(s3={"addressing_style": "path"}))
 
     def environ(self) -> dict[str, str]:
         """The credentials as the service finds them."""
@@ -92,14 +88,7 @@ class Store(NamedTuple):
 
     def session_environ(self) -> dict[str, str]:
         """The credentials of an assumed role, with a session token, as on Lambda."""
-        sts = boto3.client(
-            "sts",
-            endpoint_url=self.endpoint,
-            region_name=self.region,
-            aws_access_key_id=self.access_key,
-            aws_secret_access_key=self.secret_key,
-            aws_session_token=None,
-        )
+        sts = self.session().client("sts", endpoint_url=self.endpoint)
         role = os.environ.get("S3_ROLE", "arn:aws:iam:::role/S3Access")
         found = sts.assume_role(RoleArn=role, RoleSessionName="e2e")["Credentials"]
         return {
