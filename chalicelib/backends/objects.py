@@ -25,10 +25,9 @@ _QUERY: Final = {
 _CONDITIONS: Final = {"if-match": "IfMatch", "if-none-match": "IfNoneMatch", "range": "Range"}
 _DATES: Final = {"if-modified-since": "IfModifiedSince", "if-unmodified-since": "IfUnmodifiedSince"}
 
-# What describes the object, and not the connection or the server.
+# What describes the object, not the connection or the server; and no Cache-Control, for the answer has its own.
 _PASSED: Final = (
     "accept-ranges",
-    "cache-control",
     "content-disposition",
     "content-encoding",
     "content-language",

@@ -15,7 +15,6 @@ CONTROLS: Final = frozenset(map(chr, (*range(0x20), *range(0x7F, 0xA0))))
 """The control characters: C0, DEL and C1, Unicode's category Cc."""
 
 _DOT_SEGMENTS: Final = frozenset({".", ".."})
-_BROKEN_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 def decode(raw_path: str) -> Path:
@@ -29,7 +28,7 @@ def decode(raw_path: str) -> Path:
             segment `.` or `..`, which every client collapses before S3 sees it (FACTS 3.4).
         KeyTooLong: more than 1,024 bytes after the first slash.
     """
-    if _BROKEN_ESCAPE.search(raw_path):
+    if "%" in raw_path and re.search(r"%(?![0-9A-Fa-f]{2})", raw_path):  # compiled by the first path that has one
         raise BadPath("A percent sign must be followed by two hex digits; write a literal one as %25.")
     try:
         path = unquote_to_bytes(raw_path).decode("utf-8")

@@ -106,14 +106,18 @@ class Service:
         )
 
     def _head(self, request: Request, grant: Grant, target: Target, objects: "ObjectStore") -> Reply:
+        forwarded.headers(request)  # refuses what a redirect would
         found = objects.head(target, forwarded.query(request, grant.path), request.headers)
         return Reply(found.status, {**found.headers, "Cache-Control": replies.NO_STORE})
 
     def _cache_control(self, request: Request, grant: Grant, target: Target, signed: SignedUrl, now: float) -> str:
-        """How long a client may keep a redirect: not past its URL's end, and shared only where anyone may read it."""
+        """How long a client may keep a redirect: not past its URL's end, and shared only where anyone may read it.
+
+        One that was signed with headers is not kept: `Vary` does not name them, so others would be sent there too.
+        """
         left = int(signed.expires_at - now) - _CACHE_MARGIN
         seconds = min(target.mount.cache_seconds, left)
-        if request.method != "GET" or seconds <= 0:
+        if request.method != "GET" or signed.headers or seconds <= 0:
             return replies.NO_STORE
         scope = "public" if self._rules.open_to_anyone(grant) else "private"
         return f"{scope}, max-age={seconds}"

@@ -1,0 +1,118 @@
+"""`make package`: the deployment as two files, sam.json (a CloudFormation template) and deployment.zip (its code).
+
+Chalice makes both, in an export of what is deployed, so that nothing that lies around gets in. The zip is then written
+anew: the same commit gives the same bytes wherever and whenever it is packaged, by the same Python, zlib and Chalice.
+"""
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
+PROJECT = Path(__file__).parent.parent
+STAGE = "stack"
+RESOURCES = ".chalice/resources.json"
+
+# All of a traceback but the exception itself, which Chalice words for people.
+_TRACEBACK = re.compile(r"^Traceback .*\n(?: .*\n)*", re.MULTILINE)
+
+
+class NotPackaged(Exception):
+    """There is no package, and this is why."""
+
+
+def main() -> int:
+    """Package into the directory that the command line names."""
+    parser = argparse.ArgumentParser(prog="python -m local.package", description="Write the deployment to a directory.")
+    parser.add_argument("out", type=Path, help="the directory; it is made, and what it holds of a package replaced")
+    out: Path = parser.parse_args().out
+    try:
+        archive = package(out)
+    except NotPackaged as error:
+        print(error, file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"Cannot package: {error}", file=sys.stderr)
+        return 1
+    print(f"{archive}: {archive.stat().st_size:,} bytes")
+    return 0
+
+
+def package(out: Path) -> Path:
+    """Write sam.json and deployment.zip to a directory and return the latter's path.
+
+    Raises:
+        NotPackaged: Chalice failed, or left out a dependency.
+        OSError: a file cannot be read or written.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        project, made = Path(scratch, "project"), Path(scratch, "made")
+        export(project)
+        run_chalice(project, made)
+        out.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(made / "sam.json", out / "sam.json")
+        normalise(made / "deployment.zip", out / "deployment.zip")
+    return out / "deployment.zip"
+
+
+def export(folder: Path) -> None:
+    """Copy what is deployed. `local` is not, but app.py imports it where a `chalice` command loads it."""
+    clutter = shutil.ignore_patterns("__pycache__", "*.py[co]", "*~", ".*")
+    for tree in ("chalicelib", "local"):
+        shutil.copytree(PROJECT / tree, folder / tree, ignore=clutter)
+    (folder / ".chalice").mkdir()
+    for file in (PROJECT / "app.py", PROJECT / "requirements.txt", *(PROJECT / ".chalice").glob("*.json")):
+        shutil.copyfile(file, folder / file.relative_to(PROJECT))
+
+
+def run_chalice(project: Path, out: Path) -> None:
+    """Run `chalice package`.
+
+    It takes the wheels for this Python's minor version and the architecture of config.json; where there are none it
+    says so and goes on without (https://aws.github.io/chalice/topics/packaging.html), which would fail on Lambda only.
+    """
+    chalice = Path(sys.executable).with_name("chalice")
+    command = [str(chalice), "package", "--stage", STAGE, "--merge-template", RESOURCES, str(out)]
+    try:
+        done = subprocess.run(command, cwd=project, env=_environ(), capture_output=True, text=True)
+    except FileNotFoundError:
+        raise NotPackaged(f"There is no {chalice}: use `make package`, which installs it.") from None
+    if done.returncode:
+        *_, reason = _TRACEBACK.split(done.stderr.replace(f"{project}/", ""))
+        raise NotPackaged(f"Chalice cannot package the project: {reason.strip()}")
+    _, missing, names = done.stdout.partition("Could not install dependencies:\n")
+    if missing:
+        names = names.partition("\nYou will")[0]
+        raise NotPackaged(f"These have no wheel for Lambda's Python and architecture; pin versions that do:\n{names}")
+
+
+def normalise(source: Path, target: Path) -> None:
+    """Copy a zip with its files in the order of their names and nothing of where they come from: time, mode, system."""
+    with ZipFile(source) as old, ZipFile(target, "w") as new:
+        for name in sorted(old.namelist()):
+            entry = ZipInfo(name)  # dated 1980-01-01, where zip's calendar begins
+            entry.create_system, entry.external_attr = 3, 0o100644 << 16  # Unix; Lambda's own user must be able to read
+            entry.compress_type = ZIP_DEFLATED
+            new.writestr(entry, old.read(name), compresslevel=9)
+
+
+def _environ() -> dict[str, str]:
+    """Ours without an account or a profile, and with a region: Chalice asks for one, and takes its partition only."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON"))}
+    return {
+        **kept,
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "PYTHONDONTWRITEBYTECODE": "1",  # Chalice imports the app, then packages the directory
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
