@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from difflib import get_close_matches
 from os import PathLike
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -34,6 +33,8 @@ class Check(NamedTuple):
 
 def did_you_mean(name: str, choices: Iterable[str]) -> str:
     """Return a hint at the choice that is most like a name, empty where none is."""
+    from difflib import get_close_matches  # only a mistake needs it
+
     close = get_close_matches(name, list(choices), 1)
     return f'; did you mean "{close[0]}"?' if close else ""
 

@@ -1,4 +1,7 @@
-"""Builds the service, once; the only reader of the environment, and only when a request first needs it (FACTS 2.9)."""
+"""Where the service meets the world: the only reader of the environment, and only once a request needs it (FACTS 2.9).
+
+Nothing of the service is loaded to import the app: the first request loads it together with its settings.
+"""
 
 import json
 import os
@@ -8,19 +11,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING
 
-from .core.cors import Cors
-from .core.exchange import Answer, Exchange
-from .core.message import Reply, Request
-from .core.mounts import Mounts
-from .core.presign import Credentials
-from .core.principals import ApiKeys, refuse_token
-from .core.problems import Misconfigured
-from .core.rules import RuleSet
-from .core.service import METHODS, Service
-from .core.trace import Trace
-
 if TYPE_CHECKING:
-    from .core.ports import CredentialSource
+    from .core.exchange import Exchange
     from .settings import Settings
 
 _json = json.JSONEncoder(separators=(",", ":")).encode
@@ -33,7 +25,7 @@ def settings_file() -> str:
 
 def load_settings() -> "Settings":
     """Read the settings; raises `settings.InvalidSettings`."""
-    from .settings import load  # TOML is read once in the life of a container, and not to import the app
+    from .settings import load
 
     return load(settings_file(), os.environ)
 
@@ -44,72 +36,11 @@ def under_chalice_cli() -> bool:
 
 
 @cache
-def exchange() -> Exchange:
-    """The service, wired. With invalid settings it answers 500 to everything: it fails closed."""
-    from .settings import InvalidSettings
+def exchange() -> "Exchange":
+    """The service, built by the first request and kept for all others."""
+    from .assembly import assemble
 
-    try:
-        return _serve(load_settings(), _credentials(os.environ))
-    except InvalidSettings as error:
-        return _exchange(_misconfigured(error.mistakes), Cors((), METHODS), "Signpost")
-
-
-def _serve(settings: "Settings", credentials: "CredentialSource") -> Exchange:
-    from .backends.objects import S3Objects
-
-    cors = Cors(settings.cors_origins, METHODS)
-    service = Service(
-        authenticators=(refuse_token, ApiKeys(settings.keys)),
-        rules=RuleSet(settings.rules),
-        mounts=Mounts(settings.mounts),
-        cors=cors,
-        credentials=credentials,
-        objects=S3Objects() if settings.head_inline else None,
-    )
-    return _exchange(service.answer, cors, settings.realm)
-
-
-def _exchange(answer: Answer, cors: Cors, realm: str) -> Exchange:
-    return Exchange(answer=answer, cors=cors, realm=realm, clock=time.time, log=_log)
-
-
-def _misconfigured(mistakes: tuple[str, ...]) -> Answer:
-    def answer(request: Request, now: float, trace: Trace) -> Reply:
-        raise Misconfigured(mistakes)
-
-    return answer
-
-
-def _credentials(environ: Mapping[str, str]) -> "CredentialSource":
-    from .backends.credentials import ChainCredentials, FixedCredentials
-
-    if not (environ.get("AWS_ACCESS_KEY_ID") and environ.get("AWS_SECRET_ACCESS_KEY")):
-        return ChainCredentials()
-    return FixedCredentials(
-        Credentials(
-            environ["AWS_ACCESS_KEY_ID"],
-            environ["AWS_SECRET_ACCESS_KEY"],
-            environ.get("AWS_SESSION_TOKEN") or None,
-            _expiration(environ.get("AWS_CREDENTIAL_EXPIRATION")),
-        )
-    )
-
-
-def _expiration(text: str | None) -> float | None:
-    """When credentials end: what `aws configure export-credentials` writes beside them, and boto3 reads too."""
-    from datetime import datetime
-
-    from .settings import InvalidSettings
-
-    if not text:
-        return None
-    try:
-        return datetime.fromisoformat(text).timestamp()
-    except ValueError:
-        mistake = (
-            "the environment variable AWS_CREDENTIAL_EXPIRATION is not a time: 2026-01-31T12:00:00Z; mend or unset it"
-        )
-        raise InvalidSettings([mistake]) from None
+    return assemble(settings_file(), os.environ, time.time, _log)
 
 
 def _log(record: Mapping[str, object]) -> None:

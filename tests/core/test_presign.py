@@ -211,15 +211,17 @@ def test_headers_are_signed_as_s3_will_read_them_and_told_as_the_client_must_sen
     signed = presign(target(), "PUT", query={}, headers=headers, credentials=CREDENTIALS, now=NOW)
     assert parameters(signed.url)["X-Amz-SignedHeaders"] == "host;if-match;x-amz-meta-a;x-amz-meta-b"
     assert signed.headers == headers
-    tidy = presign(
-        target(),
+    assert signed.url == botocore_url(
         "PUT",
+        "https://acme-files.s3.eu-west-1.amazonaws.com",
+        "a.txt",
         query={},
         headers=headers | {"x-amz-meta-b": "two words"},
         credentials=CREDENTIALS,
-        now=NOW,
+        region="eu-west-1",
+        expires=300,
+        signed_at=NOW,
     )
-    assert tidy.url == signed.url
 
 
 def test_nothing_secret_shows_where_a_value_is_printed() -> None:

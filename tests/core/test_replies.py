@@ -58,6 +58,7 @@ def test_a_refusal_is_a_problem_document(problem: Problem) -> None:
     reply = replies.refusal(problem, request(), "Acme files")
     assert reply.status == problem.status
     assert reply.headers["Content-Type"] == "application/problem+json"
+    assert reply.headers["X-Content-Type-Options"] == "nosniff"
     assert reply.headers["Cache-Control"] == "no-store"
     assert json.loads(reply.body) == {
         "type": "about:blank",

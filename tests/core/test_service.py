@@ -128,6 +128,17 @@ def test_a_rule_that_limits_uploads_is_never_passed_by() -> None:
     assert ask("PUT", "/inbox/a").status == 401
 
 
+def test_a_rule_that_limits_uploads_limits_nothing_else() -> None:
+    by = service(rules=numbered(allow("/**", "read write delete", overwrite=False, max_bytes=5)))
+    statuses = [ask(method, "/a", by=by).status for method in ("GET", "HEAD", "DELETE", "PUT")]
+    assert statuses == [307, 307, 307, 501]
+
+
+def test_options_says_which_methods_there_are() -> None:
+    reply = ask("OPTIONS", "/public/a")
+    assert (reply.status, reply.headers["Allow"], reply.body) == (204, "GET, HEAD, PUT, DELETE, OPTIONS", b"")
+
+
 def test_a_chunked_upload_is_refused_before_it_is_redirected() -> None:
     chunked = {"transfer-encoding": "gzip, Chunked"}
     assert code(ask("PUT", "/builds/a", headers=basic("ci") | chunked)) == "length-required"

@@ -71,6 +71,27 @@ def test_every_way_of_asking_is_refused_exactly_where_get_is(way: str, who: str,
         assert reply.headers.get("WWW-Authenticate") == get.headers.get("WWW-Authenticate")
 
 
+@pytest.mark.parametrize("way", [way for way in WAYS if way != "OPTIONS"])
+@pytest.mark.parametrize(
+    ("query", "headers"),
+    [
+        ({"versionId": "\n"}, {}),
+        ({"download": "a/b"}, {}),
+        ({"uploadId": "x"}, {}),
+        ({}, {"x-amz-acl": "public-read"}),
+        ({}, {"x-amz-meta-a": "ü"}),
+    ],
+)
+def test_what_get_does_not_pass_on_is_passed_on_in_no_way(
+    way: str, query: dict[str, str], headers: dict[str, str]
+) -> None:
+    method, more, inline, _ = WAYS[way]
+    by = service(objects=Objects(Metadata(200, {})) if inline else None)
+    get = ask("GET", "/public/a", query=query, headers=headers)
+    assert get.status in (400, 501)
+    assert ask(method, "/public/a", by=by, query=more | query, headers=headers).status == get.status
+
+
 @pytest.mark.parametrize("who", ["anyone", "ann", "ci"])
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
 @pytest.mark.parametrize("raw_path", PATHS[:12])

@@ -39,6 +39,13 @@ def test_a_redirect_that_not_everyone_may_have_is_kept_by_its_client_only() -> N
         assert ask(method, "/users/ann/a", by=by, headers=basic("ann")).headers["Cache-Control"] == "no-store"
 
 
+def test_a_redirect_that_demands_headers_is_not_kept_for_those_who_do_not_send_them() -> None:
+    """`Vary` names what decides an answer, and not every `x-amz-*` that its URL was signed with."""
+    by = service(mounts=[mount(cache_seconds=100)])
+    reply = ask("GET", "/public/a", by=by, headers={"x-amz-checksum-mode": "ENABLED"})
+    assert (reply.status, reply.headers["Cache-Control"]) == (307, "no-store")
+
+
 def test_a_redirect_is_kept_no_longer_than_the_credentials_last() -> None:
     by = service(mounts=[mount(cache_seconds=9999)], credentials=Fixed(CREDENTIALS._replace(expires_at=NOW + 100)))
     assert ask("GET", "/public/a", by=by).headers["Cache-Control"] == "public, max-age=40"
