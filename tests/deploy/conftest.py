@@ -15,10 +15,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from local import aws
 from tests.builders import Event, Fields, rest_event, url_event
 from tests.doors import Answer
-from tests.e2e.sites import SECRET, SETTINGS, Store
+from tests.e2e.sites import SECRET, SETTINGS, Store, open_store
 
 from .runtime_api import Function, runtime, start
 
@@ -126,10 +125,8 @@ def code(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def store() -> Iterator[Store]:
-    """The S3 that judges our signatures, with a bucket that no other test uses: its state is the process's."""
-    with aws.serve() as endpoint:
-        store = Store(endpoint, aws.REGION, aws.ACCESS_KEY, aws.SECRET_KEY, "signpost-zip")
-        store.client().create_bucket(Bucket=store.bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    """The S3 that judges our signatures."""
+    with open_store() as store:
         yield store
 
 

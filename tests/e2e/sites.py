@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
+from uuid import uuid4
 
 import boto3
 import pytest
@@ -159,7 +160,7 @@ def curl(folder: Path, *arguments: str) -> Answer:
 @contextmanager
 def open_store() -> Iterator[Store]:
     """The store that S3_ENDPOINT names, with the keys of the environment, else the embedded one; two buckets in it."""
-    bucket = f"signpost-e2e-{os.getpid()}"
+    bucket = f"signpost-e2e-{uuid4().hex[:12]}"
     endpoint = os.environ.get("S3_ENDPOINT")
     if endpoint:
         region = os.environ.get("AWS_REGION", "us-east-1")
