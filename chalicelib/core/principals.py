@@ -66,7 +66,7 @@ class Key(NamedTuple):
 
 
 class ApiKeys:
-    """Authenticates `Authorization: Basic id:secret` (RFC 7617) and `Bearer secret` (RFC 6750).
+    """Authenticates `Authorization: Basic` with id:secret (RFC 7617), and `Bearer` with that or the secret (RFC 6750).
 
     A key is found by the SHA-256 of the secret that came. So a wrong secret and an unknown id take the same steps, and
     the time of a look-up by the hash of a guess tells nothing about any stored hash.
@@ -82,26 +82,25 @@ class ApiKeys:
             return None
         scheme, _, value = header.strip().partition(" ")
         if scheme.lower() == "basic":
-            key_id, secret = _basic(value)
-        elif scheme.lower() == "bearer":
-            key_id, secret = None, value.strip()
-        else:
+            value = _basic(value)
+        elif scheme.lower() != "bearer":
             raise CredentialsInvalid()
+        before, colon, after = value.strip().partition(":")
+        secret = after if colon else before
         digest = hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
         known_id, principal = self._by_digest.get(digest, (b"", None))
-        same_id = key_id is None or hmac.compare_digest(known_id, key_id.encode("utf-8", "surrogatepass"))
+        same_id = not colon or hmac.compare_digest(known_id, before.encode("utf-8", "surrogatepass"))
         if principal is None or not same_id:
             raise CredentialsInvalid()
         return principal
 
 
-def _basic(value: str) -> tuple[str, str]:
-    """Split Basic credentials into id and secret (RFC 7617 §2: base64 of `id:secret`, here UTF-8)."""
+def _basic(value: str) -> str:
+    """Decode Basic credentials (RFC 7617 §2: base64 of `id:secret`, here UTF-8)."""
     try:
         decoded = binascii.a2b_base64(value.strip(), strict_mode=True).decode("utf-8")
     except ValueError:  # binascii.Error and UnicodeError are two of its kinds
         raise CredentialsInvalid() from None
-    key_id, colon, secret = decoded.partition(":")
-    if not colon:
+    if ":" not in decoded:
         raise CredentialsInvalid()
-    return key_id, secret
+    return decoded

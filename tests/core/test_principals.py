@@ -32,6 +32,7 @@ def test_without_credentials_it_is_anyone() -> None:
 def test_a_key_is_known_by_basic_and_bearer() -> None:
     assert ask(basic("ci")) == ask(bearer("ci")) == CI.principal()
     assert ask(basic("ann")) == ask(bearer("ann")) == ANN.principal()
+    assert ask({"authorization": f"Bearer ci:{secret_of('ci')}"}) == CI.principal()
 
 
 def test_a_key_speaks_for_itself_and_its_groups() -> None:
@@ -72,6 +73,8 @@ def test_a_secret_may_hold_colons_and_unicode() -> None:
         basic("ci", CI.sha256),
         {"authorization": f"Bearer {CI.sha256}"},
         {"authorization": "Bearer wrong"},
+        {"authorization": f"Bearer ann:{secret_of('ci')}"},
+        {"authorization": f"Bearer :{secret_of('ci')}"},
         {"authorization": f"Bearer {secret_of('ci')}, Bearer {secret_of('ci')}"},
         {"authorization": "Bearer"},
         {"authorization": "Bearer "},
