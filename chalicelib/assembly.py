@@ -5,11 +5,11 @@ from datetime import datetime
 
 from .backends.credentials import ChainCredentials, FixedCredentials
 from .core.cors import Cors
+from .core.credentials import Credentials
 from .core.exchange import Answer, Exchange
 from .core.message import Reply, Request
 from .core.mounts import Mounts
 from .core.ports import Clock, CredentialSource, Log, ObjectStore
-from .core.presign import Credentials
 from .core.principals import ApiKeys, refuse_token
 from .core.problems import Misconfigured
 from .core.rules import RuleSet

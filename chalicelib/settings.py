@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from os import PathLike
 from typing import Any, Final, NamedTuple
 
+from .core.credentials import Credentials
 from .core.mounts import Mount, address
 from .core.principals import Key
 from .core.rules import ACTIONS, Rule
@@ -94,6 +95,9 @@ def _mount(table: Table, service_seconds: int) -> Mount:
     url_seconds = table.integer("url_seconds", service_seconds, 1, _WEEK)
     stable_seconds = table.integer("stable_seconds", 0, 0, _WEEK // 2)
     cache_seconds = table.integer("cache_seconds", 0, 0, _WEEK)
+    access_key, secret_key = table.secret("access_key"), table.secret("secret_key")
+    if bool(access_key) != bool(secret_key):
+        table.mistake("access_key", "and secret_key go together: give both, or neither")
     if url_seconds < 2 * stable_seconds:
         table.mistake(
             "stable_seconds",
@@ -101,7 +105,8 @@ def _mount(table: Table, service_seconds: int) -> Mount:
         )
     table.finish()
     where = address(bucket, region, public_endpoint)
-    return Mount(path, bucket, prefix, region, endpoint, where, url_seconds, stable_seconds, cache_seconds)
+    own = Credentials(access_key, secret_key) if access_key and secret_key else None
+    return Mount(path, bucket, prefix, region, endpoint, where, url_seconds, stable_seconds, cache_seconds, own)
 
 
 def _key(table: Table) -> Key:

@@ -51,6 +51,7 @@ def _is_endpoint(text: str) -> bool:
     return port != 0 and bool(re.fullmatch(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::\d{1,5})?/?", text))
 
 
+_SECRET = Check(lambda text: text and text.isprintable(), "a key: it is empty, or not printable", secret=True)
 _ENDPOINT = Check(_is_endpoint, 'an address without a path: "https://s3.example.com"')
 
 
@@ -159,6 +160,14 @@ class Table:
         parts = urlsplit(value)
         default_port = {"http": ":80", "https": ":443"}.get(parts.scheme, "")
         return f"{parts.scheme}://{parts.netloc.lower().removesuffix(default_port)}"
+
+    def secret(self, key: str) -> str:
+        """Return a secret, which must come from the environment; empty where there is none."""
+        value = self._take(key, "")
+        name = _VARIABLE.fullmatch(value) if isinstance(value, str) else None
+        if value and name is None:
+            self.mistake(key, "is a secret, which is not kept in this file: write ${NAME}, and set NAME")
+        return self._checked(key, value, _SECRET) if name else ""
 
     def _checked(self, key: str, value: object, check: Check) -> str:
         if not isinstance(value, str):

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
+from chalicelib.core.credentials import Credentials
 from chalicelib.core.message import Request
 from chalicelib.core.mounts import Mount, Mounts, Target, address
 from chalicelib.core.paths import Path, decode
-from chalicelib.core.presign import Credentials
 from chalicelib.core.principals import ANYONE, Key, Principal
 from chalicelib.core.rules import Grant, Rule, RuleSet
 

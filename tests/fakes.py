@@ -4,11 +4,11 @@ import json
 from collections.abc import Mapping, Sequence
 
 from chalicelib.core.cors import Cors
+from chalicelib.core.credentials import Credentials
 from chalicelib.core.exchange import Answer, Exchange
 from chalicelib.core.message import Reply
 from chalicelib.core.mounts import Mount, Mounts, Target
 from chalicelib.core.ports import CredentialSource, Metadata, ObjectStore
-from chalicelib.core.presign import Credentials
 from chalicelib.core.principals import ApiKeys, Key, refuse_token
 from chalicelib.core.rules import Rule, RuleSet
 from chalicelib.core.service import METHODS, Service

@@ -9,7 +9,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotocoreCredentials
 from botocore.utils import percent_encode
 
-from chalicelib.core.presign import Credentials
+from chalicelib.core.credentials import Credentials
 from chalicelib.core.principals import Principal
 from chalicelib.core.rules import Rule
 

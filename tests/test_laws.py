@@ -23,7 +23,7 @@ CORE, EVENTS, BACKENDS = "chalicelib.core", "chalicelib.events", "chalicelib.bac
 # The floors of core, from the ground; each module imports only from those below its own.
 FLOORS = [
     {"problems"},
-    {"message", "paths", "trace"},
+    {"message", "paths", "trace", "credentials"},
     {"principals"},
     {"rules"},
     {"mounts"},

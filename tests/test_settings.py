@@ -117,7 +117,8 @@ def test_the_life_of_urls_is_the_mounts_else_the_services(tmp_path: Path) -> Non
     other = MOUNT.replace('"/"', '"/a/"') + "url_seconds = 60\nstable_seconds = 30\ncache_seconds = 9\n"
     found = loaded(tmp_path, f"[service]\nurl_seconds = 120\nhead = 'inline'\n{MOUNT}{other}")
     assert found.head_inline
-    assert [each[-3:] for each in found.mounts] == [(120, 0, 0), (60, 30, 9)]
+    lives = [(each.url_seconds, each.stable_seconds, each.cache_seconds) for each in found.mounts]
+    assert lives == [(120, 0, 0), (60, 30, 9)]
     assert [each.path for each in found.mounts] == ["", "/a"]
 
 

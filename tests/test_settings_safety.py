@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.core.credentials import Credentials
 from chalicelib.settings import InvalidSettings, load
 
-from .settings_files import MOUNT, mistakes
+from .settings_files import MOUNT, loaded, mistakes
 
 
 @pytest.mark.parametrize(
@@ -62,6 +63,35 @@ def test_what_the_environment_holds_is_not_repeated(tmp_path: Path, place: str, 
 def test_what_the_environment_holds_is_not_repeated_from_a_rule(tmp_path: Path, value: str) -> None:
     rule = '[[rules]]\npath = "${SECRET}"\nallow = ["${SECRET}"]\nto = ["${SECRET}"]\n'
     assert "c4n4ry" not in str(mistakes(tmp_path, MOUNT + rule, {"SECRET": value}))
+
+
+OWN = 'access_key = "${ID}"\nsecret_key = "${SECRET}"\n'
+
+
+def test_a_mounts_own_credentials_come_from_the_environment(tmp_path: Path) -> None:
+    own = loaded(tmp_path, MOUNT + OWN, {"ID": "AKID", "SECRET": "c4n4ry"}).mounts[0].credentials
+    assert own == Credentials("AKID", "c4n4ry")
+    assert loaded(tmp_path, MOUNT).mounts[0].credentials is None
+
+
+@pytest.mark.parametrize(
+    ("written", "environ", "told"),
+    [
+        (OWN.replace("${SECRET}", "c4n4ry"), {"ID": "AKID"}, "secret_key: is a secret, which is not kept in this file"),
+        (OWN.replace("${SECRET}", "a${SECRET}"), {"ID": "AKID", "SECRET": "c4n4ry"}, "write ${NAME}, and set NAME"),
+        (OWN, {"ID": "AKID"}, "secret_key: the environment variable SECRET is not set"),
+        (OWN, {"ID": "AKID", "SECRET": ""}, "secret_key: the text here is not a key"),
+        (OWN, {"ID": "AKID", "SECRET": "c4n4ry\n"}, "secret_key: the text here is not a key"),
+        ('secret_key = "${SECRET}"', {"SECRET": "c4n4ry"}, "access_key: and secret_key go together"),
+        ("secret_key = 5", {}, "secret_key: is a secret"),
+    ],
+)
+def test_a_mounts_own_credentials_are_both_there_and_not_in_the_file(
+    tmp_path: Path, written: str, environ: dict[str, str], told: str
+) -> None:
+    said = "\n".join(mistakes(tmp_path, MOUNT + written, environ))
+    assert told in said
+    assert "c4n4ry" not in said
 
 
 def toml(value: object) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from chalicelib.core.presign import Credentials
+from chalicelib.core.credentials import Credentials
 from chalicelib.core.problems import Unavailable
 
 

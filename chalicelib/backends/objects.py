@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from chalicelib.core.credentials import Credentials
 from chalicelib.core.message import is_plain
 from chalicelib.core.mounts import Mount, Target
 from chalicelib.core.ports import Metadata
@@ -47,11 +48,12 @@ _PASSED: Final = (
 class S3Objects:
     """HeadObject on any mount, with one client for each endpoint and region, made when it is first needed.
 
-    boto3 finds the credentials that URLs are signed with by itself: those of the environment, else its chain.
+    Where a mount has no credentials of its own, boto3 finds those that URLs are signed with by itself: those of the
+    environment, else its chain.
     """
 
     def __init__(self) -> None:
-        self._clients: dict[tuple[str | None, str], S3Client] = {}
+        self._clients: dict[tuple[str | None, str, Credentials | None], S3Client] = {}
 
     def head(self, target: Target, query: Mapping[str, str], headers: Mapping[str, str]) -> Metadata:
         """Return an object's metadata; see `ports.ObjectStore.head`."""
@@ -72,12 +74,15 @@ class S3Objects:
         import boto3
         from botocore.config import Config
 
-        name = (mount.endpoint, mount.region)
+        name = (mount.endpoint, mount.region, mount.credentials)
+        own = mount.credentials
         if name not in self._clients:
             self._clients[name] = boto3.client(
                 "s3",
                 endpoint_url=mount.endpoint,
                 region_name=mount.region,
+                aws_access_key_id=own.access_key if own else None,
+                aws_secret_access_key=own.secret_key if own else None,
                 config=Config(
                     connect_timeout=2,
                     read_timeout=5,

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from .credentials import Credentials
 from .paths import check_key_length
 from .problems import BadPath, NotFound
 from .rules import Grant
@@ -50,6 +51,7 @@ class Mount(NamedTuple):
         url_seconds: the life of a presigned URL.
         stable_seconds: the window within which the same request gives the same URL; 0 for none.
         cache_seconds: how long a client may keep a redirect; 0 for not at all.
+        credentials: the store's own; None for those of the service.
     """
 
     path: str
@@ -61,6 +63,7 @@ class Mount(NamedTuple):
     url_seconds: int
     stable_seconds: int
     cache_seconds: int
+    credentials: Credentials | None = None
 
 
 class Target(NamedTuple):

@@ -6,8 +6,8 @@ Only types: the core imports this module for its annotations alone, which spares
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
+from .credentials import Credentials
 from .mounts import Target
-from .presign import Credentials
 
 Clock = Callable[[], float]
 """The time: Unix time in seconds."""

@@ -33,7 +33,7 @@ class Service:
         rules: what they may do.
         mounts: where the paths lead.
         cors: which other sites' pages may call.
-        credentials: what URLs are signed with.
+        credentials: what URLs are signed with, where a mount has none of its own.
         objects: asked where HEAD is answered inline; None redirects HEAD like the rest.
     """
 
@@ -101,7 +101,7 @@ class Service:
             request.method,
             query=forwarded.query(request, grant.path),
             headers=forwarded.headers(request),
-            credentials=self._credentials.current(),
+            credentials=target.mount.credentials or self._credentials.current(),
             now=now,
         )
 

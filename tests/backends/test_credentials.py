@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from chalicelib.backends.credentials import ChainCredentials, FixedCredentials
-from chalicelib.core.presign import Credentials
+from chalicelib.core.credentials import Credentials
 from chalicelib.core.problems import Unavailable
 from tests.builders import CREDENTIALS
 

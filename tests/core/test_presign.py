@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chalicelib.core.credentials import Credentials
 from chalicelib.core.mounts import Address, Mount
-from chalicelib.core.presign import Credentials, SignedUrl, presign
+from chalicelib.core.presign import SignedUrl, presign
 from chalicelib.core.problems import Unavailable
 from tests.builders import CREDENTIALS, NOW, mount, target
 from tests.oracles import botocore_url

@@ -45,6 +45,14 @@ bucket = "{bucket}-versions"
 endpoint = "{endpoint}"
 region = "{region}"
 
+[[mounts]]
+path = "/own"
+bucket = "{bucket}"
+endpoint = "{endpoint}"
+region = "{region}"
+access_key = "${{OWN_ACCESS_KEY}}"
+secret_key = "${{OWN_SECRET_KEY}}"
+
 [[keys]]
 id = "ci"
 sha256 = "{sha256}"
@@ -85,7 +93,16 @@ class Store(NamedTuple):
 
     def environ(self) -> dict[str, str]:
         """The credentials as the service finds them."""
-        return {"AWS_ACCESS_KEY_ID": self.access_key, "AWS_SECRET_ACCESS_KEY": self.secret_key, "AWS_SESSION_TOKEN": ""}
+        return {
+            **self.own_environ(),
+            "AWS_ACCESS_KEY_ID": self.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.secret_key,
+            "AWS_SESSION_TOKEN": "",
+        }
+
+    def own_environ(self) -> dict[str, str]:
+        """The credentials of the mount that has its own."""
+        return {"OWN_ACCESS_KEY": self.access_key, "OWN_SECRET_KEY": self.secret_key}
 
     def session_environ(self) -> dict[str, str]:
         """The credentials of an assumed role, with a session token, as on Lambda."""
@@ -93,6 +110,7 @@ class Store(NamedTuple):
         role = os.environ.get("S3_ROLE", "arn:aws:iam:::role/S3Access")
         found = sts.assume_role(RoleArn=role, RoleSessionName="e2e")["Credentials"]
         return {
+            **self.own_environ(),
             "AWS_ACCESS_KEY_ID": found["AccessKeyId"],
             "AWS_SECRET_ACCESS_KEY": found["SecretAccessKey"],
             "AWS_SESSION_TOKEN": found["SessionToken"],

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from urllib.parse import quote
 
 import requests
 
@@ -90,3 +91,13 @@ def test_concurrent_requests_keep_their_answers(site: Site) -> None:
     outputs = [argument for name in names for argument in ("-o", f"{site.folder}/{name}", site.of(name))]
     subprocess.run(["curl", "-sSLZ", "-u", f"ci:{SECRET}", *outputs], check=True, timeout=60)
     assert [(site.folder / name).read_text() for name in names] == names
+
+
+def test_a_mount_with_credentials_of_its_own(session_site: Site, store: Store) -> None:
+    """It signs with those, and asks S3 with them, whatever the service itself has."""
+    assert session_site.put("own/x.txt", b"mine").status == 200
+    location = session_site.location(session_site.of("own/x.txt"))
+    assert "X-Amz-Security-Token" not in location
+    assert f"X-Amz-Credential={quote(store.access_key, safe='')}%2F" in location
+    assert session_site.curl(location, user=None).body == b"mine"
+    assert session_site.curl("-I", session_site.of("own/x.txt")).headers["content-length"] == "4"
