@@ -27,7 +27,7 @@ FLOORS = [
     {"principals"},
     {"rules"},
     {"mounts"},
-    {"presign", "forwarded", "cors"},
+    {"presign", "forwarded", "uploads", "cors"},
     {"replies", "ports"},
     {"service", "exchange"},
 ]

@@ -6,9 +6,12 @@ Problem
 ├── Forbidden 403, LinkInvalid 403
 ├── NotFound 404
 ├── MethodNotAllowed 405
-├── LengthRequired 411
+├── LengthRequired, SizeRequired 411
 ├── PreconditionFailed 412
+├── PayloadTooLarge 413
 ├── KeyTooLong 414
+├── UnsupportedMediaType 415
+├── PreconditionRequired 428
 ├── Misconfigured, InternalError 500
 ├── NotOffered 501
 └── Unavailable 503
@@ -152,6 +155,17 @@ class LengthRequired(Problem):
         )
 
 
+class SizeRequired(Problem):
+    """The rule bounds the upload's size, and the request does not say it."""
+
+    status, title, code = 411, "Length Required", "size-required"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Uploads here have a greatest size. Say the size in bytes in the URL: `curl -L -T FILE 'URL?size=N'`."
+        )
+
+
 class PreconditionFailed(Problem):
     """The object is not in the state that the request's conditional headers demand."""
 
@@ -159,6 +173,16 @@ class PreconditionFailed(Problem):
 
     def __init__(self) -> None:
         super().__init__("The object has changed. Read it again, then repeat with its new ETag.")
+
+
+class PayloadTooLarge(Problem):
+    """The upload is larger than the rule lets it be."""
+
+    status, title, code = 413, "Content Too Large", "too-large"
+
+    def __init__(self, size: int, limit: int) -> None:
+        super().__init__(f"The upload has {size:,} bytes and may have {limit:,}. Send less.")
+        self.size, self.limit = size, limit
 
 
 class KeyTooLong(Problem):
@@ -169,6 +193,31 @@ class KeyTooLong(Problem):
     def __init__(self, size: int, limit: int) -> None:
         super().__init__(f"The key has {size:,} bytes of UTF-8 and may have {limit:,}. Use a shorter path.")
         self.size, self.limit = size, limit
+
+
+class UnsupportedMediaType(Problem):
+    """The upload's type is not one that the rule takes."""
+
+    status, title, code = 415, "Unsupported Media Type", "type-not-allowed"
+
+    def __init__(self, allowed: Sequence[str]) -> None:
+        super().__init__(
+            f"Uploads here must be {' or '.join(allowed)}. Say what it is: "
+            f"`curl -L -T FILE -H 'Content-Type: {allowed[0].replace('*', '…')}' URL`."
+        )
+        self.allowed = tuple(allowed)
+
+
+class PreconditionRequired(Problem):
+    """The rule lets nothing be overwritten, and the request does not promise that it will not (RFC 6585 §3)."""
+
+    status, title, code = 428, "Precondition Required", "precondition-required"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Nothing may be overwritten here. Promise it: `curl -L -T FILE -H 'If-None-Match: *' URL`; "
+            "S3 then answers 412 where something is."
+        )
 
 
 class Misconfigured(Problem):

@@ -32,11 +32,6 @@ class Rule(NamedTuple):
     max_bytes: int | None = None
     content_types: tuple[str, ...] = ()
 
-    @property
-    def limits_uploads(self) -> bool:
-        """Whether it demands anything of an upload."""
-        return not self.overwrite or self.max_bytes is not None or bool(self.content_types)
-
 
 class Grant(NamedTuple):
     """The rules said yes: this principal may do this at this path. Only `RuleSet.authorize` makes one."""

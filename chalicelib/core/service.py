@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from . import forwarded, paths, replies
+from . import forwarded, paths, replies, uploads
 from .cors import Cors
 from .message import Reply, Request
 from .mounts import Mounts, Target
 from .paths import Path
 from .presign import SignedUrl, presign
 from .principals import Authenticator, identify
-from .problems import LengthRequired, MethodNotAllowed, NotFound, NotOffered
+from .problems import MethodNotAllowed, NotFound, NotOffered
 from .rules import Grant, RuleSet
 from .trace import Trace
 
@@ -96,11 +96,12 @@ class Service:
         return grant
 
     def _presign(self, request: Request, grant: Grant, target: Target, now: float) -> SignedUrl:
+        promised = uploads.promises(request, grant.rule) if grant.action == "write" else {}
         return presign(
             target,
             request.method,
             query=forwarded.query(request, grant.path),
-            headers=forwarded.headers(request),
+            headers={**forwarded.headers(request), **promised},
             credentials=target.mount.credentials or self._credentials.current(),
             now=now,
         )
@@ -138,11 +139,3 @@ def _check_offered(request: Request, grant: Grant) -> None:
         raise NotOffered("Directories are not listed by this version. Ask for a file in it by name.")
     if _MULTIPART & request.query.keys():
         raise NotOffered("Multipart uploads are not offered by this version. Upload the file in one PUT, up to 5 GB.")
-    if grant.action == "write":
-        if "chunked" in request.headers.get("transfer-encoding", "").lower():
-            raise LengthRequired()
-        if grant.rule.limits_uploads:
-            raise NotOffered(
-                f"Rule {grant.rule.number} limits uploads, and this version cannot hold them to that, so it refuses. "
-                "Ask the administrator for a rule without overwrite, max_bytes and content_types."
-            )

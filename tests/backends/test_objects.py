@@ -7,8 +7,11 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
+from botocore.awsrequest import AWSPreparedRequest
+from botocore.exceptions import EndpointConnectionError
 
 from chalicelib.backends.objects import S3Objects
+from chalicelib.core.credentials import Credentials
 from chalicelib.core.mounts import Mount
 from chalicelib.core.ports import Metadata
 from chalicelib.core.problems import BadRequest, NotFound, PreconditionFailed, Problem, Unavailable
@@ -104,6 +107,7 @@ def test_the_object_asked_for_is_the_key_itself(store: Store, key: str) -> None:
 def test_the_parameters_are_those_of_the_redirect(store: Store) -> None:
     query = {"versionId": "v 1", "response-content-type": "a/b", "response-content-disposition": 'inline; filename="ü"'}
     query |= {"response-cache-control": "no-store", "response-content-encoding": "x", "response-content-language": "de"}
+    query |= {"response-expires": "Thu, 01 Jan 2026 00:00:00 GMT"}
     store.head(query=query)
     assert {name: values[0] for name, values in parse_qs(urlsplit(store.asked[0][1]).query).items()} == query
 
@@ -180,6 +184,24 @@ def test_what_cannot_be_sent_to_the_store_is_the_clients_mistake(
     assert store.asked == []
 
 
+def test_a_store_that_refuses_the_service_is_told_apart_from_one_that_fails(store: Store) -> None:
+    store.status = 403
+    with pytest.raises(Unavailable, match="refuses the service itself"):
+        store.head()
+
+
+def test_a_mount_with_credentials_of_its_own_is_asked_with_them_alone(
+    store: Store, environment: pytest.MonkeyPatch
+) -> None:
+    environment.setenv("AWS_SESSION_TOKEN", "the environment's")
+    objects, own = S3Objects(), store.mount._replace(credentials=Credentials("THEIRS", "secret"))
+    for at in (own, store.mount, own):
+        objects.head(target("a", at), {}, {})
+    sent = [(headers["Authorization"].split("/")[0], headers["x-amz-security-token"]) for _, _, headers in store.asked]
+    theirs = ("AWS4-HMAC-SHA256 Credential=THEIRS", None)
+    assert sent == [theirs, ("AWS4-HMAC-SHA256 Credential=AKID", "the environment's"), theirs]
+
+
 def test_a_store_that_does_not_answer_is_out_of_reach(environment: pytest.MonkeyPatch) -> None:
     with Store() as closed:
         away = closed.mount
@@ -198,6 +220,23 @@ def test_other_endpoints_of_the_environment_lead_no_one_astray(store: Store, env
     environment.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     environment.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:1")
     assert store.head().status == 200
+
+
+@pytest.mark.parametrize(
+    "at", [mount(), mount(bucket="a.b.c"), mount(endpoint="https://s3.example.com"), mount(region="cn-north-1")]
+)
+def test_the_service_asks_where_it_sends_its_clients(store: Store, at: Mount) -> None:
+    asked: set[str] = set()
+
+    def unreachable(request: AWSPreparedRequest, **_: object) -> None:
+        asked.add(request.url)
+        raise EndpointConnectionError(endpoint_url=request.url)
+
+    objects = S3Objects()
+    objects._client(at).meta.events.register("before-send.s3.HeadObject", unreachable)
+    with pytest.raises(Unavailable):
+        objects.head(target("a", at), {}, {})
+    assert asked == {f"{at.address.origin}{at.address.base}/a"}
 
 
 def test_a_client_is_made_once_for_its_endpoint_and_region(store: Store) -> None:

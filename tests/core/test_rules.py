@@ -137,14 +137,6 @@ def test_an_answer_is_public_where_anyone_may_have_it(rules: list[Rule], open_to
     assert ruleset.open_to_anyone(ruleset.authorize(ANN, "read", path("/a"))) is open_to_anyone
 
 
-@pytest.mark.parametrize(
-    ("limits", "limited"),
-    [({}, False), ({"overwrite": False}, True), ({"max_bytes": 0}, True), ({"content_types": ("image/*",)}, True)],
-)
-def test_a_rule_knows_whether_it_limits_uploads(limits: dict[str, object], limited: bool) -> None:
-    assert allow("/a", "write")._replace(**limits).limits_uploads is limited  # type: ignore[arg-type]
-
-
 SEGMENTS = st.sampled_from(["a", "b", "", "ann", "*", "**"])
 PATTERN_SEGMENTS = st.sampled_from(["a", "b", "", "*", "{user}"])
 PATHS = st.lists(SEGMENTS, min_size=1, max_size=4).map(lambda segments: "/" + "/".join(segments))

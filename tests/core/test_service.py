@@ -5,10 +5,11 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
+from chalicelib.core.credentials import Credentials
 from chalicelib.core.ports import Metadata
 from chalicelib.core.service import METHODS, action_of
 from tests.builders import CREDENTIALS, NOW, allow, basic, mount, numbered, path
-from tests.fakes import Objects, ask, code, service
+from tests.fakes import Failing, Objects, ask, code, service
 from tests.oracles import botocore_url
 
 OPEN = numbered(allow("/**", "read list write delete"))
@@ -121,17 +122,32 @@ def test_multipart_calls_are_refused_rather_than_taken_for_whole_objects(method:
     assert ask(method, "/builds/a", query=query).status == 401
 
 
-def test_a_rule_that_limits_uploads_is_never_passed_by() -> None:
+def test_what_a_rule_demands_of_an_upload_is_asked_of_whoever_may_upload() -> None:
     reply = ask("PUT", "/inbox/a", headers=basic("ann"))
-    assert (reply.status, code(reply)) == (501, "not-offered")
-    assert "Rule 6" in json.loads(reply.body)["detail"]
+    assert (reply.status, code(reply)) == (428, "precondition-required")
     assert ask("PUT", "/inbox/a").status == 401
+    assert ask("PUT", "/inbox/a", headers=basic("ann") | {"if-none-match": "*"}).status == 307
 
 
-def test_a_rule_that_limits_uploads_limits_nothing_else() -> None:
+def test_what_a_rule_demands_of_an_upload_is_signed() -> None:
+    by = service(rules=numbered(allow("/**", "write", max_bytes=5)))
+    location = ask("PUT", "/a", by=by, query={"size": "5"}).headers["Location"]
+    assert "X-Amz-SignedHeaders=content-length%3Bhost&" in location
+    assert "size" not in location
+
+
+def test_what_a_rule_demands_of_an_upload_is_asked_of_nothing_else() -> None:
     by = service(rules=numbered(allow("/**", "read write delete", overwrite=False, max_bytes=5)))
     statuses = [ask(method, "/a", by=by).status for method in ("GET", "HEAD", "DELETE", "PUT")]
-    assert statuses == [307, 307, 307, 501]
+    assert statuses == [307, 307, 307, 411]
+
+
+def test_a_mount_with_credentials_of_its_own_is_signed_with_them_alone() -> None:
+    own = mount("/theirs", bucket="theirs")._replace(credentials=Credentials("THEIRS", "secret"))
+    by = service(rules=OPEN, mounts=[own], credentials=Failing(AssertionError("asked")))
+    assert "X-Amz-Credential=THEIRS%2F" in ask("GET", "/theirs/a", by=by).headers["Location"]
+    both = service(rules=OPEN, mounts=[own, mount()])
+    assert "X-Amz-Credential=AKIDEXAMPLE%2F" in ask("GET", "/a", by=both).headers["Location"]
 
 
 def test_options_says_which_methods_there_are() -> None:

@@ -102,8 +102,10 @@ def test_only_what_the_rules_allow_is_redirected(method: str, raw_path: str, who
     reply = ask(method, raw_path, headers=WHO[who])
     if rule is None or not rule.allows:
         assert reply.status == (401 if who == "anyone" else 403)
-    elif action == "list" or rule.limits_uploads:
+    elif action == "list":
         assert reply.status == 501
+    elif action == "write" and not rule.overwrite:
+        assert reply.status == 428
     else:
         assert reply.status == 307
 

@@ -68,6 +68,14 @@ allow = ["read"]
 to = ["anyone"]
 
 [[rules]]
+path = "/limited/**"
+allow = ["write"]
+to = ["key:ci"]
+max_bytes = 10
+content_types = ["text/*"]
+overwrite = false
+
+[[rules]]
 path = "/**"
 allow = ["read", "write", "delete", "list"]
 to = ["key:ci"]

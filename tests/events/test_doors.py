@@ -160,7 +160,7 @@ def asking(headers: Fields) -> Principal | None:
 
 def check(answer: Answer, method: str, path: str | None, headers: Fields) -> None:
     """What must hold of every answer, whatever was asked. `path` is decoded; None where it cannot be."""
-    assert answer.status in (200, 204, 307, 400, 401, 403, 404, 405, 411, 414, 501)
+    assert answer.status in (200, 204, 307, 400, 401, 403, 404, 405, 411, 414, 428, 501)
     signed = answer.headers.get("location") or (answer.status == 200 and answer.body and json.loads(answer.body)["url"])
     if not signed:
         assert answer.status != 307
