@@ -119,7 +119,13 @@ def _principal(settings: Settings, who: str | None) -> Principal:
 
 def _describe(rule: Rule) -> str:
     verb = "allows" if rule.allows else "denies"
-    return f"{rule.number}: {rule.path} {verb} {', '.join(rule.actions)} to {', '.join(rule.to)}"
+    demands = [
+        *([f"at most {rule.max_bytes:,} bytes"] if rule.max_bytes is not None else []),
+        *([f"of type {' or '.join(rule.content_types)}"] if rule.content_types else []),
+        *([] if rule.overwrite else ["that overwrite nothing"]),
+    ]
+    uploads = f", uploads {', '.join(demands)}" if demands else ""
+    return f"{rule.number}: {rule.path} {verb} {', '.join(rule.actions)} to {', '.join(rule.to)}{uploads}"
 
 
 if __name__ == "__main__":

@@ -34,6 +34,9 @@ to = ["anyone"]
 path = "/builds/**"
 allow = ["read", "write"]
 to = ["group:builders"]
+max_bytes = 1000000
+content_types = ["application/zip"]
+overwrite = false
 
 [[rules]]
 path = "/users/{user}/**"
@@ -111,6 +114,11 @@ def test_key_new_refuses_a_bad_id(settings: Path) -> None:
     ("arguments", "status", "expected"),
     [
         (("PUT", "/builds/a%20b.zip", "--as", "ci"), 0, ("key:ci asks to write /builds/a b.zip", "rule    2:")),
+        (
+            ("PUT", "/builds/a.zip", "--as", "ci"),
+            0,
+            ("uploads at most 1,000,000 bytes, of type application/zip, that overwrite nothing",),
+        ),
         (("get", "/builds/a", "--as", "ci"), 0, ("bucket  acme-files", "key     acme/builds/a", "life    90 s")),
         (("GET", "/users/ann/x", "--as", "ann"), 0, ("user:ann asks to read", "rule    3:")),
         (("GET", "/users/ann/", "--as", "ann"), 0, ("asks to list",)),
