@@ -65,8 +65,9 @@ def load(file: str | PathLike[str], environ: Mapping[str, str]) -> Settings:
 
 
 def _settings(reader: Reader, document: dict[str, Any]) -> Settings:
-    for name in document.keys() - {"service", "mounts", "keys", "rules"}:
-        reader.mistake((name, 0, None), f"is unknown{did_you_mean(name, ('service', 'mounts', 'keys', 'rules'))}")
+    tables = ("service", "mounts", "keys", "rules")
+    for name in [name for name in document if name not in tables]:
+        reader.mistake((name, 0, None), f"is unknown{did_you_mean(name, tables)}")
     service = Table(reader, "service", 0, reader.table(document, "service"))
     realm = service.text("realm", "Signpost", _REALM)
     url_seconds = service.integer("url_seconds", 300, 1, _WEEK)

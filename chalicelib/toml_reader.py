@@ -93,9 +93,10 @@ class Reader:
 
     def unique(self, table: str, key: str, values: list[str]) -> None:
         """Note each value that an earlier table has too."""
+        first: dict[str, int] = {}
         for index, value in enumerate(values):
-            if value and value in values[:index]:
-                self.mistake((table, index, key), f"is the same as that of {table}[{values.index(value) + 1}]")
+            if value and first.setdefault(value, index) != index:
+                self.mistake((table, index, key), f"is the same as that of {table}[{first[value] + 1}]")
 
 
 class Table:
@@ -185,7 +186,7 @@ class Table:
 
     def finish(self) -> None:
         """Note the keys that mean nothing."""
-        for key in self.values.keys() - set(self._known):
+        for key in [key for key in self.values if key not in self._known]:
             self.mistake(key, f"is unknown{did_you_mean(key, self._known)}")
 
 

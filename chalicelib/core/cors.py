@@ -46,6 +46,6 @@ class Cors:
             "Vary": "Origin, Access-Control-Request-Method, Access-Control-Request-Headers",
         }
         asked = request.headers.get("access-control-request-headers", "")
-        if is_plain(asked):
+        if asked and is_plain(asked):
             headers["Access-Control-Allow-Headers"] = asked
         return Reply(204, headers)

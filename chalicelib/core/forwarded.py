@@ -51,7 +51,11 @@ def query(request: Request, path: Path) -> dict[str, str]:
     for name, value in found.items():
         _check(name, value)
     if request.method in ("GET", "HEAD") and "download" in request.query:
-        found["response-content-disposition"] = _attachment(request.query["download"] or path.rpartition("/")[2])
+        name = request.query["download"]
+        _check("download", name)
+        if "/" in name or "\\" in name:
+            raise BadParameter("download", "a file name has no slash in it. Leave the folders out.")
+        found["response-content-disposition"] = _attachment(name or path.rpartition("/")[2])
     return found
 
 
@@ -77,9 +81,6 @@ def headers(request: Request) -> dict[str, str]:
 
 def _attachment(name: str) -> str:
     """Make a Content-Disposition that saves under `name` (RFC 6266 §4.1, §5; RFC 8187 for what is not plain ASCII)."""
-    _check("download", name)
-    if "/" in name or "\\" in name:
-        raise BadParameter("download", "a file name has no slash in it. Leave the folders out.")
     if _PLAIN.issuperset(name):
         return f'attachment; filename="{name}"'
     fallback = "".join(char if char in _PLAIN else "_" for char in name)

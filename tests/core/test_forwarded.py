@@ -103,7 +103,8 @@ def test_a_download_is_saved_under_any_name(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("on", "name"), [("/a.txt", "a.txt"), ("/a/b/ü 1.txt", "ü 1.txt"), ("/a//b", "b"), ('/a/q"uote', 'q"uote')]
+    ("on", "name"),
+    [("/a.txt", "a.txt"), ("/a/b/ü 1.txt", "ü 1.txt"), ("/a//b", "b"), ('/a/q"uote', 'q"uote'), ("/a\\b", "a\\b")],
 )
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_a_download_without_a_name_is_saved_under_that_of_the_key(on: str, name: str, method: str) -> None:

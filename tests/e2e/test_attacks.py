@@ -101,6 +101,7 @@ def test_denied_to_the_key(site: Site) -> None:
 
 def test_nothing_secret_in_the_log(site: Site) -> None:
     """Neither keys nor presigned URLs reach it, here with the real server's own output."""
+    site.location(site.of("target.txt"))
     site.curl("-L", site.at("/public/x?token=tok-en-canary"), user=None)
     log = site.log.read_text()
     assert '"status":307' in log

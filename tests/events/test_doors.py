@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("doors")
 
 ANN_BASIC, CI_BEARER = basic("ann")["authorization"], bearer("ci")["authorization"]
 AUTHORIZATION = {ANN_BASIC: ANN.principal(), CI_BEARER: CI.principal()}
-AS_ANN, AS_CI = [("Authorization", ANN_BASIC)], [("Authorization", CI_BEARER)]
+AS_ANN, AS_CI = [("authorization", ANN_BASIC)], [("authorization", CI_BEARER)]
 BROWSER = [("Accept", "text/html,*/*;q=0.8")]
 T = TypeVar("T")
 PREFLIGHT = [("Origin", ORIGIN), ("Access-Control-Request-Method", "PUT"), ("Access-Control-Request-Headers", "x-a")]
@@ -62,6 +62,8 @@ REQUESTS: list[tuple[int, str, str, str, Fields, bytes]] = [
     (400, "PUT", "/users/ann/..", "", AS_ANN, b""),
     (405, "POST", "/public/a", "link", AS_ANN, b"{}"),
     (405, "PATCH", "/", "", [], b""),
+    (428, "PUT", "/inbox/a", "", AS_CI, b""),
+    (307, "PUT", "/inbox/a", "", [*AS_CI, ("If-None-Match", "*")], b""),
     (501, "PUT", "/builds/a", "partNumber=1&uploadId=x", AS_CI, b"part"),
     (307, "GET", "/public/a", "", [("Cookie", "a=b; c=d"), ("Accept", "")], b""),
 ]
@@ -97,14 +99,28 @@ def mostly(usual: st.SearchStrategy[T], odd: st.SearchStrategy[T]) -> st.SearchS
 METHODS = st.sampled_from(["GET", "GET", "GET", "HEAD", "PUT", "PUT", "DELETE", "OPTIONS", "POST"])
 BYTES = st.binary(max_size=6)
 SEGMENTS = mostly(
-    st.sampled_from(["public", "users", "ann", "builds", "finance", "secret", "docs", "", "a+b", "%2F", "%252e", "%25"])
+    st.sampled_from(
+        ["public", "users", "ann", "builds", "finance", "secret", "docs", "", "a+b ", "%20", "%2F", "%252e", "%25"]
+    )
     | st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=6).map(quote),
     st.sampled_from([".", "..", "%2e", "%2E%2e", "%", "%FF", "%00", "-", "{user}", "*", "**", "?", "#"])
     | BYTES.map(lambda raw: "".join(f"%{byte:02x}" for byte in raw))
     | BYTES.map(lambda raw: raw.decode("latin-1")),
 )
 PATHS = st.lists(SEGMENTS, max_size=4).map(lambda segments: "/" + "/".join(segments))
-OPEN = st.sampled_from(["/public", "/public", "/public/docs", "/users/ann", "/users/ci", "/builds", "/finance"])
+OPEN = st.sampled_from(
+    [
+        "/public",
+        "/public",
+        "/public/docs",
+        "/users/ann",
+        "/users/ci",
+        "/builds",
+        "/finance",
+        "/finance/secret",
+        "/inbox",
+    ]
+)
 OPEN_PATHS = st.tuples(OPEN, st.lists(SEGMENTS, min_size=1, max_size=2)).map(
     lambda parts: "/".join([parts[0], *parts[1]])
 )
@@ -129,6 +145,7 @@ HEADER_NAMES = st.sampled_from(
         "x-amz-acl",
         "x-amz-date",
         "if-match",
+        "if-none-match",
         "accept",
         "cookie",
         "origin",
@@ -136,11 +153,11 @@ HEADER_NAMES = st.sampled_from(
         "host",
     ]
 ) | st.text("abcdefgh-", min_size=1, max_size=10)
-HEADER_VALUES = st.sampled_from([ANN_BASIC, CI_BEARER, "text/html", ORIGIN, "1"]) | st.text(
+HEADER_VALUES = st.sampled_from([ANN_BASIC, CI_BEARER, "text/html", ORIGIN, "*"]) | st.text(
     st.characters(), max_size=20
 )
 HEADERS = mostly(
-    st.sampled_from([[], [("authorization", ANN_BASIC)], [("authorization", CI_BEARER)]]),
+    st.sampled_from([[], AS_ANN, AS_CI, [*AS_ANN, ("if-none-match", "*")]]),
     st.lists(st.tuples(HEADER_NAMES, HEADER_VALUES), max_size=4),
 )
 
@@ -152,10 +169,16 @@ def test_any_request_gets_one_answer(method: str, raw_path: str, query: str, hea
     assert rest == url
 
 
+def sent(headers: Fields, name: str) -> str | None:
+    """The value of a header as the doors join it; None where it was not sent."""
+    values = [value for each, value in headers if each == name]
+    return ",".join(values).strip() if values else None
+
+
 def asking(headers: Fields) -> Principal | None:
     """Who sends these headers; None for someone whose credentials are bad."""
-    sent = [value for name, value in headers if name == "authorization"]
-    return AUTHORIZATION.get(",".join(sent)) if sent else ANYONE
+    authorization = sent(headers, "authorization")
+    return ANYONE if authorization is None else AUTHORIZATION.get(authorization)
 
 
 def check(answer: Answer, method: str, path: str | None, headers: Fields) -> None:
@@ -173,6 +196,7 @@ def check(answer: Answer, method: str, path: str | None, headers: Fields) -> Non
     rule = deciding(RULES, principal, action, path)
     assert rule is not None
     assert rule.allows
+    assert rule.overwrite or sent(headers, "if-none-match") == "*"
     inside = path.startswith("/public/docs/")
     assert place(signed) == (("other-docs", "v2/" + path[13:]) if inside else ("acme-files", path[1:]))
 
