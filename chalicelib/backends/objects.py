@@ -126,5 +126,5 @@ def _answered(response: Mapping[str, Any], error: Exception | None) -> Metadata:
 
 
 def _passed(headers: Mapping[str, str]) -> dict[str, str]:
-    """The fields that describe the object; one that is not ASCII cannot be sent on and is left out."""
-    return {name: value for name, value in headers.items() if name.startswith(_PASSED) and value.isascii()}
+    """The fields that describe the object; one that cannot be sent on is left out."""
+    return {name: value for name, value in headers.items() if name.startswith(_PASSED) and is_plain(value)}

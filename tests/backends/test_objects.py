@@ -85,6 +85,7 @@ def test_what_describes_the_object_is_passed_on_and_nothing_else(store: Store) -
     store.fields |= {
         "Cache-Control": "max-age=60",
         "x-amz-meta-b": "ü",
+        "x-amz-meta-c": "a\tb",
         "x-amz-replication-status": "COMPLETED",
         "Access-Control-Allow-Origin": "*",
     }
