@@ -6,7 +6,7 @@ A presigned URL carries the permissions of whoever signed it, so the role must h
 from collections.abc import Iterable
 from typing import Any
 
-from .core.mounts import Mount
+from .core.mounts import Mount, partition
 
 # "Actions, resources, and condition keys for Amazon S3": what GET, HEAD, PUT and DELETE need, with versionId too.
 _OBJECT_ACTIONS = (
@@ -33,8 +33,8 @@ def policy(mounts: Iterable[Mount]) -> dict[str, Any]:
     ]
     # Without it S3 answers 403 for a missing key instead of 404 (FACTS 4.7).
     lists = [_allow(f"List{number}", ("s3:ListBucket",), bucket) for number, bucket in enumerate(buckets, 1)]
-    partition = _partition(on_aws[0].region) if on_aws else "aws"
-    log_streams = f"arn:{partition}:logs:*:*:log-group:/aws/lambda/signpost-*:*"
+    home, _ = partition(on_aws[0].region if on_aws else "")
+    log_streams = f"arn:{home}:logs:*:*:log-group:/aws/lambda/signpost-*:*"
     # Chalice makes the log group under another name than the function's, so Lambda has to make that itself.
     logs = _allow("Logs", ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"), log_streams)
     return {"Version": "2012-10-17", "Statement": [*objects, *lists, logs]}
@@ -45,12 +45,5 @@ def _allow(sid: str, actions: tuple[str, ...], resource: str) -> dict[str, Any]:
 
 
 def _bucket(mount: Mount) -> str:
-    return f"arn:{_partition(mount.region)}:s3:::{mount.bucket}"
-
-
-def _partition(region: str) -> str:
-    """The ARN partition of a region (IAM User Guide, "IAM ARNs")."""
-    for start, partition in (("cn-", "aws-cn"), ("us-gov-", "aws-us-gov"), ("eusc-", "aws-eusc")):
-        if region.startswith(start):
-            return partition
-    return "aws"
+    name, _ = partition(mount.region)
+    return f"arn:{name}:s3:::{mount.bucket}"

@@ -136,6 +136,14 @@ def test_explain(settings: Path, arguments: tuple[str, ...], status: int, expect
         assert text in done.stdout
 
 
+@pytest.mark.parametrize(("region", "start"), [("us-gov-west-1", "arn:aws-us-gov:"), ("us-iso-east-1", "arn:aws-iso:")])
+def test_policy_of_another_partition(settings: Path, region: str, start: str) -> None:
+    """Its ARNs have another beginning."""
+    settings.write_text(SETTINGS.replace("eu-west-1", region))
+    statements = json.loads(run(settings, "policy").stdout)["Statement"]
+    assert all(item["Resource"].startswith(start) for item in statements)
+
+
 def test_policy(settings: Path) -> None:
     """What the role needs for the mounts, and nothing for stores that are not on AWS."""
     more = """

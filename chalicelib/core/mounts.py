@@ -10,15 +10,23 @@ from .paths import check_key_length
 from .problems import BadPath, NotFound
 from .rules import Grant
 
-# AWS partitions whose endpoints end in another name: botocore's partitions.json.
-_DNS_SUFFIXES = {
-    "cn-": "amazonaws.com.cn",
-    "eusc-": "amazonaws.eu",
-    "us-iso-": "c2s.ic.gov",
-    "us-isob-": "sc2s.sgov.gov",
-    "eu-isoe-": "cloud.adc-e.uk",
-    "us-isof-": "csp.hci.ic.gov",
-}
+# How the regions of a partition begin, its name in ARNs, and what its endpoints end in: botocore's partitions.json.
+_PARTITIONS = (
+    ("cn-", "aws-cn", "amazonaws.com.cn"),
+    ("eusc-", "aws-eusc", "amazonaws.eu"),
+    ("us-gov-", "aws-us-gov", "amazonaws.com"),
+    ("us-iso-", "aws-iso", "c2s.ic.gov"),
+    ("us-isob-", "aws-iso-b", "sc2s.sgov.gov"),
+    ("eu-isoe-", "aws-iso-e", "cloud.adc-e.uk"),
+    ("us-isof-", "aws-iso-f", "csp.hci.ic.gov"),
+)
+
+
+def partition(region: str) -> tuple[str, str]:
+    """Return the name of a region's AWS partition, as in ARNs, and what its endpoints end in."""
+    found = (rest for start, *rest in _PARTITIONS if region.startswith(start))
+    name, suffix = next(found, ("aws", "amazonaws.com"))
+    return name, suffix
 
 
 class Address(NamedTuple):
@@ -33,7 +41,7 @@ def address(bucket: str, region: str, endpoint: str | None) -> Address:
     """Name a bucket as AWS does, or below `endpoint` in path style (S3 User Guide, "Virtual hosting of buckets")."""
     if endpoint is not None:
         return Address(endpoint, urlsplit(endpoint).netloc, f"/{bucket}")
-    suffix = next((name for start, name in _DNS_SUFFIXES.items() if region.startswith(start)), "amazonaws.com")
+    _, suffix = partition(region)
     host = f"s3.{region}.{suffix}"
     if re.fullmatch(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", bucket):  # one DNS label; others go by path (FACTS 4.4)
         return Address(f"https://{bucket}.{host}", f"{bucket}.{host}", "")
