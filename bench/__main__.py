@@ -6,7 +6,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from base64 import b64encode
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
 from hashlib import sha256
@@ -16,6 +15,7 @@ from typing import Any, TextIO
 import app
 from bench.bare import app as bare
 from chalicelib import wiring
+from tests.builders import Event, basic, rest_event
 
 PROJECT = Path(__file__).parent.parent
 SECRET = "a-secret"
@@ -25,6 +25,16 @@ RULES = (10, 100, 1_000, 10_000)
 ROUNDS, CALLS = 40, 200
 STARTS = 30
 
+HEADERS = (
+    ("Accept", "*/*"),
+    ("Host", "files.example.com"),
+    ("User-Agent", "curl/8.10.1"),
+    ("X-Amzn-Trace-Id", "Root=1-67f0e4a1-0123456789abcdef01234567"),
+    ("X-Forwarded-For", "203.0.113.7"),
+    ("X-Forwarded-Port", "443"),
+    ("X-Forwarded-Proto", "https"),
+)
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "x"}
 BUILD = wiring.exchange.__wrapped__  # past its cache: one service for each number of rules
 
 
@@ -39,7 +49,7 @@ def main() -> None:
     print(f"An import: the fastest of {STARTS} processes each, in turns; wanted: at most {IMPORT_LIMIT}")
     report(measure_starts({"chalice.app": "import chalice.app", "app": "import app"}))
     print("A cold start: the same, with the first redirect")
-    event = json.dumps(rest_event("/team-7/builds/first.tar.gz"))
+    event = json.dumps(get("/team-7/builds/first.tar.gz"))
     answer = f"import json; app.app(json.loads({event!r}), None)"
     yardstick = f"from bench.bare import app as bare; {answer.replace('app.app', 'bare')}"
     report(measure_starts({"a bare Chalice route": yardstick, "Signpost": f"import app; {answer}"}))
@@ -54,7 +64,7 @@ def report(seconds: Mapping[str, float]) -> None:
 
 def measure_redirects() -> dict[str, float]:
     """Seconds a call, the least of many rounds in which every contender has its turn."""
-    event = rest_event(f"/team-7/builds/{'x' * 20}.tar.gz")
+    event = get(f"/team-7/builds/{'x' * 20}.tar.gz")
     contenders: dict[str, Callable[[], object]] = {"bare": lambda: bare(event, None)}
     with tempfile.TemporaryDirectory() as folder, open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
         for count in RULES:
@@ -62,11 +72,11 @@ def measure_redirects() -> dict[str, float]:
         return least(contenders, nowhere)
 
 
-def redirecting(rules: int, folder: Path, event: Mapping[str, Any]) -> Callable[[], object]:
+def redirecting(rules: int, folder: Path, event: Event) -> Callable[[], object]:
     """A call of the REST door with so many rules, of which the last but one decides."""
     settings = folder / f"{rules}.toml"
     settings.write_text(toml(rules))
-    os.environ |= {"SIGNPOST_CONFIG": str(settings), "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "x"}
+    os.environ |= {**CREDENTIALS, "SIGNPOST_CONFIG": str(settings)}
     exchange = BUILD()
 
     def call() -> object:
@@ -79,7 +89,7 @@ def redirecting(rules: int, folder: Path, event: Mapping[str, Any]) -> Callable[
 
 
 def least(contenders: Mapping[str, Callable[[], object]], log: TextIO) -> dict[str, float]:
-    """The fastest round of each, in seconds a call; the log goes to a real file that keeps nothing."""
+    """The fastest round of each, in seconds a call; the log goes to a file that keeps nothing."""
     found = dict.fromkeys(contenders, float("inf"))
     for _ in range(ROUNDS):
         for name, call in contenders.items():
@@ -98,6 +108,7 @@ def measure_starts(statements: Mapping[str, str]) -> dict[str, float]:
         Path(folder, "signpost.toml").write_text(toml(100))
         environ = {
             **os.environ,
+            **CREDENTIALS,
             "PYTHONPYCACHEPREFIX": folder,
             "PYTHONDONTWRITEBYTECODE": "",
             "SIGNPOST_CONFIG": f"{folder}/signpost.toml",
@@ -124,34 +135,9 @@ def toml(rules: int) -> str:
     return "\n".join(tables)
 
 
-def rest_event(path: str) -> dict[str, Any]:
+def get(path: str) -> Event:
     """A GET as API Gateway sends it, with the headers of curl and of the edge."""
-    headers = {
-        "Accept": "*/*",
-        "Authorization": "Basic " + b64encode(f"ci:{SECRET}".encode()).decode(),
-        "Host": "files.example.com",
-        "User-Agent": "curl/8.10.1",
-        "X-Amzn-Trace-Id": "Root=1-67f0e4a1-0123456789abcdef01234567",
-        "X-Forwarded-For": "203.0.113.7",
-        "X-Forwarded-Port": "443",
-        "X-Forwarded-Proto": "https",
-    }
-    context = {"resourcePath": "/{proxy+}", "httpMethod": "GET", "path": f"/api{path}", "requestId": "a1b2c3d4"}
-    event = {
-        "resource": "/{proxy+}",
-        "path": path,
-        "httpMethod": "GET",
-        "headers": headers,
-        "multiValueHeaders": {name: [value] for name, value in headers.items()},
-        "queryStringParameters": None,
-        "multiValueQueryStringParameters": None,
-        "pathParameters": {"proxy": path[1:]},
-        "stageVariables": None,
-        "requestContext": context,
-        "body": None,
-        "isBase64Encoded": False,
-    }
-    return dict(json.loads(json.dumps(event)))
+    return rest_event("GET", path, headers=[*HEADERS, *basic("ci", SECRET).items()])
 
 
 if __name__ == "__main__":

@@ -8,14 +8,13 @@ from typing import Any, Final, NamedTuple
 
 from .core.credentials import Credentials
 from .core.mounts import Mount, address
+from .core.paths import CONTROLS, DOT_SEGMENTS
 from .core.principals import Key
 from .core.rules import ACTIONS, Rule
 from .toml_reader import Check, Reader, Table, did_you_mean
 
 _WEEK: Final = 604_800  # seconds; the longest that SigV4 signs for (FACTS 4.3)
 _EMPTY_SHA256: Final = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class Settings(NamedTuple):
@@ -143,13 +142,12 @@ def _rule(table: Table, key_ids: list[str]) -> Rule:
 
 
 def _is_path(text: str) -> bool:
-    segments = text[1:].split("/")
     return (
         text.startswith("/")
         and not text.startswith(("//", "/-/"))
         and text != "/-"
-        and not _CONTROL.search(text)
-        and not {".", ".."} & set(segments)
+        and CONTROLS.isdisjoint(text)
+        and DOT_SEGMENTS.isdisjoint(text.split("/"))
     )
 
 
@@ -159,8 +157,10 @@ def _is_mount_path(text: str) -> bool:
 
 def _is_rule_path(text: str) -> bool:
     *segments, last = text[1:].split("/")
+    if last != "**":
+        segments.append(last)
     plain = all(segment in ("*", "{user}") or not re.search(r"[*{}]", segment) for segment in segments)
-    return _is_path(text) and plain and (last in ("*", "**", "{user}") or not re.search(r"[*{}]", last))
+    return _is_path(text) and plain
 
 
 def _is_prefix(text: str) -> bool:

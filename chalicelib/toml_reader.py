@@ -120,7 +120,7 @@ class Table:
         if value is None:
             self.mistake(key, f"is missing; give {check.wanted}")
             return ""
-        return self._checked(key, value, check) if value != default or key == "region" else str(value)
+        return self._checked(key, value, check)
 
     def texts(self, key: str, default: tuple[str, ...], check: Check) -> tuple[str, ...]:
         """Return a list of texts."""

@@ -22,6 +22,8 @@ from typing import Any, Final
 
 from chalice import local
 
+from chalicelib.core import problems
+
 # "Amazon API Gateway quotas", REST APIs: payload size.
 _MAX_BODY: Final = 10 * 1024**2
 
@@ -71,13 +73,13 @@ class LengthRequired(local.LocalGatewayException):
     CODE = 411
 
     def __init__(self) -> None:
+        refusal = problems.LengthRequired()
         problem = {
             "type": "about:blank",
-            "title": "Length Required",
-            "status": self.CODE,
-            "code": "length-required",
-            "detail": "S3 takes no chunked upload. Send the body with a Content-Length: "
-            "`curl -T FILE`, not `curl -T -` or a generator.",
+            "title": refusal.title,
+            "status": refusal.status,
+            "code": refusal.code,
+            "detail": refusal.detail,
         }
         super().__init__({"Content-Type": "application/problem+json"}, json.dumps(problem).encode())
 

@@ -5,9 +5,7 @@ from collections.abc import Sequence
 from .message import Reply, Request, is_plain
 
 _EXPOSED = "Allow, ETag, Retry-After, WWW-Authenticate, X-Request-Id"
-_PREFLIGHT_SECONDS = (
-    "600"  # the longest that Chromium keeps one is two hours; ten minutes lets a changed setting arrive
-)
+_PREFLIGHT_SECONDS = "600"  # Chromium would keep one for two hours; ten minutes let a changed setting arrive
 
 
 class Cors:

@@ -14,7 +14,8 @@ KEY_BYTES = 1024  # S3 User Guide, "Naming Amazon S3 objects": UTF-8, at most 1,
 CONTROLS: Final = frozenset(map(chr, (*range(0x20), *range(0x7F, 0xA0))))
 """The control characters: C0, DEL and C1, Unicode's category Cc."""
 
-_DOT_SEGMENTS: Final = frozenset({".", ".."})
+DOT_SEGMENTS: Final = frozenset({".", ".."})
+"""The segments that every client collapses (FACTS 3.4)."""
 
 
 def decode(raw_path: str) -> Path:
@@ -41,7 +42,7 @@ def decode(raw_path: str) -> Path:
         raise BadPath("The path must start with a slash.")
     if path.startswith("//"):
         raise BadPath("The key starts with a slash. Leave one out.")
-    if not _DOT_SEGMENTS.isdisjoint(path.split("/")):
+    if not DOT_SEGMENTS.isdisjoint(path.split("/")):
         raise BadPath("A segment of the path is '.' or '..'. Send the path that you mean, without them.")
     return Path(path)
 

@@ -1,4 +1,4 @@
-"""The embedded AWS, one for each module of tests."""
+"""The embedded AWS and a served app that echoes its events, one of each for a module of tests."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 
 from local import aws
 from tests.local.embedded import Clock, Embedded
+from tests.local.wire import echo_app, serving
 
 
 @pytest.fixture(scope="module")
@@ -22,3 +23,17 @@ def embedded(running: Embedded) -> Embedded:
     """The embedded AWS, its clock set right."""
     running.clock.offset = 0
     return running
+
+
+@pytest.fixture
+def silence(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
+    """Whatever a client sends, the console shows nothing: no request line, no traceback."""
+    yield
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    """Where that app is served."""
+    with serving(echo_app()) as port:
+        yield port

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from base64 import b64decode
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -19,22 +18,12 @@ from hypothesis import strategies as st
 
 from local.gateway import Routes
 from local.http_server import MissingAuthenticationToken
-from tests.local.wire import current_event, echo_app, event, head, raw, serving
+from tests.local.wire import current_event, event, head, raw, serving
 
 PROJECT = Path(__file__).parents[2]
 
 
-@pytest.fixture(autouse=True)
-def silence(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
-    """Whatever a client sends, the console shows nothing: no request line, no traceback."""
-    yield
-    assert capfd.readouterr() == ("", "")
-
-
-@pytest.fixture(scope="module")
-def port() -> Iterator[int]:
-    with serving(echo_app()) as port:
-        yield port
+pytestmark = pytest.mark.usefixtures("silence")
 
 
 # Routes

@@ -26,7 +26,6 @@ from tests.local.wire import (
     assert_closed,
     connected,
     current_event,
-    echo_app,
     event,
     head,
     raw,
@@ -34,18 +33,7 @@ from tests.local.wire import (
     serving,
 )
 
-
-@pytest.fixture(autouse=True)
-def silence(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
-    """Whatever a client sends, the console shows nothing: no request line, no traceback."""
-    yield
-    assert capfd.readouterr() == ("", "")
-
-
-@pytest.fixture(scope="module")
-def port() -> Iterator[int]:
-    with serving(echo_app()) as port:
-        yield port
+pytestmark = pytest.mark.usefixtures("silence")
 
 
 # Bodies that are not read
