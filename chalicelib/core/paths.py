@@ -1,6 +1,7 @@
 """URL path to key: decoded once, here, and never altered afterwards."""
 
 import re
+from collections.abc import Iterator
 from typing import Final, NewType
 from urllib.parse import unquote_to_bytes
 
@@ -45,6 +46,14 @@ def decode(raw_path: str) -> Path:
     if not DOT_SEGMENTS.isdisjoint(path.split("/")):
         raise BadPath("A segment of the path is '.' or '..'. Send the path that you mean, without them.")
     return Path(path)
+
+
+def directories_above(path: Path) -> Iterator[Path]:
+    """Return the directories that a path is in, the nearest first, each with its slash at the end."""
+    end = path.rfind("/", 0, len(path) - 1)
+    while end >= 0:
+        yield Path(path[: end + 1])
+        end = path.rfind("/", 0, end)
 
 
 def check_key_length(key: str) -> None:

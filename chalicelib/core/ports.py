@@ -3,11 +3,13 @@
 Only types: the core imports this module for its annotations alone, which spares every cold start its loading.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from .credentials import Credentials
+from .links import Link
 from .mounts import Target
+from .views import Asset, DirectoryView, ProblemView, SignInView
 
 Clock = Callable[[], float]
 """The time: Unix time in seconds."""
@@ -31,6 +33,31 @@ class Metadata(NamedTuple):
     headers: Mapping[str, str]
 
 
+class Found(NamedTuple):
+    """One thing that a listing found.
+
+    Attributes:
+        key: of the object; or of everything below, with a slash at its end, where a listing goes one level deep.
+        is_prefix: whether it is the latter. A key of an object may end with a slash too.
+        size: bytes; 0 for a prefix.
+        modified: Unix time in seconds; 0 for a prefix.
+        etag: with its quotes; empty for a prefix.
+    """
+
+    key: str
+    is_prefix: bool
+    size: int
+    modified: float
+    etag: str
+
+
+class Page(NamedTuple):
+    """A part of a listing, in the order of the keys as UTF-8, and whether there is more after it."""
+
+    found: Sequence[Found]
+    is_last: bool
+
+
 class ObjectStore(Protocol):
     """S3, asked by the service itself, off the redirect's path."""
 
@@ -46,5 +73,73 @@ class ObjectStore(Protocol):
             NotFound: no such object.
             PreconditionFailed: a condition does not hold.
             Unavailable: S3 does not answer, or refuses the service itself.
+        """
+        ...
+
+    def list(self, target: Target, *, recursive: bool, after: str, limit: int) -> Page:
+        """Return what is below a prefix.
+
+        Args:
+            target: its `key` is the prefix, which may be empty.
+            recursive: all keys; else one level, up to the next slash.
+            after: where to go on, a key that need not exist: nothing up to it, nor below it if it ends with a slash
+                and this is not recursive, is returned. Empty for the beginning.
+            limit: how many at most, 1 to 1,000.
+
+        Raises:
+            Unavailable: S3 does not answer, or refuses the service itself.
+        """
+        ...
+
+
+class TokenStore(Protocol):
+    """What has been used up of links that have a number of uses, and what was revoked."""
+
+    def redeem(self, link: Link, *, client: str, attempt: str, resumes: bool, now: float) -> None:
+        """Take one use of a link, in one conditional write.
+
+        Args:
+            link: one with `uses`.
+            client: stands for whoever asks; nothing can be read from it.
+            attempt: new for each request. Asking twice with the same one takes one use, so that a lost answer can be
+                asked for again.
+            resumes: whether this is a part of something that the client asked for before: for 60 s after it took a
+                use the same client may ask for parts freely.
+            now: Unix time in seconds.
+
+        Raises:
+            LinkUsedUp, LinkRevoked: no use is left.
+            Unavailable: the table does not answer, or is not there.
+        """
+        ...
+
+    def check(self, link: Link) -> None:
+        """Raise what `redeem` would of a new client, and take nothing."""
+        ...
+
+    def revoke(self, link: Link) -> None:
+        """Let a link never be used again; it need not have been used before. Raises Unavailable."""
+        ...
+
+
+class Pages(Protocol):
+    """Makes HTML for people."""
+
+    def directory(self, view: DirectoryView) -> bytes:
+        """Return the page of a directory."""
+        ...
+
+    def problem(self, view: ProblemView) -> bytes:
+        """Return the page of a refusal."""
+        ...
+
+    def sign_in(self, view: SignInView) -> bytes:
+        """Return the page to sign in."""
+        ...
+
+    def asset(self, name: str) -> Asset | None:
+        """Return a file that the pages load, by the name that they load it by below `/-/assets/`, None if there is none.
+
+        A name is never used for other bytes, so a browser may keep what it got for ever.
         """
         ...

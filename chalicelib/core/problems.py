@@ -3,9 +3,11 @@
 Problem
 ├── BadRequest 400: BadPath, BadParameter, BadHeader
 ├── Unauthorized 401: CredentialsMissing, CredentialsInvalid
-├── Forbidden 403, LinkInvalid 403
+├── Forbidden, CrossSite, LinkInvalid, Prefetched 403
 ├── NotFound 404
 ├── MethodNotAllowed 405
+├── NotRevocable 409
+├── LinkExpired, LinkUsedUp, LinkRevoked 410
 ├── LengthRequired, SizeRequired 411
 ├── PreconditionFailed 412
 ├── PayloadTooLarge 413
@@ -125,6 +127,72 @@ class LinkInvalid(Problem):
 
     def __init__(self) -> None:
         super().__init__("This link is not valid. Copy it again in full, or ask its sender for a new one.")
+
+
+class CrossSite(Problem):
+    """A browser sends someone's cookie with a request that a page of another site made."""
+
+    status, title, code = 403, "Forbidden", "cross-site"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Signed in by a cookie, you can change things from this site's own pages alone. "
+            "Open this site itself, or send an API key."
+        )
+
+
+class Prefetched(Problem):
+    """A browser fetches ahead of its user, which must not burn a use (Fetch Standard, "Sec-Purpose")."""
+
+    status, title, code = 403, "Forbidden", "prefetch-refused"
+
+    def __init__(self) -> None:
+        super().__init__("This link has a number of uses, so it is not fetched ahead of time. Open it.")
+
+
+class LinkGone(Problem):
+    """A link that was good and is no longer."""
+
+    status, title = 410, "Gone"
+
+
+class LinkExpired(LinkGone):
+    """Its time is over."""
+
+    code = "link-expired"
+
+    def __init__(self) -> None:
+        super().__init__("This link has expired. Ask its sender for a new one.")
+
+
+class LinkUsedUp(LinkGone):
+    """It was used as often as it may be."""
+
+    code = "link-used-up"
+
+    def __init__(self) -> None:
+        super().__init__("This link has been used as often as it may be. Ask its sender for a new one.")
+
+
+class LinkRevoked(LinkGone):
+    """Its issuer took it back."""
+
+    code = "link-revoked"
+
+    def __init__(self) -> None:
+        super().__init__("This link was revoked by its sender. Ask for a new one.")
+
+
+class NotRevocable(Problem):
+    """A link without a number of uses is checked without asking the table, so nothing could stop it."""
+
+    status, title, code = 409, "Conflict", "not-revocable"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A link without a number of uses cannot be revoked: it works until it expires, or its issuer's key or "
+            "right to share is taken away. To be able to revoke a link, make it with `uses`."
+        )
 
 
 class NotFound(Problem):

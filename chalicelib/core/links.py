@@ -1,0 +1,98 @@
+"""Links: tokens that open one path to someone without credentials.
+
+A token is 60 characters, the base64 of 45 bytes: action, uses, end, id, issuer and a signature. The path is not in it
+but under the signature, since it stands in the URL already; so are the other things that the token promises.
+"""
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from .paths import Path, directories_above
+from .problems import LinkExpired, LinkInvalid
+from .signatures import MAC_BYTES, Signer, decode, encode, fingerprint
+
+Random = Callable[[int], bytes]
+"""Returns so many random bytes that nobody can guess."""
+
+ACTIONS: Final = ("read", "write")
+MOST_USES: Final = 1_000  # each is kept in the link's one item until the link ends, and is written with it at every use
+LONGEST: Final = 366 * 86_400  # seconds
+
+_TOKEN_BYTES: Final = 29 + MAC_BYTES
+
+
+class Link(NamedTuple):
+    """What a token promises.
+
+    Attributes:
+        id: sixteen characters that name the link: to the table, and in the log.
+        path: what it opens; with a slash at its end everything below, too.
+        action: `read`, which with a directory is `list` as well, or `write`.
+        uses: how often it may be used; 0 for as often as one likes.
+        expires_at: when it ends, a Unix time in whole seconds.
+        issuer: the fingerprint of whoever made it, who can revoke it, and whose own rights it never exceeds.
+    """
+
+    id: str
+    path: Path
+    action: str
+    uses: int
+    expires_at: int
+    issuer: bytes
+
+    def opens(self, action: str, path: Path) -> bool:
+        """Whether this action at this path is what the link is for."""
+        below = self.path.endswith("/") and path.startswith(self.path)
+        return (path == self.path or below) and (action == self.action or (action, self.action) == ("list", "read"))
+
+
+class Links:
+    """Makes tokens and reads them; nothing is stored for either.
+
+    Args:
+        signer: whose purpose is links alone.
+        random: for ids.
+    """
+
+    def __init__(self, signer: Signer, random: Random) -> None:
+        self._signer = signer
+        self._random = random
+
+    def make(self, path: Path, action: str, uses: int, expires_at: int, issuer: str) -> tuple[Link, str]:
+        """Return a new link and its token.
+
+        Args:
+            path: what it opens.
+            action: one of `ACTIONS`.
+            uses: 0 to `MOST_USES`.
+            expires_at: Unix time in seconds, until 2106.
+            issuer: the name of the principal who makes it.
+        """
+        found = (self._random(12), fingerprint(issuer))
+        promised = b"".join((bytes([ACTIONS.index(action)]), uses.to_bytes(2), expires_at.to_bytes(4), *found))
+        link = Link(encode(found[0]), path, action, uses, expires_at, found[1])
+        return link, encode(promised + self._signer.sign(promised, path.encode()))
+
+    def read(self, token: str, path: Path) -> Link:
+        """Return the link of a token that was made for this path, or for a directory above it.
+
+        Whether it has ended is not asked: see `check_not_expired`.
+
+        Raises:
+            LinkInvalid: it was not made here, or for another path.
+        """
+        data = decode(token)
+        if data is None or len(data) != _TOKEN_BYTES:
+            raise LinkInvalid()
+        promised, signature = data[:-MAC_BYTES], data[-MAC_BYTES:]
+        for place in (path, *directories_above(path)):
+            if self._signer.verifies(signature, promised, place.encode()):
+                uses, expires_at = int.from_bytes(promised[1:3]), int.from_bytes(promised[3:7])
+                return Link(encode(promised[7:19]), place, ACTIONS[promised[0]], uses, expires_at, promised[19:])
+        raise LinkInvalid()
+
+
+def check_not_expired(link: Link, now: float) -> None:
+    """Raise LinkExpired for a link that has ended."""
+    if now >= link.expires_at:
+        raise LinkExpired()
