@@ -1,4 +1,4 @@
-"""The administrator's tool: `python -m chalicelib check | key new ID | explain METHOD PATH [--as ID] | policy`.
+"""The administrator's tool: `python -m chalicelib check | key new ID | explain METHOD PATH | link PATH | policy`.
 
 It exits with 0, with 1 where the answer is no, and with 2 where the settings or the command line are wrong.
 """
@@ -8,15 +8,17 @@ import hashlib
 import json
 import secrets
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from chalicelib import wiring
 from chalicelib.core import paths
+from chalicelib.core.links import ACTIONS, LONGEST, MOST_USES
 from chalicelib.core.mounts import Mounts
 from chalicelib.core.principals import ANYONE, Principal
 from chalicelib.core.problems import Problem
 from chalicelib.core.rules import Rule, RuleSet
 from chalicelib.core.service import METHODS, action_of
+from chalicelib.core.sharing import DAY
 from chalicelib.policy import policy
 from chalicelib.settings import KEY_ID, InvalidSettings, Settings
 
@@ -50,6 +52,16 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("--as", dest="who", metavar="ID", help="the key or user who asks; anyone if left out")
     explain.set_defaults(run=_explain)
 
+    link = commands.add_parser("link", help="make a link, signed with SIGNPOST_SECRET")
+    link.set_defaults(run=_link)
+    link.add_argument(
+        "path", metavar="PATH", help="as in the URL, from its slash; with one at its end all that is below"
+    )
+    link.add_argument("--as", dest="who", metavar="ID", required=True, help="the key that may do and share this")
+    link.add_argument("--action", choices=ACTIONS, default="read")
+    link.add_argument("--expires-in", metavar="SECONDS", type=_within(1, LONGEST), default=DAY, help="default: a day")
+    link.add_argument("--uses", type=_within(0, MOST_USES), default=1, help="default: 1; 0 for no limit")
+
     role = commands.add_parser("policy", help="print the IAM policy that the functions' role needs")
     role.set_defaults(run=_policy)
     return parser
@@ -59,6 +71,15 @@ def _key_id(text: str) -> str:
     if not KEY_ID.passes(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not {KEY_ID.wanted}")
     return text
+
+
+def _within(least: int, most: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        if not (text.isdecimal() and least <= int(text) <= most):
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least:,} to {most:,}")
+        return int(text)
+
+    return number
 
 
 def _check(_: argparse.Namespace) -> int:
@@ -85,12 +106,12 @@ def _explain(options: argparse.Namespace) -> int:
     rules = RuleSet(settings.rules)
     try:
         path = paths.decode(options.path)
-        action = action_of(options.method, path)
+        action = action_of(options.method, path, {"link": ""})
         print(f"{principal.name} asks to {action} {path}")
         rule = rules.find(principal, action, path)
         print(f"rule    {_describe(rule) if rule else 'none matches, so it is refused'}")
         grant = rules.authorize(principal, action, path)
-        if action == "list":
+        if action in ("list", "share"):
             return 0
         mount, key = Mounts(settings.mounts).resolve(grant)
     except Problem as problem:
@@ -99,6 +120,23 @@ def _explain(options: argparse.Namespace) -> int:
     print(f"bucket  {mount.bucket} in {mount.region}, at {mount.address.origin}")
     print(f"key     {key}")
     print(f"life    {mount.url_seconds} s, less where the service's credentials end sooner")
+    return 0
+
+
+def _link(options: argparse.Namespace) -> int:
+    settings = wiring.load_settings()
+    principal = _principal(settings, options.who)
+    rules = RuleSet(settings.rules)
+    try:
+        path = paths.decode(options.path)
+        rules.authorize(principal, "share", path)
+        rules.authorize(principal, options.action, path)
+        expires_at = wiring.now() + options.expires_in
+        _, token = wiring.links().make(path, options.action, options.uses, expires_at, principal.name)
+    except Problem as problem:
+        print(f"{problem.status} {problem.code}: {problem.detail}", file=sys.stderr)
+        return 1
+    print(f"{settings.public_url or ''}{options.path}?token={token}")
     return 0
 
 

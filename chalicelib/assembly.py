@@ -2,53 +2,130 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import NoReturn
 
 from .backends.credentials import ChainCredentials, FixedCredentials
+from .backends.objects import S3Objects
+from .backends.pages import HtmlPages
+from .backends.secrets import secret_source
+from .backends.tokens import DynamoTokens
+from .core.browsing import Browsing
 from .core.cors import Cors
 from .core.credentials import Credentials
 from .core.exchange import Answer, Exchange
+from .core.links import Links, Random
+from .core.listing import Directories
 from .core.message import Reply, Request
 from .core.mounts import Mounts
-from .core.ports import Clock, CredentialSource, Log, ObjectStore
-from .core.principals import ApiKeys, refuse_token
-from .core.problems import Misconfigured
+from .core.own_pages import OwnPages
+from .core.ports import Clock, CredentialSource, Log
+from .core.principals import ApiKeys, Keys
+from .core.problems import Misconfigured, NotOffered
 from .core.rules import RuleSet
 from .core.service import METHODS, Service
+from .core.sessions import Sessions
+from .core.sharing import Sharing
+from .core.signatures import Secrets, Signer
 from .core.trace import Trace
 from .settings import InvalidSettings, load
 
 
-def assemble(file: str, environ: Mapping[str, str], clock: Clock, log: Log) -> Exchange:
+def assemble(file: str, environ: Mapping[str, str], clock: Clock, random: Random, log: Log) -> Exchange:
     """Return the service. With invalid settings it answers 500 to everything: it fails closed.
 
     Args:
         file: the settings.
-        environ: what `${NAME}` in them stands for, and where the credentials are.
+        environ: what `${NAME}` in them stands for, where the credentials are, the signing secrets and the table.
         clock: the time.
+        random: bytes that nobody can guess.
         log: written to once a request.
     """
+    pages = HtmlPages()
     try:
         settings = load(file, environ)
         credentials = _credentials(environ)
+        secrets = _secrets(environ)
     except InvalidSettings as error:
         nobody = Cors((), METHODS)
-        return Exchange(answer=_misconfigured(error), cors=nobody, realm="Signpost", clock=clock, log=log)
+        return Exchange(
+            answer=_misconfigured(error),
+            cors=nobody,
+            pages=pages,
+            realm="Signpost",
+            sign_in=False,
+            public_url=None,
+            clock=clock,
+            log=log,
+        )
+    signing = secrets or _no_secrets
+    keys = Keys(settings.keys)
+    sessions = Sessions(keys, Signer(signing, "session")) if secrets else None
+    rules, mounts = RuleSet(settings.rules), Mounts(settings.mounts)
     cors = Cors(settings.cors_origins, METHODS)
+    objects = S3Objects()
+    tokens_of = Links(_link_signer(signing), random)
+    tokens = DynamoTokens(environ["SIGNPOST_TABLE"]) if environ.get("SIGNPOST_TABLE") else None
+    sharing = Sharing(rules=rules, links=tokens_of, tokens=tokens)
     service = Service(
-        authenticators=(refuse_token, ApiKeys(settings.keys)),
-        rules=RuleSet(settings.rules),
-        mounts=Mounts(settings.mounts),
+        keys=keys,
+        authenticators=(ApiKeys(keys), *([sessions] if sessions else [])),
+        rules=rules,
+        mounts=mounts,
         cors=cors,
         credentials=credentials,
-        objects=_objects() if settings.head_inline else None,
+        objects=objects if settings.head_inline else None,
+        links=tokens_of,
+        sharing=sharing,
+        tokens=tokens,
+        clients=Signer(signing, "client"),
+        random=random,
+        browsing=Browsing(
+            directories=Directories(rules=rules, mounts=mounts, objects=objects, signer=Signer(signing, "cursor")),
+            rules=rules,
+            mounts=mounts,
+            sharing=sharing,
+            pages=pages,
+            realm=settings.realm,
+            sign_in=sessions is not None,
+        ),
+        own_pages=OwnPages(keys=keys, sessions=sessions, pages=pages, realm=settings.realm),
     )
-    return Exchange(answer=service.answer, cors=cors, realm=settings.realm, clock=clock, log=log)
+    return Exchange(
+        answer=service.answer,
+        cors=cors,
+        pages=pages,
+        realm=settings.realm,
+        sign_in=sessions is not None,
+        public_url=settings.public_url,
+        clock=clock,
+        log=log,
+    )
 
 
-def _objects() -> ObjectStore:
-    from .backends.objects import S3Objects  # what it loads takes longer than all the rest, and few need it
+def links(environ: Mapping[str, str], random: Random) -> Links:
+    """Return what makes links; raises `settings.InvalidSettings` for secrets that cannot be used."""
+    return Links(_link_signer(_secrets(environ) or _no_secrets), random)
 
-    return S3Objects()
+
+def _link_signer(secrets: Secrets) -> Signer:
+    return Signer(secrets, "link")
+
+
+def _secrets(environ: Mapping[str, str]) -> Secrets | None:
+    """The signing secrets, or where they are; None where nothing can be signed."""
+    reference = environ.get("SIGNPOST_SECRET")
+    if not reference:
+        return None
+    try:
+        return secret_source(reference)
+    except ValueError as error:
+        raise InvalidSettings([f"the environment variable SIGNPOST_SECRET: {error}"]) from None
+
+
+def _no_secrets() -> NoReturn:
+    raise NotOffered(
+        "Nothing can be signed here, so there are neither links nor long listings: SIGNPOST_SECRET is not set."
+    )
 
 
 def _misconfigured(error: InvalidSettings) -> Answer:

@@ -21,6 +21,7 @@ class Settings(NamedTuple):
     """What signpost.toml says, checked."""
 
     realm: str
+    public_url: str | None
     head_inline: bool
     cors_origins: tuple[str, ...]
     mounts: tuple[Mount, ...]
@@ -69,6 +70,7 @@ def _settings(reader: Reader, document: dict[str, Any]) -> Settings:
         reader.mistake((name, 0, None), f"is unknown{did_you_mean(name, tables)}")
     service = Table(reader, "service", 0, reader.table(document, "service"))
     realm = service.text("realm", "Signpost", _REALM)
+    public_url = service.text("public_url", "", _PUBLIC_URL).rstrip("/") or None
     url_seconds = service.integer("url_seconds", 300, 1, _WEEK)
     head = service.choice("head", "redirect", ("redirect", "inline"))
     origins = service.texts("cors_origins", (), _ORIGIN)
@@ -82,7 +84,7 @@ def _settings(reader: Reader, document: dict[str, Any]) -> Settings:
     reader.unique("keys", "sha256", [key.sha256 for key in keys])
     ids = [key.id for key in keys]
     rules = tuple(_rule(table, ids) for table in reader.tables(document, "rules"))
-    return Settings(realm, head == "inline", origins, mounts, keys, rules)
+    return Settings(realm, public_url, head == "inline", origins, mounts, keys, rules)
 
 
 def _mount(table: Table, service_seconds: int) -> Mount:
@@ -171,6 +173,10 @@ _REALM = Check(re.compile(r"[ !#-\[\]-~]+").fullmatch, 'printable ASCII without 
 _ORIGIN = Check(
     re.compile(r"https?://[a-z0-9.\[\]:-]+").fullmatch,
     'an origin: "https://app.example.com", no slash at its end',
+)
+_PUBLIC_URL = Check(
+    re.compile(r"(?:https?://[a-z0-9.\[\]:-]+(?:/[A-Za-z0-9._~-]+)*/?)?").fullmatch,
+    'how clients call the service: "https://files.example.com"',
 )
 _MOUNT_PATH = Check(_is_mount_path, 'a path of literal segments that starts with a slash: "/" or "/archive"')
 _BUCKET = Check(re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{2,254}").fullmatch, "a bucket's name, three characters or more")

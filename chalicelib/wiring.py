@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .core.exchange import Exchange
+    from .core.links import Links
     from .settings import Settings
 
 _json = json.JSONEncoder(separators=(",", ":")).encode
@@ -30,6 +31,18 @@ def load_settings() -> "Settings":
     return load(settings_file(), os.environ)
 
 
+def now() -> int:
+    """The time: Unix time in whole seconds."""
+    return int(time.time())
+
+
+def links() -> "Links":
+    """What makes links; raises `settings.InvalidSettings`."""
+    from .assembly import links
+
+    return links(os.environ, os.urandom)
+
+
 def under_chalice_cli() -> bool:
     """Whether a `chalice` command runs us; never so on Lambda (FACTS 2.3)."""
     return os.environ.get("AWS_CHALICE_CLI_MODE") == "true"
@@ -40,7 +53,7 @@ def exchange() -> "Exchange":
     """The service, built by the first request and kept for all others."""
     from .assembly import assemble
 
-    return assemble(settings_file(), os.environ, time.time, _log)
+    return assemble(settings_file(), os.environ, time.time, os.urandom, _log)
 
 
 def _log(record: Mapping[str, object]) -> None:

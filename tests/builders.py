@@ -14,6 +14,7 @@ from chalicelib.core.principals import ANYONE, Key, Principal
 from chalicelib.core.rules import Grant, Rule, RuleSet
 
 NOW = 1_700_000_000.0  # 2023-11-14T22:13:20Z
+BASE_URL = "https://files.example.com"
 CREDENTIALS = Credentials("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
 
 Event = dict[str, Any]
@@ -114,9 +115,11 @@ def request(
     query: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
     request_id: str = "req-1",
+    body: bytes = b"",
+    address: str = "192.0.2.1",
 ) -> Request:
     """A request as a door hands it over."""
-    return Request(method, raw_path, query or {}, headers or {}, request_id)
+    return Request(method, raw_path, query or {}, headers or {}, request_id, BASE_URL, address, body)
 
 
 # API Gateway keeps these to itself (FACTS 1.6).

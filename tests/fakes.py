@@ -1,17 +1,25 @@
 """Fakes: the ports of the core as classes, and a service that stands on them."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from chalicelib.core.browsing import Browsing
 from chalicelib.core.cors import Cors
 from chalicelib.core.credentials import Credentials
 from chalicelib.core.exchange import Answer, Exchange
+from chalicelib.core.links import Links
+from chalicelib.core.listing import Directories
 from chalicelib.core.message import Reply
 from chalicelib.core.mounts import Mount, Mounts, Target
-from chalicelib.core.ports import CredentialSource, Metadata, ObjectStore
-from chalicelib.core.principals import ApiKeys, Key, refuse_token
+from chalicelib.core.own_pages import OwnPages
+from chalicelib.core.ports import CredentialSource, Found, Metadata, ObjectStore, Page, TokenStore
+from chalicelib.core.principals import ApiKeys, Key, Keys
 from chalicelib.core.rules import Rule, RuleSet
 from chalicelib.core.service import METHODS, Service
+from chalicelib.core.sessions import Sessions
+from chalicelib.core.sharing import Sharing
+from chalicelib.core.signatures import Signer
+from chalicelib.core.views import Asset, DirectoryView, ProblemView, SignInView
 
 from .builders import CREDENTIALS, KEYS, NOW, RULES, mount, request
 
@@ -38,17 +46,78 @@ class Failing:
     def head(self, target: Target, query: Mapping[str, str], headers: Mapping[str, str]) -> Metadata:
         raise self.error
 
+    def list(self, target: Target, *, recursive: bool, after: str, limit: int) -> Page:
+        raise self.error
+
 
 class Objects:
-    """A store in which every object has the same metadata; it remembers what was asked."""
+    """A store in which every object has the same metadata, and buckets hold keys; it remembers what was asked."""
 
-    def __init__(self, metadata: Metadata) -> None:
-        self.metadata = metadata
+    def __init__(self, metadata: Metadata | None = None, buckets: Mapping[str, Iterable[str]] | None = None) -> None:
+        self.metadata = metadata or Metadata(200, {})
+        self.buckets = {name: set(keys) for name, keys in (buckets or {}).items()}
+        self.calls = 0
         self.asked: list[tuple[Target, Mapping[str, str], Mapping[str, str]]] = []
 
     def head(self, target: Target, query: Mapping[str, str], headers: Mapping[str, str]) -> Metadata:
         self.asked.append((target, query, headers))
         return self.metadata
+
+    def list(self, target: Target, *, recursive: bool, after: str, limit: int) -> Page:
+        self.calls += 1
+        found: dict[str, Found] = {}
+        for key in self.buckets.get(target.mount.bucket, ()):
+            name = key.removeprefix(target.key)
+            if not key.startswith(target.key) or key <= after:
+                continue
+            first, slash, _ = name.partition("/")
+            if slash and not recursive:
+                prefix = target.key + first + "/"
+                if prefix > after:
+                    found[prefix] = Found(prefix, True, 0, 0, "")
+            else:
+                found[key] = Found(key, False, len(key), NOW, f'"{len(key)}"')
+        return Page([found[key] for key in sorted(found)[:limit]], len(found) <= limit)
+
+
+class PlainPages:
+    """Pages that are their views, written out."""
+
+    def directory(self, view: DirectoryView) -> bytes:
+        return repr(view).encode()
+
+    def problem(self, view: ProblemView) -> bytes:
+        return repr(view).encode()
+
+    def sign_in(self, view: SignInView) -> bytes:
+        return repr(view).encode()
+
+    def asset(self, name: str) -> Asset | None:
+        return Asset("text/css; charset=utf-8", b"a {}") if name == "page.css" else None
+
+
+class Randomness:
+    """Bytes that are never the same twice, and the same in every run."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def __call__(self, size: int) -> bytes:
+        self._count += 1
+        return self._count.to_bytes(size)
+
+
+SIGNING_SECRET = b"the signing secret of all the tests"
+
+
+def signer(purpose: str) -> Signer:
+    """What a service signs with for a purpose."""
+    return Signer(lambda: [SIGNING_SECRET], purpose)
+
+
+def links() -> Links:
+    """What makes the links of a service."""
+    return Links(signer("link"), Randomness())
 
 
 ROOT = mount()
@@ -62,15 +131,38 @@ def service(
     cors_origins: Sequence[str] = (),
     credentials: CredentialSource | None = None,
     objects: ObjectStore | None = None,
+    head_inline: bool = False,
+    tokens: TokenStore | None = None,
+    sign_in: bool = True,
 ) -> Service:
-    """A service over fakes."""
+    """A service over fakes; it counts no uses unless it is given where."""
+    known, rule_set, mounted = Keys(keys), RuleSet(list(rules)), Mounts(mounts)
+    sessions = Sessions(known, signer("session")) if sign_in else None
+    store, pages = objects or Objects(), PlainPages()
+    sharing = Sharing(rules=rule_set, links=links(), tokens=tokens)
     return Service(
-        authenticators=(refuse_token, ApiKeys(keys)),
-        rules=RuleSet(list(rules)),
-        mounts=Mounts(mounts),
+        keys=known,
+        authenticators=(ApiKeys(known), *([sessions] if sessions else [])),
+        rules=rule_set,
+        mounts=mounted,
         cors=Cors(cors_origins, METHODS),
         credentials=credentials or Fixed(),
-        objects=objects,
+        objects=store if head_inline else None,
+        links=links(),
+        sharing=sharing,
+        tokens=tokens,
+        clients=signer("client"),
+        random=Randomness(),
+        browsing=Browsing(
+            directories=Directories(rules=rule_set, mounts=mounted, objects=store, signer=signer("cursor")),
+            rules=rule_set,
+            mounts=mounted,
+            sharing=sharing,
+            pages=pages,
+            realm="Acme files",
+            sign_in=sign_in,
+        ),
+        own_pages=OwnPages(keys=known, sessions=sessions, pages=pages, realm="Acme files"),
     )
 
 
@@ -86,7 +178,10 @@ def exchange(
     return Exchange(
         answer=answer or service(cors_origins=cors_origins).answer,
         cors=Cors(cors_origins, METHODS),
+        pages=PlainPages(),
         realm="Acme files",
+        sign_in=True,
+        public_url=None,
         clock=lambda: now,
         log=lines.append,
     )
@@ -99,11 +194,13 @@ def ask(
     by: Service | None = None,
     query: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
+    body: bytes = b"",
+    address: str = "192.0.2.1",
     now: float = NOW,
 ) -> Reply:
     """Ask a service and return its reply."""
     frame = exchange((by or service()).answer, now=now)
-    return frame.handle(request(method, raw_path, query=query, headers=headers))
+    return frame.handle(request(method, raw_path, query=query, headers=headers, body=body, address=address))
 
 
 def code(reply: Reply) -> str | None:

@@ -57,6 +57,7 @@ def test_the_contracts_example_is_read_as_it_is_meant(tmp_path: Path) -> None:
     host = "acme-files.s3.eu-west-1.amazonaws.com"
     assert loaded(tmp_path, CONTRACT, {"SIGNPOST_BUCKET": "acme-files"}) == Settings(
         realm="Acme files",
+        public_url=None,
         head_inline=False,
         cors_origins=(),
         mounts=(Mount("", "acme-files", "", "eu-west-1", None, Address(f"https://{host}", host, ""), 300, 0, 0),),
@@ -87,8 +88,8 @@ def test_the_error_says_all_of_them(tmp_path: Path) -> None:
 
 def test_what_is_left_out_has_a_default(tmp_path: Path) -> None:
     settings = loaded(tmp_path, '[[mounts]]\npath = "/"\nbucket = "acme"\n', {"AWS_REGION": "us-east-2"})
-    assert settings[:3] == ("Signpost", False, ())
-    assert settings[4:] == ((), ())
+    assert settings[:4] == ("Signpost", None, False, ())
+    assert settings[5:] == ((), ())
     only = settings.mounts[0]
     assert (only.region, only.endpoint, only.url_seconds, only.stable_seconds) == ("us-east-2", None, 300, 0)
 

@@ -1,4 +1,4 @@
-"""S3, asked by the service itself with boto3: an object's metadata, where HEAD is answered inline."""
+"""S3, asked by the service itself with boto3: an object's metadata where HEAD is answered inline, and listings."""
 
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from chalicelib.core.credentials import Credentials
 from chalicelib.core.message import is_plain
 from chalicelib.core.mounts import Mount, Target
-from chalicelib.core.ports import Metadata
+from chalicelib.core.ports import Found, Metadata, Page
 from chalicelib.core.problems import BadHeader, BadRequest, NotFound, PreconditionFailed, Unavailable
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ _QUERY: Final = {
 }
 _CONDITIONS: Final = {"if-match": "IfMatch", "if-none-match": "IfNoneMatch", "range": "Range"}
 _DATES: Final = {"if-modified-since": "IfModifiedSince", "if-unmodified-since": "IfUnmodifiedSince"}
+
+_END: Final = "\U0010fffd"
 
 # What describes the object, not the connection or the server; and no Cache-Control, for the answer has its own.
 _PASSED: Final = (
@@ -46,7 +48,9 @@ _PASSED: Final = (
 
 
 class S3Objects:
-    """HeadObject on any mount, with one client for each endpoint and region, made when it is first needed.
+    """HeadObject and ListObjectsV2 on any mount.
+
+    There is one client for each endpoint and region, made when it is first needed.
 
     Where a mount has no credentials of its own, boto3 finds those that URLs are signed with by itself: those of the
     environment, else its chain.
@@ -69,6 +73,35 @@ class S3Objects:
         except BotoCoreError as error:
             raise Unavailable("S3 does not answer.") from error
         return _answered(found["ResponseMetadata"], None)
+
+    def list(self, target: Target, *, recursive: bool, after: str, limit: int) -> Page:
+        """Return what is below a prefix; see `ports.ObjectStore.list`."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        one_level: Any = {} if recursive else {"Delimiter": "/"}
+        inside = "" if recursive or not after.endswith("/") else _END  # where the names below a directory end
+        try:
+            found = self._client(target.mount).list_objects_v2(
+                Bucket=target.mount.bucket,
+                Prefix=target.key,
+                StartAfter=after + inside,
+                MaxKeys=limit,
+                **one_level,
+            )
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] in (403, 404):
+                raise Unavailable("S3 refuses the service itself: its role may not list this bucket.") from error
+            raise Unavailable("S3 does not answer.") from error
+        except BotoCoreError as error:
+            raise Unavailable("S3 does not answer.") from error
+        prefixes = [Found(one["Prefix"], True, 0, 0, "") for one in found.get("CommonPrefixes", ())]
+        objects = [
+            Found(one["Key"], False, one["Size"], one["LastModified"].timestamp(), one["ETag"])
+            for one in found.get("Contents", ())
+        ]
+        # A store may take a directory that is just what comes before `after` for one that comes after it.
+        both = sorted(one for one in (*prefixes, *objects) if one.key > after)
+        return Page(both, not found["IsTruncated"])
 
     def _client(self, mount: Mount) -> "S3Client":
         import boto3

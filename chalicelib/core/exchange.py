@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 from . import replies
 from .cors import Cors
 from .message import Reply, Request
-from .problems import Forbidden, InternalError, Misconfigured, Problem
+from .principals import ANYONE
+from .problems import Forbidden, InternalError, Misconfigured, Problem, Unauthorized
 from .trace import Trace
+from .views import ProblemView, Visitor
 
 if TYPE_CHECKING:
-    from .ports import Clock, Log
+    from .ports import Clock, Log, Pages
 
 Answer = Callable[[Request, float, Trace], Reply]
 
@@ -22,30 +24,49 @@ class Exchange:
     Args:
         answer: the pipeline.
         cors: whose pages may read the replies.
+        pages: makes those of refusals.
         realm: shown where credentials are asked for.
+        sign_in: whether pages offer to sign in.
+        public_url: how clients call us; None where each request tells.
         clock: the time.
         log: written to once a request.
     """
 
-    def __init__(self, *, answer: Answer, cors: Cors, realm: str, clock: "Clock", log: "Log") -> None:
+    def __init__(
+        self,
+        *,
+        answer: Answer,
+        cors: Cors,
+        pages: "Pages",
+        realm: str,
+        sign_in: bool,
+        public_url: str | None,
+        clock: "Clock",
+        log: "Log",
+    ) -> None:
         self._answer = answer
         self._cors = cors
+        self._pages = pages
         self._realm = realm
+        self._sign_in = sign_in
+        self._public_url = public_url
         self._clock = clock
         self._log = log
 
     def handle(self, request: Request) -> Reply:
         """Answer a request, whatever it is; never raises."""
+        if self._public_url is not None:
+            request = request._replace(base_url=self._public_url)
         started = self._clock()
         trace = Trace(request.raw_path)
         try:
             reply = self._answer(request, started, trace)
         except Problem as problem:
             _note(problem, trace)
-            reply = replies.refusal(problem, request, self._realm)
+            reply = self._refuse(problem, request, trace)
         except Exception as error:
             trace.code, trace.error = InternalError.code, _where(error)
-            reply = replies.refusal(InternalError(), request, self._realm)
+            reply = self._refuse(InternalError(), request, trace)
         self._log(
             {
                 "id": request.request_id,
@@ -64,6 +85,27 @@ class Exchange:
         )
         return self._dress(request, reply)
 
+    def _refuse(self, problem: Problem, request: Request, trace: Trace) -> Reply:
+        def html() -> bytes:
+            return self._pages.problem(
+                ProblemView(
+                    visitor=self._visitor(request, trace),
+                    status=problem.status,
+                    title=problem.title,
+                    detail=problem.detail,
+                    code=problem.code,
+                    request_id=request.request_id,
+                    next_path=request.raw_path if self._sign_in and _may_help(problem, request) else "",
+                )
+            )
+
+        return replies.refusal(problem, request, realm=self._realm, sign_in=self._sign_in, html=html)
+
+    def _visitor(self, request: Request, trace: Trace) -> Visitor:
+        name = "" if "token" in request.query or trace.principal in (None, ANYONE.name) else str(trace.principal)
+        by_cookie = bool(name) and "authorization" not in request.headers
+        return Visitor(name, by_cookie, None, self._sign_in, request.base_url)
+
     def _dress(self, request: Request, reply: Reply) -> Reply:
         """Add what every answer carries; a HEAD loses its body (RFC 9110 §9.3.2)."""
         headers = {
@@ -74,6 +116,11 @@ class Exchange:
             **reply.headers,
         }
         return Reply(reply.status, headers, b"" if request.method == "HEAD" else reply.body)
+
+
+def _may_help(problem: Problem, request: Request) -> bool:
+    """Whether signing in, or with another key, may help: where it leads to is then asked for again by a GET."""
+    return isinstance(problem, Unauthorized | Forbidden) and request.method == "GET" and "token" not in request.query
 
 
 def _note(problem: Problem, trace: Trace) -> None:

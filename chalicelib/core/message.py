@@ -18,6 +18,9 @@ class Request(NamedTuple):
         query: parameters, decoded; of a repeated one, the last.
         headers: names in lower case; repeated values joined by a comma.
         request_id: the platform's id for this request.
+        base_url: how the client calls us: scheme, host and what stands before the path, without a slash at its end.
+        address: the client's, as the platform saw it.
+        body: of a POST; that of a PUT is for S3, and is not looked at here.
     """
 
     method: str
@@ -25,10 +28,19 @@ class Request(NamedTuple):
     query: Mapping[str, str]
     headers: Mapping[str, str]
     request_id: str
+    base_url: str
+    address: str
+    body: bytes = b""
 
     def __repr__(self) -> str:
-        """Method, path and id only: query and headers hold secrets."""
+        """Method, path and id only: query, headers and body hold secrets."""
         return f"Request({self.method} {self.raw_path!r} {self.request_id})"
+
+
+def origin_of(url: str) -> str:
+    """Return scheme, host and port of a URL, as `Origin` holds them (RFC 6454 §6.2)."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.partition('/')[0]}"
 
 
 class _Reply(NamedTuple):

@@ -75,7 +75,7 @@ class Mount(NamedTuple):
 
 
 class Target(NamedTuple):
-    """A bucket and key that a Grant opened. Only `Mounts.resolve` makes one, and only a Target can be signed."""
+    """A bucket and key that a Grant opened. Only Mounts make one, and only a Target can be signed."""
 
     mount: Mount
     key: str
@@ -95,18 +95,41 @@ class Mounts:
             BadPath: the path is the mount itself, so there is no key, or the key would start with a slash.
             KeyTooLong: too long with the mount's prefix before it.
         """
-        path = grant.path
+        target = self._target(grant.path)
+        if target is None:
+            raise NotFound("No bucket is mounted here. Check the beginning of the path.")
+        if len(target.key) == len(target.mount.prefix):
+            raise BadPath("This path is a whole mount, not a file. Add the file's name to it.")
+        if target.key.startswith("/"):
+            raise BadPath("The key starts with a slash. Leave one out.")
+        check_key_length(target.key)
+        return target
+
+    def directory(self, grant: Grant, path: str) -> Target | None:
+        """Return the prefix of the keys below a directory, None where no mount has it.
+
+        Args:
+            grant: to list this directory, or one that it is in.
+            path: the directory's, with a slash at its end.
+        """
+        return self._target(path) if path.startswith(grant.path) else None
+
+    def below(self, path: str) -> list[str]:
+        """Return the paths of the mounts that are inside a directory, each with a slash at its end, in their order."""
+        inside = (f"{mounted}/" for mounted in self._by_path)
+        return sorted(one for one in inside if one.startswith(path) and one != path)
+
+    def origins(self, path: str) -> set[str]:
+        """Return where clients reach the buckets that hold what is in a directory."""
+        own = self._target(path)
+        inside = {self._by_path[one.removesuffix("/")].address.origin for one in self.below(path)}
+        return inside | ({own.mount.address.origin} if own else set())
+
+    def _target(self, path: str) -> Target | None:
         start = len(path)
         while path[:start] not in self._by_path:
             start = path.rfind("/", 0, start)
             if start < 0:
-                raise NotFound("No bucket is mounted here. Check the beginning of the path.")
+                return None
         mount = self._by_path[path[:start]]
-        name = path[start + 1 :]
-        if not name:
-            raise BadPath("This path is a whole mount, not a file. Add the file's name to it.")
-        key = mount.prefix + name
-        if key.startswith("/"):
-            raise BadPath("The key starts with a slash. Leave one out.")
-        check_key_length(key)
-        return Target(mount, key)
+        return Target(mount, mount.prefix + path[start + 1 :])

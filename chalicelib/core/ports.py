@@ -138,7 +138,7 @@ class Pages(Protocol):
         ...
 
     def asset(self, name: str) -> Asset | None:
-        """Return a file that the pages load, by the name that they load it by below `/-/assets/`, None if there is none.
+        """Return a file that pages load, by the name that they load it by below `/-/assets/`, None if there is none.
 
         A name is never used for other bytes, so a browser may keep what it got for ever.
         """

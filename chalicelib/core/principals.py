@@ -4,10 +4,12 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 from .message import Request
-from .problems import CredentialsInvalid, LinkInvalid
+from .problems import CredentialsInvalid
+from .signatures import fingerprint
 
 
 class Principal(NamedTuple):
@@ -29,27 +31,22 @@ class Principal(NamedTuple):
 
 ANYONE = Principal("", ("anyone",))
 
-Authenticator = Callable[[Request], Principal | None]
-"""Returns None where the request holds nothing of its kind, and raises where what it holds is bad."""
+Authenticator = Callable[[Request, float], Principal | None]
+"""Takes a request and the time. Returns None where the request holds nothing of its kind, and raises where what it
+holds is bad."""
 
 
-def identify(request: Request, authenticators: Iterable[Authenticator]) -> Principal:
+def identify(request: Request, authenticators: Iterable[Authenticator], now: float) -> Principal:
     """Return who is asking, ANYONE where nothing says so.
 
     Raises:
-        LinkInvalid, CredentialsInvalid: what came is bad.
+        Unauthorized, CrossSite: what came is bad.
     """
     for authenticate in authenticators:
-        principal = authenticate(request)
+        principal = authenticate(request, now)
         if principal is not None:
             return principal
     return ANYONE
-
-
-def refuse_token(request: Request) -> None:
-    """Refuse `?token=`: no links are made yet, so every token is forged, and one that is present is never ignored."""
-    if "token" in request.query:
-        raise LinkInvalid()
 
 
 class Key(NamedTuple):
@@ -65,17 +62,48 @@ class Key(NamedTuple):
         return Principal(self.id, ("anyone", "authenticated", *groups, f"key:{self.id}"))
 
 
-class ApiKeys:
-    """Authenticates `Authorization: Basic` with id:secret (RFC 7617), and `Bearer` with that or the secret (RFC 6750).
+class Keys:
+    """The keys there are.
 
     A key is found by the SHA-256 of the secret that came. So a wrong secret and an unknown id take the same steps, and
     the time of a look-up by the hash of a guess tells nothing about any stored hash.
     """
 
     def __init__(self, keys: Sequence[Key]) -> None:
-        self._by_digest = {key.sha256: (key.id.encode(), key.principal()) for key in keys}
+        self._keys = keys
+        self._by_digest = {key.sha256: key for key in keys}
 
-    def __call__(self, request: Request) -> Principal | None:
+    def with_secret(self, secret: str, key_id: str | None = None) -> Key | None:
+        """Return the key that has this secret, and this id where one is given."""
+        found = self._by_digest.get(hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest())
+        known_id = found.id.encode() if found else b""
+        same_id = key_id is None or hmac.compare_digest(known_id, key_id.encode("utf-8", "surrogatepass"))
+        return found if same_id else None
+
+    def with_id(self, key_id: str) -> Key | None:
+        """Return the key that has this id."""
+        return self._by_id.get(key_id)
+
+    def issuer(self, of: bytes) -> Principal | None:
+        """Return the principal that has this fingerprint: whoever made a link, while they still have their key."""
+        return self._by_fingerprint.get(of)
+
+    @cached_property
+    def _by_id(self) -> dict[str, Key]:
+        return {key.id: key for key in self._keys}
+
+    @cached_property
+    def _by_fingerprint(self) -> dict[bytes, Principal]:
+        return {fingerprint(one.name): one for one in (ANYONE, *(key.principal() for key in self._keys))}
+
+
+class ApiKeys:
+    """Authenticates `Authorization: Basic` with id:secret (RFC 7617), `Bearer` with that or the secret (RFC 6750)."""
+
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
+
+    def __call__(self, request: Request, now: float) -> Principal | None:
         """Return the key's principal, None without an Authorization header; raise CredentialsInvalid for a bad one."""
         header = request.headers.get("authorization")
         if header is None:
@@ -86,13 +114,10 @@ class ApiKeys:
         elif scheme.lower() != "bearer":
             raise CredentialsInvalid()
         before, colon, after = value.strip().partition(":")
-        secret = after if colon else before
-        digest = hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
-        known_id, principal = self._by_digest.get(digest, (b"", None))
-        same_id = not colon or hmac.compare_digest(known_id, before.encode("utf-8", "surrogatepass"))
-        if principal is None or not same_id:
+        key = self._keys.with_secret(after, before) if colon else self._keys.with_secret(before)
+        if key is None:
             raise CredentialsInvalid()
-        return principal
+        return key.principal()
 
 
 def _basic(value: str) -> str:

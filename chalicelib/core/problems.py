@@ -2,7 +2,7 @@
 
 Problem
 ├── BadRequest 400: BadPath, BadParameter, BadHeader
-├── Unauthorized 401: CredentialsMissing, CredentialsInvalid
+├── Unauthorized 401: CredentialsMissing, CredentialsInvalid, CookieInvalid
 ├── Forbidden, CrossSite, LinkInvalid, Prefetched 403
 ├── NotFound 404
 ├── MethodNotAllowed 405
@@ -105,6 +105,16 @@ class CredentialsInvalid(Unauthorized):
             "The key's id or its secret is wrong, or the Authorization header is not `Basic` with id:secret "
             "or `Bearer` with the secret. Check both, or ask for a new key."
         )
+
+
+class CookieInvalid(Unauthorized):
+    """The session's cookie was not made here; the answer takes it away, so that the next request is anyone's."""
+
+    code = "cookie-invalid"
+
+    def __init__(self, close: str) -> None:
+        super().__init__("The cookie that signs you in is not valid here. Sign in again.")
+        self.headers = {"Set-Cookie": close}
 
 
 class Forbidden(Problem):

@@ -1,41 +1,18 @@
-"""The answers: a redirect, the same as JSON, and a refusal for programs or for people."""
+"""The answers: a redirect, JSON, a page, and a refusal for programs or for people."""
 
-import base64
-import hashlib
 import json
 import time
-from collections.abc import Mapping
-from string import Template
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from .message import Reply, Request
 from .presign import SignedUrl
 from .problems import Problem, Unauthorized
+from .views import Asset
 
 NO_STORE: Final = "no-store"
 
-_STYLE = """
-:root { color-scheme: light dark; font: 1.1rem/1.5 system-ui, sans-serif }
-body { max-width: 34rem; margin: 15vh auto; padding: 0 1.5rem }
-small { opacity: .7 }
-"""
-_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-_PAGE_POLICY = (
-    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-_PAGE = Template(
-    """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>$status $title</title>
-<style>$style</style>
-<h1>$title</h1>
-<p>$detail</p>
-<p><small>$status $code, request $request_id</small></p>
-</html>
-"""
-)
+_FOREVER: Final = "public, max-age=31536000, immutable"
 
 
 def redirect(signed: SignedUrl, cache_control: str) -> Reply:
@@ -45,25 +22,66 @@ def redirect(signed: SignedUrl, cache_control: str) -> Reply:
 
 def description(signed: SignedUrl) -> Reply:
     """200 with the presigned URL as JSON, for a client that sends its body in a second step."""
-    expires_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(signed.expires_at))
+    expires_at = rfc3339(signed.expires_at)
     body = {"method": signed.method, "url": signed.url, "headers": dict(signed.headers), "expires_at": expires_at}
-    return _document(200, "application/json", _json(body))
+    return document(200, body)
 
 
-def refusal(problem: Problem, request: Request, realm: str) -> Reply:
-    """A Problem as `application/problem+json` (RFC 9457), or as a small page for a browser that navigates.
+def document(status: int, value: object, headers: Mapping[str, str] | None = None) -> Reply:
+    """A value as JSON, for this request alone."""
+    return _document(status, "application/json", _json(value), headers)
+
+
+def page(
+    status: int, html: bytes, store_origins: Iterable[str] = (), headers: Mapping[str, str] | None = None
+) -> Reply:
+    """A page for people, which runs and loads nothing but our own (Content Security Policy Level 3).
+
+    Its referrer policy is another than that of all other answers: with `no-referrer` a form would not say where it
+    comes from (Fetch Standard, "append a request `Origin` header"). To other sites it says nothing, either.
+
+    Args:
+        status: the HTTP status.
+        html: the page.
+        store_origins: where the page's script sends files to, and where its images come from.
+        headers: more of them.
+    """
+    stores = "".join(f" {origin}" for origin in sorted(set(store_origins)))
+    policy = (
+        "default-src 'none'; style-src 'self'; script-src 'self'; "
+        f"img-src 'self' data:{stores}; connect-src 'self'{stores}; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )
+    dressed = {"Content-Security-Policy": policy, "Referrer-Policy": "same-origin", **(headers or {})}
+    return _document(status, "text/html; charset=utf-8", html, dressed)
+
+
+def asset(found: Asset) -> Reply:
+    """A file that pages load, to be kept for ever: other bytes have another name."""
+    return _document(200, found.media_type, found.body, {"Cache-Control": _FOREVER})
+
+
+def see_other(url: str, cookie: str) -> Reply:
+    """303 to another page, with a cookie (RFC 9110 §15.4.4)."""
+    return Reply(303, {"Location": url, "Set-Cookie": cookie, "Cache-Control": NO_STORE})
+
+
+def refusal(problem: Problem, request: Request, *, realm: str, sign_in: bool, html: Callable[[], bytes]) -> Reply:
+    """A Problem as `application/problem+json` (RFC 9457), or as a page for a browser that navigates.
 
     Args:
         problem: what is wrong.
         request: what it answers.
         realm: the name shown where credentials are asked for (RFC 9110 §11.5).
+        sign_in: whether a page can sign its reader in.
+        html: makes the page.
     """
     headers = dict(problem.headers)
+    for_people = wants_page(request)
     if isinstance(problem, Unauthorized):
-        headers["WWW-Authenticate"] = f'Basic realm="{realm}", charset="UTF-8", Bearer realm="{realm}"'
-    if "text/html" in request.headers.get("accept", ""):
-        headers["Content-Security-Policy"] = _PAGE_POLICY
-        return _document(problem.status, "text/html; charset=utf-8", _page(problem, request), headers)
+        headers["WWW-Authenticate"] = challenge(realm, basic=not (for_people and sign_in))
+    if for_people:
+        return page(problem.status, html(), headers=headers)
     body = {
         "type": "about:blank",
         "title": problem.title,
@@ -75,6 +93,25 @@ def refusal(problem: Problem, request: Request, realm: str) -> Reply:
     return _document(problem.status, "application/problem+json", _json(body), headers)
 
 
+def challenge(realm: str, *, basic: bool) -> str:
+    """What `WWW-Authenticate` says: how to send credentials.
+
+    At `Basic` a browser asks for a password in a box of its own, before a page of ours can offer to sign in.
+    """
+    bearer = f'Bearer realm="{realm}"'
+    return f'Basic realm="{realm}", charset="UTF-8", {bearer}' if basic else bearer
+
+
+def wants_page(request: Request) -> bool:
+    """Whether a person's browser asks for a page, not a program for data."""
+    return "text/html" in request.headers.get("accept", "")
+
+
+def rfc3339(seconds: float) -> str:
+    """Return a Unix time as `2026-01-31T12:00:00Z` (RFC 3339 §5.6)."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
 def _document(status: int, media_type: str, body: bytes, headers: Mapping[str, str] | None = None) -> Reply:
     fields = {"Content-Type": media_type, "X-Content-Type-Options": "nosniff", "Cache-Control": NO_STORE}
     return Reply(status, {**fields, **(headers or {})}, body)
@@ -82,16 +119,3 @@ def _document(status: int, media_type: str, body: bytes, headers: Mapping[str, s
 
 def _json(value: object) -> bytes:
     return json.dumps(value).encode() + b"\n"  # a terminal's prompt then starts on a line of its own
-
-
-def _page(problem: Problem, request: Request) -> bytes:
-    from html import escape  # its table of entities takes a millisecond to load, and few answers are pages
-
-    return _PAGE.substitute(
-        status=problem.status,
-        title=escape(problem.title),
-        style=_STYLE,
-        detail=escape(problem.detail),
-        code=escape(problem.code),
-        request_id=escape(request.request_id),
-    ).encode("utf-8", "backslashreplace")

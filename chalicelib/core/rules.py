@@ -2,9 +2,10 @@
 
 from typing import NamedTuple, NoReturn
 
+from .links import Link
 from .paths import Path
 from .principals import ANYONE, Principal
-from .problems import CredentialsMissing, Forbidden
+from .problems import CredentialsMissing, Forbidden, LinkInvalid
 
 ACTIONS = ("read", "list", "write", "delete", "share")
 
@@ -34,12 +35,18 @@ class Rule(NamedTuple):
 
 
 class Grant(NamedTuple):
-    """The rules said yes: this principal may do this at this path. Only `RuleSet.authorize` makes one."""
+    """The rules said yes: this principal may do this at this path. Only a RuleSet makes one.
+
+    Attributes:
+        principal: who may; of a link its issuer, in whose stead its holder acts.
+        link: what its holder came by; None where the principal came in person.
+    """
 
     principal: Principal
     action: str
     path: Path
     rule: Rule
+    link: Link | None = None
 
 
 class _Node:
@@ -125,6 +132,37 @@ class RuleSet:
         if rule is None or not rule.allows:
             _refuse(principal, action, rule)
         return Grant(principal, action, path, rule)
+
+    def authorize_link(self, link: Link, issuer: Principal, action: str, path: Path) -> Grant:
+        """Return the Grant of a link's holder: what the link is for, as long as its issuer may do and share it.
+
+        Raises:
+            LinkInvalid: the link is for something else, or its issuer may not any more.
+        """
+        shared = self.find(issuer, "share", link.path)
+        rule = self.find(issuer, action, path)
+        if not (link.opens(action, path) and shared and shared.allows and rule and rule.allows):
+            raise LinkInvalid()
+        return Grant(issuer, action, path, rule, link)
+
+    def also(self, grant: Grant, action: str, path: Path) -> Grant | None:
+        """Return the Grant of something else to whoever has this one, None where they may not."""
+        rule = self.find(grant.principal, action, path)
+        if rule is None or not rule.allows or (grant.link and not grant.link.opens(action, path)):
+            return None
+        return Grant(grant.principal, action, path, rule, grant.link)
+
+    def require(self, grant: Grant, action: str, path: Path) -> None:
+        """Raise where whoever has a Grant may not do something else as well.
+
+        Raises:
+            CredentialsMissing, Forbidden: as `authorize` does.
+            LinkInvalid: they came by a link, which is not for that.
+        """
+        if grant.link:
+            self.authorize_link(grant.link, grant.principal, action, path)
+        else:
+            self.authorize(grant.principal, action, path)
 
     def open_to_anyone(self, grant: Grant) -> bool:
         """Whether anyone may do what was granted, so that a shared cache may keep the answer."""

@@ -1,23 +1,28 @@
 """The pipeline: request, principal, grant, target, signed URL, reply. The only caller of the ports."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from . import forwarded, paths, replies, uploads
+from .browsing import Browsing
 from .cors import Cors
+from .links import Link, Links, Random, check_not_expired
 from .message import Reply, Request
 from .mounts import Mounts, Target
+from .own_pages import OwnPages
 from .paths import Path
 from .presign import SignedUrl, presign
-from .principals import Authenticator, identify
-from .problems import MethodNotAllowed, NotFound, NotOffered
+from .principals import Authenticator, Keys, identify
+from .problems import LinkInvalid, MethodNotAllowed, NotOffered, Prefetched, Unavailable
 from .rules import Grant, RuleSet
+from .sharing import Sharing
+from .signatures import Signer, encode
 from .trace import Trace
 
 if TYPE_CHECKING:
-    from .ports import CredentialSource, ObjectStore
+    from .ports import CredentialSource, ObjectStore, TokenStore
 
-METHODS: Final = ("GET", "HEAD", "PUT", "DELETE", "OPTIONS")
+METHODS: Final = ("GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS")
 
 _CACHE_MARGIN = 60  # seconds that a cached redirect must leave for its URL to be followed
 
@@ -29,30 +34,54 @@ class Service:
     """Answers requests. It holds no state of its own, so one serves any number of them.
 
     Args:
-        authenticators: tried in order.
+        keys: whose links they are.
+        authenticators: tried in order where no link came.
         rules: what they may do.
         mounts: where the paths lead.
         cors: which other sites' pages may call.
         credentials: what URLs are signed with, where a mount has none of its own.
         objects: asked where HEAD is answered inline; None redirects HEAD like the rest.
+        links: reads tokens.
+        sharing: makes links and revokes them.
+        tokens: counts their uses; None where there is no table.
+        clients: whose purpose is to tell the clients of a link apart.
+        random: tells requests apart.
+        browsing: answers for directories.
+        own_pages: answers below `/-/`.
     """
 
     def __init__(
         self,
         *,
+        keys: Keys,
         authenticators: Sequence[Authenticator],
         rules: RuleSet,
         mounts: Mounts,
         cors: Cors,
         credentials: "CredentialSource",
         objects: "ObjectStore | None",
+        links: Links,
+        sharing: Sharing,
+        tokens: "TokenStore | None",
+        clients: Signer,
+        random: Random,
+        browsing: Browsing,
+        own_pages: OwnPages,
     ) -> None:
+        self._keys = keys
         self._authenticators = authenticators
         self._rules = rules
         self._mounts = mounts
         self._cors = cors
         self._credentials = credentials
         self._objects = objects
+        self._links = links
+        self._sharing = sharing
+        self._tokens = tokens
+        self._clients = clients
+        self._random = random
+        self._browsing = browsing
+        self._own_pages = own_pages
 
     def answer(self, request: Request, now: float, trace: Trace) -> Reply:
         """Answer one request.
@@ -70,10 +99,46 @@ class Service:
         preflight = self._cors.preflight(request)
         if preflight is not None:
             return preflight
-        grant = self._authorize(request, trace)
+        path = trace.path = paths.decode(request.raw_path)
+        if path.startswith("/-/"):
+            return self._own_pages.answer(request, path, now, trace)
+        grant = self._authorize(request, path, now, trace)
+        reply = self._reply(request, grant, now, trace)
+        # Last, so that nothing that fails takes a use: the URL that was signed is not given away before it is paid for.
+        if grant.link and grant.link.uses:
+            self._redeem(request, grant.link, now)
+        return reply
+
+    def _authorize(self, request: Request, path: Path, now: float, trace: Trace) -> Grant:
+        """Check the request; every method, HEAD and OPTIONS too, comes through here."""
+        token = request.query.get("token")
+        trace.action = action_of(request.method, path, request.query)
+        if token is None or revokes(request.method, request.query):
+            principal = identify(request, self._authenticators, now)
+            trace.principal = principal.name
+            grant = self._rules.authorize(principal, trace.action, path)
+        else:
+            link = self._links.read(token, path)
+            trace.principal = f"link:{link.id}"
+            check_not_expired(link, now)
+            issuer = self._keys.issuer(link.issuer)
+            if issuer is None:
+                raise LinkInvalid()
+            grant = self._rules.authorize_link(link, issuer, trace.action, path)
+        trace.rule = grant.rule.number
+        return grant
+
+    def _reply(self, request: Request, grant: Grant, now: float, trace: Trace) -> Reply:
         if request.method == "OPTIONS":
             return Reply(204, {"Allow": ", ".join(METHODS), "Cache-Control": replies.NO_STORE})
-        _check_offered(request, grant)
+        _check_offered(request)
+        if grant.action == "share":
+            return self._share(request, grant, now)
+        if grant.action == "list":
+            return self._browsing.answer(request, grant, now)
+        return self._redirect(request, grant, now, trace)
+
+    def _redirect(self, request: Request, grant: Grant, now: float, trace: Trace) -> Reply:
         target = self._mounts.resolve(grant)
         trace.bucket, trace.key = target.mount.bucket, target.key
         if request.method == "HEAD" and self._objects is not None and "presign" not in request.query:
@@ -83,17 +148,36 @@ class Service:
             return replies.description(signed)
         return replies.redirect(signed, self._cache_control(request, grant, target, signed, now))
 
-    def _authorize(self, request: Request, trace: Trace) -> Grant:
-        """Check the request; every method, HEAD and OPTIONS too, comes through here."""
-        path = trace.path = paths.decode(request.raw_path)
-        if path.startswith("/-/"):
-            raise NotFound("Paths below /-/ belong to the service, and it has nothing at this one.")
-        principal = identify(request, self._authenticators)
-        trace.principal = principal.name
-        trace.action = action_of(request.method, path)
-        grant = self._rules.authorize(principal, trace.action, path)
-        trace.rule = grant.rule.number
-        return grant
+    def _share(self, request: Request, grant: Grant, now: float) -> Reply:
+        if revokes(request.method, request.query):
+            self._sharing.revoke(request.query["token"], grant)
+            return Reply(204, {"Cache-Control": replies.NO_STORE})
+        link, token = self._sharing.make(request, grant, now)
+        made = {
+            "url": f"{request.base_url}{request.raw_path}?token={token}",
+            "token": token,
+            "expires_at": replies.rfc3339(link.expires_at),
+            "uses": link.uses or None,
+        }
+        return replies.document(201, made)
+
+    def _redeem(self, request: Request, link: Link, now: float) -> None:
+        """Take a use of a link for a GET or a PUT; only look whether there is one for what must not take it."""
+        if self._tokens is None:
+            raise Unavailable("The uses of links cannot be counted.")
+        if request.method in ("HEAD", "OPTIONS"):
+            return self._tokens.check(link)
+        if _is_prefetch(request):
+            raise Prefetched()
+        agent = request.headers.get("user-agent", "")
+        client = self._clients.sign(link.id.encode(), request.address.encode(), agent.encode("utf-8", "surrogatepass"))
+        return self._tokens.redeem(
+            link,
+            client=encode(client),
+            attempt=encode(self._random(9)),
+            resumes="range" in request.headers,
+            now=now,
+        )
 
     def _presign(self, request: Request, grant: Grant, target: Target, now: float) -> SignedUrl:
         promised = uploads.promises(request, grant.rule) if grant.action == "write" else {}
@@ -114,28 +198,49 @@ class Service:
     def _cache_control(self, request: Request, grant: Grant, target: Target, signed: SignedUrl, now: float) -> str:
         """How long a client may keep a redirect: not past its URL's end, and shared only where anyone may read it.
 
-        One that was signed with headers is not kept: `Vary` does not name them, so others would be sent there too.
+        One that was signed with headers is not kept: `Vary` does not name them, so others would be sent there too. Nor
+        is that of a link, which a cache would give away without asking whether it is used up.
         """
         left = int(signed.expires_at - now) - _CACHE_MARGIN
         seconds = min(target.mount.cache_seconds, left)
-        if request.method != "GET" or signed.headers or seconds <= 0:
+        if request.method != "GET" or signed.headers or grant.link or seconds <= 0:
             return replies.NO_STORE
         scope = "public" if self._rules.open_to_anyone(grant) else "private"
         return f"{scope}, max-age={seconds}"
 
 
-def action_of(method: str, path: Path) -> str:
-    """Name what a method does at a path; OPTIONS asks for what GET would, so that it never says more."""
-    if method == "PUT":
+def action_of(method: str, path: Path, query: Mapping[str, str]) -> str:
+    """Name what a request does at a path; OPTIONS asks for what GET would, so that it never says more.
+
+    Raises:
+        MethodNotAllowed: a POST that asks for nothing that there is.
+    """
+    if revokes(method, query):
+        return "share"
+    if method == "POST":
+        if "link" in query:
+            return "share"
+        if not _MULTIPART & query.keys():
+            raise MethodNotAllowed("POST", tuple(method for method in METHODS if method != "POST"))
+    if method in ("PUT", "POST"):
         return "write"
     if method == "DELETE":
         return "delete"
     return "list" if path.endswith("/") else "read"
 
 
-def _check_offered(request: Request, grant: Grant) -> None:
+def revokes(method: str, query: Mapping[str, str]) -> bool:
+    """Whether a request that has a token revokes its link, rather than comes by it."""
+    return method == "DELETE" and "token" in query
+
+
+def _check_offered(request: Request) -> None:
     """Refuse what is allowed and cannot be done, rather than do something else instead."""
-    if grant.action == "list":
-        raise NotOffered("Directories are not listed by this version. Ask for a file in it by name.")
     if _MULTIPART & request.query.keys():
         raise NotOffered("Multipart uploads are not offered by this version. Upload the file in one PUT, up to 5 GB.")
+
+
+def _is_prefetch(request: Request) -> bool:
+    """Whether a browser fetches ahead of its user (Fetch Standard; the others are what came before it)."""
+    said = (request.headers.get(name, "") for name in ("sec-purpose", "purpose", "x-moz", "x-purpose"))
+    return any("prefetch" in value or "preview" in value for value in said)

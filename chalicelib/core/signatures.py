@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Final
 
 Secrets = Callable[[], Sequence[bytes]]
-"""Returns the signing secrets, at least one. Raises NotOffered where there are none, Unavailable where it cannot ask."""
+"""Returns the signing secrets, at least one; raises NotOffered where there are none, Unavailable out of reach."""
 
 MAC_BYTES: Final = 16  # RFC 2104 §5: half of the hash's own length, and no less than 80 bits
 
@@ -35,7 +35,10 @@ class Signer:
 
     def verifies(self, signature: bytes, *parts: bytes) -> bool:
         """Whether one of the secrets made this signature of these texts; the time taken does not tell how nearly."""
-        return any([hmac.compare_digest(self._mac(secret, parts), signature) for secret in self._secrets()])
+        found = False
+        for secret in self._secrets():
+            found |= hmac.compare_digest(self._mac(secret, parts), signature)
+        return found
 
     def seal(self, text: bytes, *context: bytes) -> str:
         """Return a text that nobody else can read or change, as URL-safe base64.

@@ -10,6 +10,8 @@ from urllib.parse import parse_qsl, quote
 
 from chalicelib.core.message import Reply, Request
 
+from .addressed import base_url
+from .body import body
 from .request_id import request_id
 
 Event = Mapping[str, Any]
@@ -21,22 +23,33 @@ def to_request(event: Event) -> Request:
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     if event.get("cookies"):
         headers["cookie"] = "; ".join(event["cookies"])
+    http = context.get("http") or {}
+    method = str(http.get("method"))
     return Request(
-        method=str((context.get("http") or {}).get("method")),
+        method=method,
         raw_path=_raw_path(str(event.get("rawPath") or "/"), str(context.get("domainName") or "")),
         query=dict(parse_qsl(str(event.get("rawQueryString") or ""), keep_blank_values=True)),
         headers=headers,
         request_id=request_id(context),
+        base_url=base_url(headers, ""),
+        address=str(http.get("sourceIp")),
+        body=body(event) if method == "POST" else b"",
     )
 
 
 def from_reply(reply: Reply) -> dict[str, Any]:
-    """Return the response; the body is base64 always, so that no type of content is a special case."""
+    """Return the response; the body is base64 always, so that no type of content is a special case.
+
+    A cookie has a field of its own in this kind of response.
+    """
+    headers = dict(reply.headers)
+    cookie = headers.pop("Set-Cookie", None)
     return {
         "statusCode": reply.status,
-        "headers": dict(reply.headers),
+        "headers": headers,
         "body": base64.b64encode(reply.body).decode(),
         "isBase64Encoded": True,
+        **({"cookies": [cookie]} if cookie else {}),
     }
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from chalicelib.core.message import Reply, Request
 
+from .addressed import base_url
+from .body import body
 from .request_id import request_id
 
 Event = Mapping[str, Any]
@@ -16,12 +18,18 @@ Event = Mapping[str, Any]
 def to_request(event: Event) -> Request:
     """Read an event. Nothing is checked here: whatever came is judged by the pipeline."""
     context = event.get("requestContext") or {}
+    method = str(event.get("httpMethod") or context.get("httpMethod"))
+    raw_path = _raw_path(event)
+    headers = _headers(event)
     return Request(
-        method=str(event.get("httpMethod") or context.get("httpMethod")),
-        raw_path=_raw_path(event),
+        method=method,
+        raw_path=raw_path,
         query=_query(event),
-        headers=_headers(event),
+        headers=headers,
         request_id=request_id(context),
+        base_url=base_url(headers, _prefix(context, raw_path)),
+        address=str((context.get("identity") or {}).get("sourceIp")),
+        body=body(event) if method == "POST" else b"",
     )
 
 
@@ -41,6 +49,12 @@ def _raw_path(event: Event) -> str:
         return "/"
     slash = "/" if str(event.get("path") or "").endswith("/") else ""
     return f"/{proxy}{slash}"
+
+
+def _prefix(context: Event, raw_path: str) -> str:
+    """The stage or the base path: what the context's path has before ours (FACTS 1.3)."""
+    whole = str(context.get("path") or "")
+    return whole.removesuffix(raw_path) if whole.endswith(raw_path) else ""
 
 
 def _query(event: Event) -> Mapping[str, str]:

@@ -13,7 +13,7 @@ from chalicelib.core.problems import InternalError, Misconfigured, Unavailable
 from chalicelib.core.service import METHODS
 from chalicelib.core.trace import Trace
 from tests.builders import NOW, RULES, allow, basic, mount, numbered, request
-from tests.fakes import Failing, ask, code, exchange, service
+from tests.fakes import PlainPages, Failing, ask, code, exchange, service
 
 ORIGIN = "https://app.example.com"
 FIELDS = ["id", "principal", "method", "action", "path", "rule", "status", "code", "bucket", "key", "ms"]
@@ -193,7 +193,10 @@ def test_the_log_says_how_long_the_answer_took() -> None:
     by = Exchange(
         answer=service(rules=numbered(allow("/**", "read")), mounts=[mount()]).answer,
         cors=Cors((), METHODS),
+        pages=PlainPages(),
         realm="Acme",
+        sign_in=True,
+        public_url=None,
         clock=lambda: next(clock),
         log=log.append,
     )

@@ -88,14 +88,20 @@ def test_presign_describes_the_same_url(method: str) -> None:
     ],
 )
 def test_a_method_at_a_path_is_one_action(method: str, raw_path: str, action: str) -> None:
-    assert action_of(method, path(raw_path)) == action
+    assert action_of(method, path(raw_path), {}) == action
 
 
-@pytest.mark.parametrize("method", ["POST", "PATCH", "TRACE", "CONNECT", "get", "", "BREW", "None"])
+@pytest.mark.parametrize("method", ["PATCH", "TRACE", "CONNECT", "get", "", "BREW", "None"])
 def test_any_other_method_is_refused_with_those_there_are(method: str) -> None:
     reply = ask(method, "/public/a", headers=basic("ann"))
-    assert (reply.status, reply.headers["Allow"]) == (405, "GET, HEAD, PUT, DELETE, OPTIONS")
+    assert (reply.status, reply.headers["Allow"]) == (405, "GET, HEAD, PUT, POST, DELETE, OPTIONS")
     assert code(reply) == "method-not-allowed"
+
+
+@pytest.mark.parametrize("query", [{}, {"presign": ""}, {"x": "link"}])
+def test_a_post_is_refused_that_asks_for_nothing_there_is(query: dict[str, str]) -> None:
+    reply = ask("POST", "/public/a", query=query, headers=basic("ann"))
+    assert (reply.status, reply.headers["Allow"]) == (405, "GET, HEAD, PUT, DELETE, OPTIONS")
 
 
 @pytest.mark.parametrize("raw_path", ["/", "/docs", "/docs/"])
@@ -115,7 +121,7 @@ MULTIPART = [{"uploads": ""}, {"uploadId": "x"}, {"partNumber": "1", "uploadId":
 
 
 @pytest.mark.parametrize("query", MULTIPART)
-@pytest.mark.parametrize("method", ["PUT", "DELETE", "GET"])
+@pytest.mark.parametrize("method", ["PUT", "POST"])
 def test_multipart_calls_are_refused_rather_than_taken_for_whole_objects(method: str, query: dict[str, str]) -> None:
     assert code(ask(method, "/builds/a", query=query, headers=basic("ci"))) == "not-offered"
     assert ask(method, "/builds/a", query=query, headers=basic("ann")).status == 403
@@ -152,7 +158,7 @@ def test_a_mount_with_credentials_of_its_own_is_signed_with_them_alone() -> None
 
 def test_options_says_which_methods_there_are() -> None:
     reply = ask("OPTIONS", "/public/a")
-    assert (reply.status, reply.headers["Allow"], reply.body) == (204, "GET, HEAD, PUT, DELETE, OPTIONS", b"")
+    assert (reply.status, reply.headers["Allow"], reply.body) == (204, "GET, HEAD, PUT, POST, DELETE, OPTIONS", b"")
 
 
 def test_a_chunked_upload_is_refused_before_it_is_redirected() -> None:
@@ -161,7 +167,7 @@ def test_a_chunked_upload_is_refused_before_it_is_redirected() -> None:
     assert ask("PUT", "/builds/a", headers=chunked).status == 401
 
 
-@pytest.mark.parametrize("raw_path", ["/-/", "/-/x", "/%2D/x", "/-%2Fx", "/-/login"])
+@pytest.mark.parametrize("raw_path", ["/-/", "/-/x", "/%2D/x", "/-%2Fx", "/-/login/", "/-/assets"])
 @pytest.mark.parametrize("method", METHODS)
 def test_what_is_the_services_own_is_never_redirected(method: str, raw_path: str) -> None:
     assert ask(method, raw_path, by=service(rules=OPEN)).status == 404
@@ -178,7 +184,7 @@ def test_a_path_that_only_looks_like_the_services_own_is_a_key() -> None:
 )
 def test_head_inline_answers_what_the_store_says(status: int, headers: dict[str, str]) -> None:
     objects = Objects(Metadata(status, headers))
-    by = service(rules=OPEN, objects=objects)
+    by = service(rules=OPEN, objects=objects, head_inline=True)
     reply = ask("HEAD", "/a%20b", by=by, query={"versionId": "v"}, headers={"if-none-match": '"e"'})
     assert (reply.status, reply.body, reply.headers["Cache-Control"]) == (status, b"", "no-store")
     assert headers.items() <= reply.headers.items()
@@ -188,7 +194,7 @@ def test_head_inline_answers_what_the_store_says(status: int, headers: dict[str,
 
 def test_head_inline_asks_for_nothing_but_a_head() -> None:
     objects = Objects(Metadata(200, {}))
-    by = service(rules=OPEN, objects=objects)
+    by = service(rules=OPEN, objects=objects, head_inline=True)
     assert ask("GET", "/a", by=by).status == ask("PUT", "/a", by=by).status == 307
     assert ask("HEAD", "/a", by=by, query={"presign": ""}).status == 200
     assert objects.asked == []

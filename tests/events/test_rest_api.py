@@ -31,6 +31,8 @@ def test_an_event_becomes_the_request_that_the_client_wrote() -> None:
         query={"x": "3", "empty": "", "ü": "&"},
         headers={"authorization": "Bearer a", "x-amz-meta-a": "1,2"},
         request_id="c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
+        base_url="https://localhost/api",
+        address="192.0.2.1",
     )
 
 

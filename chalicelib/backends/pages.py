@@ -1,0 +1,91 @@
+"""HTML for people: the templates of `chalicelib/pages`, and the stylesheet and the script that they load."""
+
+import hashlib
+import os.path
+import time
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+from chalicelib.core.views import Asset, DirectoryView, ProblemView, SignInView
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+_FOLDER: Final = os.path.join(os.path.dirname(__file__), os.pardir, "pages")
+_STYLESHEET: Final = (".css", "text/css; charset=utf-8")
+_SCRIPT: Final = (".js", "text/javascript; charset=utf-8")
+
+
+class HtmlPages:
+    """Renders views; see `ports.Pages`. Nothing is loaded before the first page or asset is asked for."""
+
+    def directory(self, view: DirectoryView) -> bytes:
+        """Return the page of a directory."""
+        return self._render("directory.html", view)
+
+    def problem(self, view: ProblemView) -> bytes:
+        """Return the page of a refusal."""
+        return self._render("problem.html", view)
+
+    def sign_in(self, view: SignInView) -> bytes:
+        """Return the page to sign in."""
+        return self._render("sign_in.html", view)
+
+    def asset(self, name: str) -> Asset | None:
+        """Return the stylesheet or the script by the name that this version's pages load it by, else None."""
+        return self._assets.get(name)
+
+    def _render(self, template: str, view: DirectoryView | ProblemView | SignInView) -> bytes:
+        html = self._templates.get_template(template).render(view=view)
+        return html.encode("utf-8", "backslashreplace")  # as the log does, with what is no Unicode
+
+    @cached_property
+    def _templates(self) -> "Environment":
+        from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+        templates = Environment(
+            loader=FileSystemLoader(_FOLDER),
+            autoescape=True,
+            undefined=StrictUndefined,
+            auto_reload=False,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        templates.filters |= {"size": readable_size, "day": _day, "clock": _clock, "rfc3339": _rfc3339}
+        stylesheet, script = self._assets
+        templates.globals |= {"stylesheet": stylesheet, "script": script}
+        return templates
+
+    @cached_property
+    def _assets(self) -> dict[str, Asset]:
+        """The stylesheet, then the script, by their names, each with a hash of its content in it."""
+        found = {}
+        for extension, media_type in (_STYLESHEET, _SCRIPT):
+            with open(os.path.join(_FOLDER, f"page{extension}"), "rb") as file:
+                body = file.read()
+            found[f"page.{hashlib.sha256(body).hexdigest()[:16]}{extension}"] = Asset(media_type, body)
+        return found
+
+
+def readable_size(size: int) -> str:
+    """Return a number of bytes as a person reads it: `1.2 MB`, in thousands, as S3's own price list counts."""
+    if size < 1_000:
+        return f"{size} bytes" if size != 1 else "1 byte"
+    value, unit = float(size), ""
+    for unit in ("kB", "MB", "GB", "TB"):
+        value /= 1_000
+        if value < 999.5:
+            break
+    return f"{value:.1f} {unit}" if value < 9.95 else f"{value:.0f} {unit}"
+
+
+def _day(seconds: float) -> str:
+    return time.strftime("%d %b %Y", time.gmtime(seconds)).lstrip("0")
+
+
+def _clock(seconds: float) -> str:
+    return time.strftime("%H:%M UTC", time.gmtime(seconds))
+
+
+def _rfc3339(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))

@@ -1,0 +1,71 @@
+"""The signing secrets: given as they are, or kept in Secrets Manager or in SSM's Parameter Store."""
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Final
+
+from chalicelib.core.problems import Unavailable
+from chalicelib.core.signatures import Secrets
+
+from .patience import patience
+
+SHORTEST: Final = 32  # characters; 128 bits if they are random and hexadecimal
+
+
+def secret_source(reference: str) -> Secrets:
+    """Return where the signing secrets come from.
+
+    They are one text, in which white space or commas stand between them, the newest last. What AWS keeps is fetched at
+    the first use, and then as long as this process runs; a fetch that failed is tried again at the next.
+
+    Args:
+        reference: the ARN of a secret of Secrets Manager or of a parameter of SSM; else the text itself.
+
+    Raises:
+        ValueError: it gives no secret, or one that is too short, or an ARN of something else. It does not repeat any.
+    """
+    match reference.strip().split(":", 5):
+        case ["arn", _, "secretsmanager", region, _, _]:
+            return _fetched(lambda: _from_secrets_manager(reference.strip(), region))
+        case ["arn", _, "ssm", region, _, name] if name.startswith("parameter/"):
+            return _fetched(lambda: _from_ssm(reference.strip(), region))
+        case ["arn", *_]:
+            raise ValueError("is an ARN, and neither of a secret in Secrets Manager nor of a parameter in SSM")
+    secrets = _split(reference)
+    return lambda: secrets
+
+
+def _fetched(fetch: Callable[[], str]) -> Secrets:
+    @cache  # what raises is not remembered
+    def secrets() -> Sequence[bytes]:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            return _split(fetch())
+        except (BotoCoreError, ClientError, ValueError) as error:
+            raise Unavailable("The service cannot get the secret that it signs links with.") from error
+
+    return secrets
+
+
+def _from_secrets_manager(arn: str, region: str) -> str:
+    import boto3
+
+    client = boto3.client("secretsmanager", region_name=region, config=patience())
+    return client.get_secret_value(SecretId=arn).get("SecretString", "")
+
+
+def _from_ssm(arn: str, region: str) -> str:
+    import boto3
+
+    client = boto3.client("ssm", region_name=region, config=patience())
+    return client.get_parameter(Name=arn, WithDecryption=True)["Parameter"].get("Value", "")
+
+
+def _split(text: str) -> Sequence[bytes]:
+    secrets = text.replace(",", " ").split()
+    if not secrets:
+        raise ValueError("holds no secret")
+    if min(len(secret) for secret in secrets) < SHORTEST:
+        raise ValueError(f"holds a secret of fewer than {SHORTEST} characters; make one with `openssl rand -hex 32`")
+    return tuple(secret.encode("utf-8", "surrogateescape") for secret in secrets)

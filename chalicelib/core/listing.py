@@ -1,0 +1,169 @@
+"""What is in a directory: the keys of its bucket and the mounts inside it, in order, as far as its reader may know."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final, NamedTuple
+from urllib.parse import quote
+
+from . import paths
+from .mounts import Mounts, Target
+from .paths import Path
+from .problems import BadParameter, Problem
+from .rules import Grant, RuleSet
+from .signatures import Signer
+
+if TYPE_CHECKING:
+    from .ports import Found, ObjectStore
+
+MOST: Final = 1_000  # S3 API Reference, ListObjectsV2: MaxKeys
+
+_MOST_SCANNED: Final = 20_000  # what of a bucket one request looks at, where most of it is hidden from its reader
+_MOST_BYTES: Final = (
+    1_000_000  # of the entries' URLs: a Lambda answers 6 MB at most (FACTS 1.9), and a page repeats them
+)
+_END: Final = "\U0010fffd"  # after every name below a directory
+
+
+class Entry(NamedTuple):
+    """A file or a directory that the reader may read or list.
+
+    Attributes:
+        path: its own.
+        raw_path: the same, percent-encoded; decoded again it is that very path.
+        size, modified, etag: of a file, as in `ports.Found`; None for a directory.
+        grant: to read or to list it.
+    """
+
+    path: Path
+    raw_path: str
+    size: int | None
+    modified: float | None
+    etag: str | None
+    grant: Grant
+
+    @property
+    def is_directory(self) -> bool:
+        """Whether it is a directory."""
+        return self.path.endswith("/")
+
+
+class Listing(NamedTuple):
+    """A part of a directory. `cursor` asks for the next one; None after the last."""
+
+    entries: tuple[Entry, ...]
+    cursor: str | None
+
+
+class Directories:
+    """Lists directories.
+
+    Args:
+        rules: what the reader may see.
+        mounts: whose keys are where.
+        objects: asked for the keys.
+        signer: whose purpose is cursors alone. They are sealed: they can name a key that their reader may not see.
+    """
+
+    def __init__(self, *, rules: RuleSet, mounts: Mounts, objects: "ObjectStore", signer: Signer) -> None:
+        self._rules = rules
+        self._mounts = mounts
+        self._objects = objects
+        self._signer = signer
+
+    def read(self, grant: Grant, *, recursive: bool, limit: int, cursor: str | None) -> Listing:
+        """Return a part of a directory, in the order of the paths as UTF-8.
+
+        An entry that is there throughout is in exactly one part, whatever is added or removed meanwhile.
+
+        Args:
+            grant: to list it.
+            recursive: everything below; else one level, with directories for what is deeper.
+            limit: how many entries at most; there can be fewer, even none, with more to come.
+            cursor: of the part before; None for the first.
+
+        Raises:
+            BadParameter: the cursor was not made for this.
+            Unavailable: S3 does not answer.
+        """
+        context = (grant.path.encode(), b"recursive" if recursive else b"level")
+        position = "" if cursor is None else self._position(cursor, context)
+        entries: list[Entry] = []
+        size = 0
+        for scanned, (path, found) in enumerate(self._walk(grant, grant.path, recursive, position, limit)):
+            if len(entries) == limit or scanned == _MOST_SCANNED or size > _MOST_BYTES:
+                return Listing(tuple(entries), self._signer.seal(position.encode(), *context))
+            position = path
+            entry = self._entry(grant, path, found)
+            if entry is not None:
+                entries.append(entry)
+                size += len(entry.raw_path)
+        return Listing(tuple(entries), None)
+
+    def _position(self, cursor: str, context: tuple[bytes, bytes]) -> str:
+        position = self._signer.unseal(cursor, *context)
+        if position is None:
+            raise BadParameter("cursor", "it was not made for this listing. Begin again without it.")
+        return position.decode()
+
+    def _walk(
+        self, grant: Grant, directory: str, recursive: bool, after: str, limit: int
+    ) -> Iterator[tuple[str, "Found | None"]]:
+        """Yield the paths in a directory that come after another, with what the store says of each; None of a mount.
+
+        What the bucket has at the place of a mount inside is hidden by it, so the walk goes around that.
+        """
+        for inner in self._inner(directory, recursive):
+            if after < inner:
+                yield from self._keys(grant, directory, recursive, after, inner, limit)
+            if recursive and after < inner + _END:
+                yield from self._walk(grant, inner, recursive, after, limit)
+            elif after < inner:
+                yield inner, None
+            after = max(after, inner + _END)
+        yield from self._keys(grant, directory, recursive, after, None, limit)
+
+    def _inner(self, directory: str, recursive: bool) -> list[str]:
+        """The directories that mounts make inside one: the outermost mounts, or what leads to them."""
+        below = self._mounts.below(directory)
+        if recursive:
+            return [one for one in below if not any(one != other and one.startswith(other) for other in below)]
+        return sorted({directory + one[len(directory) :].partition("/")[0] + "/" for one in below})
+
+    def _keys(
+        self, grant: Grant, directory: str, recursive: bool, after: str, until: str | None, limit: int
+    ) -> Iterator[tuple[str, "Found"]]:
+        """Yield what a directory's own bucket has between two paths."""
+        target = self._mounts.directory(grant, directory)
+        if target is None:
+            return
+        start = len(target.key)
+        size = min(limit + 1, MOST)  # one more than wanted tells whether there is more
+        while True:
+            page = self._objects.list(target, recursive=recursive, after=_key(target, directory, after), limit=size)
+            for found in page.found:
+                after = directory + found.key[start:]
+                if until is not None and after >= until:
+                    return
+                yield after, found
+            if page.is_last:
+                return
+            size = MOST
+
+    def _entry(self, grant: Grant, path: str, found: "Found | None") -> Entry | None:
+        """The entry of a path; None where there is no URL that leads to it, or its reader may not know of it."""
+        raw_path = quote(path, safe="/")
+        try:
+            decoded = paths.decode(raw_path)
+            if found is None or found.is_prefix:
+                own = self._rules.also(grant, "list", decoded)
+                return Entry(decoded, raw_path, None, None, None, own) if own else None
+            own = self._rules.also(grant, "read", decoded)
+            if own is None or path.endswith("/") or self._mounts.resolve(own).key != found.key:
+                return None
+        except Problem:
+            return None
+        return Entry(decoded, raw_path, found.size, found.modified, found.etag, own)
+
+
+def _key(target: Target, directory: str, after: str) -> str:
+    """The key that a listing of a target goes on after; empty for its beginning."""
+    return target.key + after[len(directory) :] if after > directory else ""

@@ -1,0 +1,130 @@
+"""Sharing: links are made, and taken back, at the request of someone who may."""
+
+import json
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from .links import ACTIONS, LONGEST, MOST_USES, Link, Links
+from .message import Request
+from .problems import BadRequest, Forbidden, LinkInvalid, NotOffered, NotRevocable
+from .rules import Grant, RuleSet
+from .signatures import fingerprint
+
+if TYPE_CHECKING:
+    from .ports import TokenStore
+
+DAY: Final = 86_400  # seconds
+
+_MOST_BYTES: Final = 4_096  # of the request's body, which has three short fields; a longer one is cut, so not JSON
+
+
+class Shared(NamedTuple):
+    """A link that was made, with its token, which is shown to whoever asked for it and kept nowhere."""
+
+    link: Link
+    token: str
+
+    def __repr__(self) -> str:
+        """Without the token."""
+        return f"Shared({self.link.id})"
+
+
+class Sharing:
+    """Makes links and revokes them.
+
+    Args:
+        rules: which say who may.
+        links: the tokens.
+        tokens: where uses are counted; None where there is no table.
+    """
+
+    def __init__(self, *, rules: RuleSet, links: Links, tokens: "TokenStore | None") -> None:
+        self._rules = rules
+        self._links = links
+        self._tokens = tokens
+
+    def make(self, request: Request, grant: Grant, now: float) -> Shared:
+        """Make the link that a request's body describes, as JSON; what it leaves out is a file that opens once today.
+
+        Args:
+            request: `{"action": "read" | "write", "expires_in": seconds, "uses": number, or null for no limit}`.
+            grant: to share the path.
+            now: Unix time in seconds.
+
+        Raises:
+            BadRequest: the body cannot be used.
+            CredentialsMissing, Forbidden: whoever asks may not do that action here themselves.
+            NotOffered: uses cannot be counted, or nothing can be signed.
+        """
+        wanted = _wanted(request.body)
+        action = _choice(wanted, "action", ACTIONS)
+        seconds = _number(wanted, "expires_in", DAY, 1, LONGEST)
+        uses = 0 if wanted.get("uses", 1) is None else _number(wanted, "uses", 1, 1, MOST_USES)
+        if uses and self._tokens is None:
+            raise NotOffered(
+                "Uses are counted in a table, and this service has none: SIGNPOST_TABLE is not set. "
+                'Ask for a link without a number of uses: {"uses": null}.'
+            )
+        self._rules.authorize(grant.principal, action, grant.path)
+        return Shared(*self._links.make(grant.path, action, uses, int(now) + seconds, grant.principal.name))
+
+    def once(self, grant: Grant, now: float) -> str | None:
+        """Return a token to read a file once within a day, for whoever may share it; None for others.
+
+        Raises:
+            NotOffered: uses cannot be counted.
+        """
+        if self._rules.also(grant, "share", grant.path) is None:
+            return None
+        if self._tokens is None:
+            raise NotOffered("Uses are counted in a table, and this service has none: SIGNPOST_TABLE is not set.")
+        return self._links.make(grant.path, "read", 1, int(now) + DAY, grant.principal.name)[1]
+
+    def revoke(self, token: str, grant: Grant) -> Link:
+        """Let a link never be used again, and return it.
+
+        Args:
+            token: of a link to the very path that the grant is for.
+            grant: to share it.
+
+        Raises:
+            LinkInvalid: it was not made here, or for another path.
+            Forbidden: someone else made it.
+            NotRevocable: it has no number of uses, so the table is never asked about it.
+            Unavailable: the table does not answer.
+        """
+        link = self._links.read(token, grant.path)
+        if link.path != grant.path:
+            raise LinkInvalid()
+        if link.issuer != fingerprint(grant.principal.name):
+            raise Forbidden(grant.principal.name, "revoke someone else's link", None)
+        if not link.uses or self._tokens is None:
+            raise NotRevocable()
+        self._tokens.revoke(link)
+        return link
+
+
+def _wanted(body: bytes) -> dict[str, Any]:
+    try:
+        wanted = json.loads(body[:_MOST_BYTES] or b"{}")
+    except (ValueError, RecursionError):
+        wanted = None
+    if not isinstance(wanted, dict):
+        raise BadRequest('The body must be JSON: {"action": "read", "expires_in": 3600, "uses": 1}.')
+    unknown = wanted.keys() - {"action", "expires_in", "uses"}
+    if unknown:
+        raise BadRequest(f"The body has the unknown field {min(unknown)!a}. It takes action, expires_in and uses.")
+    return wanted
+
+
+def _choice(wanted: dict[str, Any], name: str, choices: tuple[str, ...]) -> str:
+    value = wanted.get(name, choices[0])
+    if value not in choices:
+        raise BadRequest(f"{name} must be one of {', '.join(choices)}.")
+    return str(value)
+
+
+def _number(wanted: dict[str, Any], name: str, default: int, least: int, most: int) -> int:
+    value = wanted.get(name, default)
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise BadRequest(f"{name} must be a whole number from {least:,} to {most:,}.")
+    return value

@@ -1,0 +1,449 @@
+"""What every token store promises: the one in memory that other tests use, and DynamoDB as two others make it."""
+
+import os
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import boto3
+import pytest
+from botocore.awsrequest import AWSPreparedRequest
+from botocore.exceptions import ConnectionClosedError, HTTPClientError, ReadTimeoutError
+from botocore.httpsession import URLLib3Session
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chalicelib.backends.tokens import DynamoTokens
+from chalicelib.core.links import Link
+from chalicelib.core.paths import decode
+from chalicelib.core.ports import TokenStore
+from chalicelib.core.problems import LinkRevoked, LinkUsedUp, Problem, Unavailable
+from local import aws
+from tests.token_store import Tokens
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+NOW = 1_800_000_000.123
+ENDS = 1_800_003_600
+
+
+class Table(NamedTuple):
+    """A table of its own for a test; boto3's environment leads to where it is."""
+
+    name: str
+    client: "DynamoDBClient"
+
+    def item(self, link: Link) -> dict[str, Any]:
+        """What is kept of a link."""
+        return dict(self.client.get_item(TableName=self.name, Key={"id": {"S": link.id}})["Item"])
+
+    def delete(self) -> None:
+        self.client.delete_table(TableName=self.name)
+
+
+def make_table(endpoint: str, environment: pytest.MonkeyPatch) -> Table:
+    environment.setenv("AWS_ACCESS_KEY_ID", aws.ACCESS_KEY)
+    environment.setenv("AWS_SECRET_ACCESS_KEY", aws.SECRET_KEY)
+    environment.setenv("AWS_DEFAULT_REGION", aws.REGION)
+    environment.setenv("AWS_ENDPOINT_URL_DYNAMODB", endpoint)
+    table = Table(f"links-{uuid.uuid4().hex}", boto3.client("dynamodb"))
+    table.client.create_table(
+        TableName=table.name,
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    return table
+
+
+@pytest.fixture(scope="module")
+def embedded() -> Iterator[str]:
+    """Where the embedded DynamoDB is: moto's, one request at a time."""
+    with aws.serve() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(scope="module")
+def dynamodb_local() -> str:
+    """Where DynamoDB Local is: AWS's own, and the judge of our expressions."""
+    endpoint = os.environ.get("DYNAMODB_ENDPOINT")
+    if endpoint:
+        return endpoint
+    why = "DYNAMODB_ENDPOINT does not say where DynamoDB Local is: see CONTRIBUTING.md"
+    if os.environ.get("CI"):
+        pytest.fail(why)
+    pytest.skip(why)
+
+
+@pytest.fixture(params=["embedded", "dynamodb_local"])
+def table(request: pytest.FixtureRequest, environment: pytest.MonkeyPatch) -> Table:
+    return make_table(request.getfixturevalue(request.param), environment)
+
+
+@pytest.fixture(params=["fake", "embedded", "dynamodb_local"])
+def store(request: pytest.FixtureRequest, environment: pytest.MonkeyPatch) -> TokenStore:
+    if request.param == "fake":
+        return Tokens()
+    return DynamoTokens(make_table(request.getfixturevalue(request.param), environment).name)
+
+
+def link(uses: int = 1) -> Link:
+    """A new link."""
+    return Link(uuid.uuid4().hex[:16], decode("/a"), "read", uses, ENDS, b"0123456789")
+
+
+def redeem(
+    store: TokenStore,
+    link: Link,
+    client: str = "ann",
+    *,
+    attempt: str = "",
+    resumes: bool = False,
+    now: float = NOW,
+) -> None:
+    """Ask for a use, as a new request if no attempt is named."""
+    store.redeem(link, client=client, attempt=attempt or uuid.uuid4().hex, resumes=resumes, now=now)
+
+
+# Uses
+
+
+@pytest.mark.parametrize("uses", [1, 2, 3, 20])
+def test_a_link_has_as_many_uses_as_it_says(store: TokenStore, uses: int) -> None:
+    several = link(uses)
+    for _ in range(uses):
+        store.check(several)
+        redeem(store, several)
+    for client in ("ann", "bob"):
+        with pytest.raises(LinkUsedUp):
+            redeem(store, several, client)
+    with pytest.raises(LinkUsedUp):
+        store.check(several)
+
+
+def test_a_check_takes_nothing(store: TokenStore) -> None:
+    single = link()
+    for _ in range(3):
+        store.check(single)
+    redeem(store, single)
+
+
+def test_a_repeated_attempt_takes_one_use(store: TokenStore) -> None:
+    """Even when none is left."""
+    double = link(2)
+    for attempt in ("first", "first", "second", "second", "first"):
+        redeem(store, double, attempt=attempt)
+    with pytest.raises(LinkUsedUp):
+        redeem(store, double, attempt="third")
+
+
+def test_a_refused_attempt_is_not_kept(store: TokenStore) -> None:
+    single = link()
+    redeem(store, single, attempt="first")
+    for _ in range(2):
+        with pytest.raises(LinkUsedUp):
+            redeem(store, single, attempt="second")
+
+
+def test_links_have_nothing_in_common(store: TokenStore) -> None:
+    one, other, third = link(), link(), link()
+    redeem(store, one, attempt="same")
+    store.revoke(third)
+    store.check(other)
+    redeem(store, other, attempt="same", resumes=True)
+    with pytest.raises(LinkUsedUp):
+        store.check(other)
+
+
+# Parts of what was asked for before
+
+
+@pytest.mark.parametrize(("later", "free"), [(0, True), (59.9, True), (60, False), (61, False)])
+def test_parts_are_free_for_a_minute(store: TokenStore, later: float, free: bool) -> None:
+    single = link()
+    redeem(store, single, now=1_000)
+    for _ in range(3):
+        if free:
+            redeem(store, single, resumes=True, now=1_000 + later)
+        else:
+            with pytest.raises(LinkUsedUp):
+                redeem(store, single, resumes=True, now=1_000 + later)
+
+
+def test_free_parts_leave_the_uses_and_the_minute_as_they_are(store: TokenStore) -> None:
+    double = link(2)
+    redeem(store, double, now=1_000)
+    redeem(store, double, resumes=True, now=1_059)
+    store.check(double)
+    redeem(store, double, resumes=True, now=1_061)
+    with pytest.raises(LinkUsedUp):
+        store.check(double)
+    redeem(store, double, resumes=True, now=1_120)  # the second use opened a minute of its own
+
+
+def test_parts_are_not_free_for_anyone_else(store: TokenStore) -> None:
+    single = link()
+    redeem(store, single, "ann")
+    with pytest.raises(LinkUsedUp):
+        redeem(store, single, "bob", resumes=True)
+
+
+def test_a_client_without_a_use_takes_one_by_asking_for_a_part(store: TokenStore) -> None:
+    double = link(2)
+    redeem(store, double, "ann", resumes=True)
+    redeem(store, double, "bob", resumes=True)
+    redeem(store, double, "bob", resumes=True)
+    with pytest.raises(LinkUsedUp):
+        redeem(store, double, "eve", resumes=True)
+
+
+def test_what_is_asked_for_whole_takes_a_use_each_time(store: TokenStore) -> None:
+    double = link(2)
+    redeem(store, double)
+    redeem(store, double)
+    with pytest.raises(LinkUsedUp):
+        redeem(store, double)
+
+
+def test_a_client_may_have_any_name(store: TokenStore) -> None:
+    names = ["", "#client", ":now", "a b.c[0]", "id", "expires", "é" * 100]
+    several = link(len(names))
+    for name in names:
+        redeem(store, several, name)
+        redeem(store, several, name, resumes=True)
+
+
+# Taken back
+
+
+@pytest.mark.parametrize("used", [0, 1, 2])
+def test_a_revoked_link_is_never_used_again(store: TokenStore, used: int) -> None:
+    """Whether uses are left or not, and neither for parts nor for an attempt that was granted."""
+    double = link(2)
+    for number in range(used):
+        redeem(store, double, attempt=f"{number}")
+    store.revoke(double)
+    store.revoke(double)
+    for attempt, resumes in (("0", False), ("0", True), ("new", False), ("new", True)):
+        with pytest.raises(LinkRevoked):
+            redeem(store, double, attempt=attempt, resumes=resumes)
+    with pytest.raises(LinkRevoked):
+        store.check(double)
+
+
+# Many at once
+
+
+@pytest.mark.parametrize("uses", [1, 3])
+def test_of_fifty_who_race_as_many_win_as_there_are_uses(
+    store: TokenStore, uses: int, request: pytest.FixtureRequest
+) -> None:
+    """moto is slow, and its lock is ours: a few rounds show that it is there."""
+    rounds = 5 if "embedded" in request.node.callspec.id else 50
+    start = threading.Barrier(50)
+
+    def outcome(raced: Link, client: int) -> str:
+        start.wait()
+        return attempt_at(store, raced, f"{client}")
+
+    with ThreadPoolExecutor(50) as pool:
+        for raced in (link(uses) for _ in range(rounds)):
+            found = Counter(pool.map(lambda client, raced=raced: outcome(raced, client), range(50)))
+            assert found == {"taken": uses, "LinkUsedUp": 50 - uses}
+
+
+def attempt_at(store: TokenStore, raced: Link, client: str) -> str:
+    try:
+        redeem(store, raced, client, attempt=client)
+    except Problem as problem:
+        return type(problem).__name__
+    return "taken"
+
+
+# What the table holds
+
+
+def test_what_is_kept_of_a_link(table: Table) -> None:
+    """An hour after the link, DynamoDB's TTL may take the item: Unix time in seconds, as a number."""
+    store, double = DynamoTokens(table.name), link(2)
+    redeem(store, double, "ann", attempt="first", now=1_000.5)
+    redeem(store, double, "bob", attempt="second", now=1_001)
+    kept = table.item(double)
+    assert sorted(kept.pop("attempts")["SS"]) == ["first", "second"]
+    assert kept == {
+        "id": {"S": double.id},
+        "expires": {"N": str(ENDS + 3600)},
+        "client ann": {"N": "1000.5"},
+        "client bob": {"N": "1001"},
+    }
+
+
+def test_what_is_kept_of_a_revoked_link(table: Table) -> None:
+    store, single = DynamoTokens(table.name), link()
+    store.revoke(single)
+    expires = {"N": str(ENDS + 3600)}
+    assert table.item(single) == {"id": {"S": single.id}, "expires": expires, "revoked": {"BOOL": True}}
+
+
+# A bad connection
+
+
+def lose_answers(store: DynamoTokens, lost: HTTPClientError, count: int) -> list[str]:
+    """Let the next requests reach the table, and their answers not us; returns the list of those requests."""
+    sent: list[str] = []
+
+    def send_and_lose(request: AWSPreparedRequest, **_: object) -> None:
+        sent.append(request.url)
+        if len(sent) <= count:
+            URLLib3Session().send(request)
+            raise lost
+
+    store._client.meta.events.register("before-send.dynamodb.UpdateItem", send_and_lose)
+    return sent
+
+
+LOST: list[HTTPClientError] = [
+    ReadTimeoutError(endpoint_url="http://127.0.0.1"),
+    ConnectionClosedError(endpoint_url="http://127.0.0.1"),
+]
+
+
+@pytest.mark.parametrize("resumes", [False, True])
+@pytest.mark.parametrize("lost", LOST, ids=["late", "cut"])
+def test_an_answer_that_is_lost_costs_nothing(table: Table, lost: HTTPClientError, resumes: bool) -> None:
+    """boto3 asks again by itself."""
+    store, double = DynamoTokens(table.name), link(2)
+    sent = lose_answers(store, lost, 1)
+    redeem(store, double, "ann", attempt="first", resumes=resumes)
+    assert len(sent) == 2
+    assert table.item(double)["attempts"] == {"SS": ["first"]}
+
+
+def test_an_answer_that_is_lost_for_good_can_be_asked_for_again(table: Table) -> None:
+    store, single = DynamoTokens(table.name), link()
+    lose_answers(store, LOST[0], 3)
+    with pytest.raises(Unavailable):
+        redeem(store, single, attempt="first")
+    redeem(store, single, attempt="first")
+    with pytest.raises(LinkUsedUp):
+        redeem(store, single, attempt="second")
+
+
+def out_of_reach(store: TokenStore, table: str = "links") -> None:
+    """Everything that the store does ends as a 503 that says nothing of our own affairs."""
+    asked: list[Callable[[], None]] = [
+        lambda: redeem(store, link()),
+        lambda: store.check(link()),
+        lambda: store.revoke(link()),
+    ]
+    for ask in asked:
+        with pytest.raises(Unavailable) as refused:
+            ask()
+        assert refused.value.headers == {"Retry-After": "5"}
+        assert table not in refused.value.detail
+        assert refused.value.__cause__
+
+
+def test_a_table_that_is_not_there(table: Table) -> None:
+    out_of_reach(DynamoTokens(f"{table.name}-2"), table.name)
+
+
+def test_a_table_that_is_deleted_under_way(table: Table) -> None:
+    store = DynamoTokens(table.name)
+    redeem(store, link())
+    table.delete()
+    out_of_reach(store, table.name)
+
+
+def test_a_table_with_another_key(table: Table) -> None:
+    table.delete()
+    table.client.create_table(
+        TableName=table.name,
+        KeySchema=[{"AttributeName": "name", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "name", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    out_of_reach(DynamoTokens(table.name), table.name)
+
+
+def test_an_endpoint_where_nobody_listens(embedded: str, environment: pytest.MonkeyPatch) -> None:
+    table = make_table(embedded, environment)
+    environment.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:1")
+    started = time.monotonic()
+    with pytest.raises(Unavailable):
+        redeem(DynamoTokens(table.name), link())
+    assert time.monotonic() - started < 10
+
+
+@pytest.mark.parametrize("missing", ["AWS_ACCESS_KEY_ID", "AWS_DEFAULT_REGION"])
+def test_a_service_that_is_not_set_up(embedded: str, environment: pytest.MonkeyPatch, missing: str) -> None:
+    """It starts nevertheless, since most requests need no table."""
+    table = make_table(embedded, environment)
+    environment.delenv(missing)
+    environment.delenv("AWS_SECRET_ACCESS_KEY")
+    environment.setattr("boto3.DEFAULT_SESSION", None)
+    out_of_reach(DynamoTokens(table.name), table.name)
+
+
+def test_it_gives_up_before_lambda_does(embedded: str, environment: pytest.MonkeyPatch) -> None:
+    """config.json's lambda_timeout is 10 s; between three attempts there are at most 1 and 2 s (FACTS 5.5)."""
+    config: Any = DynamoTokens(make_table(embedded, environment).name)._client.meta.config
+    assert config.retries["mode"] == "standard"
+    assert config.retries["total_max_attempts"] * config.read_timeout + 1 + 2 < 10
+    assert config.connect_timeout < config.read_timeout
+
+
+# The fake and the real one
+
+
+class Ask(NamedTuple):
+    """One of several clients asks, so many seconds after the one before."""
+
+    what: str
+    link: int
+    client: str
+    attempt: str
+    resumes: bool
+    later: float
+
+
+ASKED = st.builds(
+    Ask,
+    what=st.sampled_from(["redeem"] * 8 + ["check", "check", "revoke"]),
+    link=st.integers(0, 1),
+    client=st.sampled_from(["ann", "bob"]),
+    attempt=st.sampled_from("abcdef"),
+    resumes=st.booleans(),
+    later=st.sampled_from([0, 0.1, 1, 29.95, 59.9, 60, 61]),
+)
+
+
+def outcomes(store: TokenStore, links: list[Link], asked: list[Ask]) -> Iterator[str]:
+    """What becomes of each, in this order."""
+    now = NOW
+    for ask in asked:
+        now += ask.later
+        try:
+            match ask.what:
+                case "redeem":
+                    store.redeem(links[ask.link], client=ask.client, attempt=ask.attempt, resumes=ask.resumes, now=now)
+                case "check":
+                    store.check(links[ask.link])
+                case "revoke":
+                    store.revoke(links[ask.link])
+            yield "yes"
+        except Problem as problem:
+            yield type(problem).__name__
+
+
+@settings(max_examples=30)
+@given(st.lists(ASKED, min_size=5, max_size=15), st.integers(1, 3))
+def test_the_fake_answers_as_dynamodb_does(table: Table, asked: list[Ask], uses: int) -> None:
+    links = [link(uses), link(uses)]
+    expected = list(outcomes(Tokens(), links, asked))
+    assert list(outcomes(DynamoTokens(table.name), links, asked)) == expected

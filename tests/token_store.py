@@ -1,0 +1,54 @@
+"""A token store in memory: what the tests of the core count uses with, under the contract of the real one."""
+
+import threading
+
+from chalicelib.core.links import Link
+from chalicelib.core.problems import LinkRevoked, LinkUsedUp, Unavailable
+
+
+class Tokens:
+    """Uses and revocations, kept as long as this is; `reachable` may be set to False, as a table can be."""
+
+    def __init__(self) -> None:
+        self.reachable = True
+        self._lock = threading.Lock()
+        self._attempts: dict[str, set[str]] = {}
+        self._clients: dict[tuple[str, str], float] = {}
+        self._revoked: set[str] = set()
+
+    def redeem(self, link: Link, *, client: str, attempt: str, resumes: bool, now: float) -> None:
+        """Take one use of a link; see `ports.TokenStore.redeem`."""
+        self._reach()
+        with self._lock:
+            attempts = self._attempts.setdefault(link.id, set())
+            if link.id in self._revoked:
+                raise LinkRevoked()
+            if resumes and self._clients.get((link.id, client), float("-inf")) > now - 60:
+                return
+            if attempt not in attempts and len(attempts) >= link.uses:
+                raise LinkUsedUp()
+            attempts.add(attempt)
+            self._clients[link.id, client] = now
+
+    def check(self, link: Link) -> None:
+        """Raise what `redeem` would of a new client; see `ports.TokenStore.check`."""
+        self._reach()
+        with self._lock:
+            if link.id in self._revoked:
+                raise LinkRevoked()
+            if len(self._attempts.get(link.id, ())) >= link.uses:
+                raise LinkUsedUp()
+
+    def revoke(self, link: Link) -> None:
+        """Let a link never be used again; see `ports.TokenStore.revoke`."""
+        self._reach()
+        with self._lock:
+            self._revoked.add(link.id)
+
+    def used(self, link: Link) -> int:
+        """How many uses of a link were taken."""
+        return len(self._attempts.get(link.id, ()))
+
+    def _reach(self) -> None:
+        if not self.reachable:
+            raise Unavailable("The table does not answer.")
