@@ -13,12 +13,25 @@ from pathlib import Path
 from urllib.parse import quote
 
 import boto3
+from mypy_boto3_s3.type_defs import CORSConfigurationTypeDef
 
 from local import aws, dev_server
 
 BUCKET = "signpost-local"
 TABLE = "signpost-local"
 KEY_ID = "demo"
+
+# As the bucket of the stack has it, for the page's uploads and downloads: S3 still wants a signed URL.
+CORS: CORSConfigurationTypeDef = {
+    "CORSRules": [
+        {
+            "AllowedOrigins": ["*"],
+            "AllowedMethods": ["GET", "HEAD", "PUT", "DELETE"],
+            "AllowedHeaders": ["*"],
+            "ExposeHeaders": ["ETag"],
+        }
+    ]
+}
 
 SETTINGS = """
 [service]
@@ -60,6 +73,11 @@ Signpost serves {url}, from the bucket {bucket} of the S3 at {endpoint}.
     curl -T README.md "$(curl -sS -u {user} -X PUT -d '' -o /dev/null -w '%{{redirect_url}}' {url}/notes/two-steps.md)"
   Delete:
     curl -L -u {user} -X DELETE {url}/notes/readme.md
+  List a directory; a browser gets {url}/ as a page, and signs in with the key's id {key_id} and its secret:
+    curl -u {user} {url}/reports/
+  Make a link for someone who has no key, which opens once; and open one:
+    curl -u {user} -X POST '{url}/hello.txt?link'
+    curl -L "$(curl -sS -u {user} -X POST '{url}/hello.txt?link' | grep -o 'http[^"]*')"
   Be refused, without a key and with a wrong one:
     curl {url}/hello.txt
     curl -u {key_id}:wrong {url}/hello.txt
@@ -101,6 +119,7 @@ def run(port: int, s3_port: int) -> None:
         environ = {
             "SIGNPOST_CONFIG": str(settings),
             "SIGNPOST_TABLE": TABLE,
+            "SIGNPOST_SECRET": secrets.token_urlsafe(32),
             "AWS_ACCESS_KEY_ID": aws.ACCESS_KEY,
             "AWS_SECRET_ACCESS_KEY": aws.SECRET_KEY,
             "AWS_SESSION_TOKEN": "",
@@ -133,6 +152,7 @@ def fill(endpoint: str) -> None:
         ("public/picture.png", picture(), "image/png"),
     ):
         s3.put_object(Bucket=BUCKET, Key=key, Body=body, ContentType=content_type)
+    s3.put_bucket_cors(Bucket=BUCKET, CORSConfiguration=CORS)
     dynamodb = session.client("dynamodb", endpoint_url=endpoint)
     dynamodb.create_table(
         TableName=TABLE,

@@ -23,6 +23,9 @@ from .http_server import MissingAuthenticationToken, RequestHandler, Server
 # "Amazon API Gateway important notes": no Lambda behind a REST API gets to see these.
 _DROPPED: Final = frozenset({"connection", "content-length", "content-md5", "expect", "te", "transfer-encoding"})
 
+# What it sets itself: how the client came, for which there is plain HTTP alone here.
+_SCHEME: Final = "X-Forwarded-Proto"
+
 # What nothing here has: "Input format of a Lambda function for proxy integration" sends them all the same.
 _NO_IDENTITY: Final[Mapping[str, None]] = dict.fromkeys(
     (
@@ -103,7 +106,8 @@ class EventConverter(local.LambdaEventConverter):
         """Convert one request; `headers` holds the list of values of each name."""
         match = self._route_matcher.match_route(path)
         path = path.partition("?")[0]
-        kept = {name: values for name, values in headers.items() if name.lower() not in _DROPPED}
+        kept = {name: values for name, values in headers.items() if name.lower() not in (*_DROPPED, _SCHEME.lower())}
+        kept[_SCHEME] = ["http"]
         query = match.query_params or None
         binary = body is not None and self._is_binary(headers)
         return {
@@ -130,7 +134,7 @@ class EventConverter(local.LambdaEventConverter):
             "resourceId": f"{zlib.crc32(route.encode()):08x}",
             "resourcePath": route,
             "httpMethod": method,
-            "path": f"/{stage}{path}",
+            "path": path,  # as behind a domain of one's own: the stage is not in our URLs
             "stage": stage,
             "accountId": local.LocalARNBuilder.LOCAL_ACCOUNT_ID,
             "apiId": local.LocalARNBuilder.LOCAL_API_ID,

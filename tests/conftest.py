@@ -11,6 +11,7 @@ from chalicelib import wiring
 
 from .builders import CREDENTIALS
 from .doors import SETTINGS
+from .fakes import SIGNING_SECRET, Objects
 
 # Fixtures set the environment, and every example of a test is meant to find the same.
 _SHARED = [HealthCheck.function_scoped_fixture]
@@ -53,7 +54,14 @@ def doors(environment: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     file.write_text(SETTINGS)
     environment.setenv("SIGNPOST_CONFIG", str(file))
     environment.setenv("SIGNPOST_BUCKET", "acme-files")
+    environment.setenv("SIGNPOST_SECRET", SIGNING_SECRET.decode())
     environment.setenv("AWS_REGION", "eu-west-1")
     environment.setenv("AWS_ACCESS_KEY_ID", CREDENTIALS.access_key)
     environment.setenv("AWS_SECRET_ACCESS_KEY", CREDENTIALS.secret_key)
     return file
+
+
+@pytest.fixture
+def empty_buckets(doors: Path, environment: pytest.MonkeyPatch) -> None:
+    """Behind the doors all buckets are empty, and no network is asked."""
+    environment.setattr("chalicelib.assembly.S3Objects", Objects)

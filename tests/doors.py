@@ -8,12 +8,14 @@ from urllib.parse import unquote_to_bytes, urlsplit
 import app
 from chalicelib.core.rules import Rule
 
-from .builders import KEYS, RULES, Event, Fields, rest_event, url_event
+from .builders import BASE_URL, KEYS, RULES, Event, Fields, rest_event, url_event
 
 ORIGIN = "https://app.example.com"
 
-# The windows are days long, so that the two answers to one request fall into the same.
-SERVICE = f'[service]\nrealm = "Acme files"\ncors_origins = ["{ORIGIN}"]\nurl_seconds = 604800\n'
+# The windows are days long, so that the two answers to one request fall into the same; and they call both by one name.
+SERVICE = (
+    f'[service]\nrealm = "Acme files"\npublic_url = "{BASE_URL}"\ncors_origins = ["{ORIGIN}"]\nurl_seconds = 604800\n'
+)
 MOUNTS = """
 [[mounts]]
 path = "/"
@@ -93,6 +95,7 @@ def decoded(raw_path: str) -> str | None:
 def _answer(result: Event) -> Answer:
     result = json.loads(json.dumps(result))  # as Lambda does; it fails on bytes
     assert not result.get("multiValueHeaders")
-    assert result.get("cookies") is None
+    cookies = result.get("cookies") or []
     body = base64.b64decode(result["body"], validate=True) if result.get("isBase64Encoded") else result["body"].encode()
-    return Answer(result["statusCode"], {name.lower(): value for name, value in result["headers"].items()}, body)
+    headers = {name.lower(): value for name, value in result["headers"].items()}
+    return Answer(result["statusCode"], headers | ({"set-cookie": cookies[0]} if cookies else {}), body)

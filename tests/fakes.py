@@ -107,7 +107,7 @@ class Randomness:
         return self._count.to_bytes(size)
 
 
-SIGNING_SECRET = b"the signing secret of all the tests"
+SIGNING_SECRET = b"the-signing-secret-of-all-the-tests"
 
 
 def signer(purpose: str) -> Signer:

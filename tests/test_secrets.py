@@ -10,7 +10,7 @@ import pytest
 from .builders import CREDENTIALS, Fields, basic, secret_of
 from .doors import at_both
 
-pytestmark = pytest.mark.usefixtures("doors")
+pytestmark = pytest.mark.usefixtures("empty_buckets")
 
 CANARY = "c4n4ry"
 GOOD = basic("ann")["authorization"]

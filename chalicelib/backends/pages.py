@@ -71,12 +71,12 @@ def readable_size(size: int) -> str:
     """Return a number of bytes as a person reads it: `1.2 MB`, in thousands, as S3's own price list counts."""
     if size < 1_000:
         return f"{size} bytes" if size != 1 else "1 byte"
-    value, unit = float(size), ""
-    for unit in ("kB", "MB", "GB", "TB"):
+    units = ["kB", "MB", "GB", "TB"]
+    value = size / 1_000
+    while value >= 999.5 and len(units) > 1:
         value /= 1_000
-        if value < 999.5:
-            break
-    return f"{value:.1f} {unit}" if value < 9.95 else f"{value:.0f} {unit}"
+        del units[0]
+    return f"{value:.1f} {units[0]}" if value < 9.95 else f"{value:.0f} {units[0]}"
 
 
 def _day(seconds: float) -> str:

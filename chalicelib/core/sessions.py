@@ -52,7 +52,7 @@ class Sessions:
             check_same_origin(request)
         return key.principal()
 
-    def open(self, key: Key, now: float) -> str:
+    def cookie(self, key: Key, now: float) -> str:
         """Return the `Set-Cookie` that opens a session."""
         promised = (int(now) + SECONDS).to_bytes(4) + _fingerprint(key) + key.id.encode()
         return f"{NAME}={encode(promised + self._signer.sign(promised))}; Max-Age={SECONDS}; {_ATTRIBUTES}"

@@ -115,6 +115,7 @@ function enhance(root) {
     button.append(...heading.childNodes);
     heading.append(button);
   }
+  $("#tools").hidden = rows().length === 0;
   showOrder();
 }
 

@@ -13,7 +13,7 @@ from chalicelib.core.problems import InternalError, Misconfigured, Unavailable
 from chalicelib.core.service import METHODS
 from chalicelib.core.trace import Trace
 from tests.builders import NOW, RULES, allow, basic, mount, numbered, request
-from tests.fakes import PlainPages, Failing, ask, code, exchange, service
+from tests.fakes import Failing, PlainPages, ask, code, exchange, service
 
 ORIGIN = "https://app.example.com"
 FIELDS = ["id", "principal", "method", "action", "path", "rule", "status", "code", "bucket", "key", "ms"]
@@ -39,7 +39,7 @@ ANSWERS = [
     ("GET", "/-/x", {}, 404),
     ("POST", "/public/a", {}, 405),
     ("GET", "/" + "a" * 1025, {}, 414),
-    ("GET", "/public/", {}, 501),
+    ("GET", "/public/", {}, 200),
 ]
 
 
@@ -169,7 +169,7 @@ def lines(method: str, raw_path: str, headers: Mapping[str, str]) -> list[Mappin
         ),
         (
             *("GET", "/nothing", basic("ann", "x")),
-            [None, "GET", None, "/nothing", None, 401, "credentials-invalid", None, None],
+            [None, "GET", "read", "/nothing", None, 401, "credentials-invalid", None, None],
         ),
         ("GET", "/%zz", {}, [None, "GET", None, "/%zz", None, 400, "bad-path", None, None]),
         ("POST", "/a", {}, [None, "POST", None, "/a", None, 405, "method-not-allowed", None, None]),

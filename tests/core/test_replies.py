@@ -126,7 +126,9 @@ def test_a_browser_gets_a_page(problem: Problem) -> None:
 
 def test_a_page_that_can_sign_in_does_not_let_the_browser_ask_first() -> None:
     assert refusal(problems.CredentialsMissing(), BROWSER).headers["WWW-Authenticate"] == 'Bearer realm="Acme files"'
-    assert refusal(problems.CredentialsMissing(), BROWSER, sign_in=False).headers["WWW-Authenticate"].startswith("Basic")
+    assert (
+        refusal(problems.CredentialsMissing(), BROWSER, sign_in=False).headers["WWW-Authenticate"].startswith("Basic")
+    )
 
 
 def test_a_page_may_load_and_run_nothing_but_our_own() -> None:

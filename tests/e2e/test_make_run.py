@@ -1,5 +1,6 @@
 """`make run` and the README, as a newcomer meets them: every command that is printed is run as it is printed."""
 
+import json
 import os
 import re
 import shutil
@@ -73,14 +74,18 @@ def test_printed_commands(running: Run, tmp_path: Path) -> None:
     shutil.copy(PROJECT / "README.md", tmp_path)
     commands = re.findall(r"^ {4}(curl .*)$", running.printed, re.MULTILINE)
     outputs = [shell(command, tmp_path) for command in commands]
-    assert [done.returncode for done in outputs] == [0] * 10
-    hello, odd, part, head, picture, put, two_steps, delete, missing, wrong = (done.stdout for done in outputs)
+    assert [done.returncode for done in outputs] == [0] * 13
+    hello, odd, part, head, picture, put, two_steps, delete, *rest = (done.stdout for done in outputs)
+    listing, made, opened, missing, wrong = rest
     assert hello == b"Hello from a private bucket.\n"
     assert "ünï, 日本" in odd.decode()
     assert part == b"Hello"
     assert re.search(rb"HTTP/1.1 307.*HTTP/1.1 200.*Content-Length: 50", head, re.DOTALL)
     assert (picture, (tmp_path / "picture.png").read_bytes()[:4]) == (b"", b"\x89PNG")
     assert (put, two_steps, delete) == (b"", b"", b"")
+    assert [entry["name"] for entry in json.loads(listing)["entries"]] == ["2026/"]
+    assert json.loads(made)["uses"] == 1
+    assert opened == hello
     assert b"credentials-missing" in missing
     assert b"curl -u ID:SECRET" in missing
     assert b"credentials-invalid" in wrong

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.core.principals import ANYONE, Principal
-from tests.builders import ANN, CI, RULES, Fields, basic, bearer, rest_event, url_event
+from tests.builders import ANN, BASE_URL, CI, RULES, Fields, basic, bearer, rest_event, url_event
 from tests.doors import ORIGIN, Answer, at_both, at_function_url, at_rest_api, decoded, place
 from tests.oracles import deciding
 
-pytestmark = pytest.mark.usefixtures("doors")
+pytestmark = pytest.mark.usefixtures("empty_buckets")
 
 ANN_BASIC, CI_BEARER = basic("ann")["authorization"], bearer("ci")["authorization"]
 AUTHORIZATION = {ANN_BASIC: ANN.principal(), CI_BEARER: CI.principal()}
@@ -30,9 +30,12 @@ REQUESTS: list[tuple[int, str, str, str, Fields, bytes]] = [
     (307, "GET", "/public/a.txt", "", [("Origin", ORIGIN)], b""),
     (401, "GET", "/nothing", "", [("Origin", ORIGIN)], b""),
     (307, "GET", "/public/docs/a%20b+c%2Bd%25//%C3%BC", "", [], b""),
-    (501, "GET", "/public/a%2Fb%2f", "", [], b""),
-    (501, "GET", "/public/", "", [], b""),
-    (501, "GET", "/public/a//", "", [], b""),
+    (200, "GET", "/public/a%2Fb%2f", "", [], b""),
+    (200, "GET", "/public/", "", [], b""),
+    (200, "GET", "/public/", "recursive&limit=7", BROWSER, b""),
+    (400, "GET", "/public/", "cursor=x", [], b""),
+    (401, "GET", "/public/", "links", [], b""),
+    (200, "GET", "/public/a//", "", [], b""),
     (307, "PUT", "/users/ann/a/", "", AS_ANN, b""),
     (307, "PUT", "/users/ann/a//", "", AS_ANN, b""),
     (307, "PUT", "/builds/logo.png", "", [*AS_CI, ("Content-Type", "image/png")], b"\x89PNG\r\n\x00\xff"),
@@ -60,7 +63,15 @@ REQUESTS: list[tuple[int, str, str, str, Fields, bytes]] = [
     (404, "GET", "/-/x", "", [], b""),
     (401, "GET", "/", "", [], b""),
     (400, "PUT", "/users/ann/..", "", AS_ANN, b""),
-    (405, "POST", "/public/a", "link", AS_ANN, b"{}"),
+    (403, "POST", "/public/a", "link", AS_ANN, b"{}"),
+    (401, "POST", "/public/a", "link", [], b"{}"),
+    (405, "POST", "/public/a", "", AS_ANN, b"{}"),
+    (200, "GET", "/-/login", "next=/a", BROWSER, b""),
+    (403, "POST", "/-/login", "", [("Origin", ORIGIN)], b"id=a"),
+    (401, "POST", "/-/login", "", [("Origin", BASE_URL)], b"id=a"),
+    (303, "POST", "/-/logout", "", [("Origin", BASE_URL)], b""),
+    (401, "GET", "/public/a", "", [("Cookie", "__Host-signpost=x")], b""),
+    (403, "DELETE", "/public/a", "token=x", AS_ANN, b""),
     (405, "PATCH", "/", "", [], b""),
     (428, "PUT", "/inbox/a", "", AS_CI, b""),
     (307, "PUT", "/inbox/a", "", [*AS_CI, ("If-None-Match", "*")], b""),
@@ -184,7 +195,10 @@ def asking(headers: Fields) -> Principal | None:
 def check(answer: Answer, method: str, path: str | None, headers: Fields) -> None:
     """What must hold of every answer, whatever was asked. `path` is decoded; None where it cannot be."""
     assert answer.status in (200, 204, 307, 400, 401, 403, 404, 405, 411, 414, 428, 501)
-    signed = answer.headers.get("location") or (answer.status == 200 and answer.body and json.loads(answer.body)["url"])
+    told = json.loads(answer.body) if "json" in answer.headers.get("content-type", "") and answer.body else {}
+    signed = answer.headers.get("location") or told.get("url")
+    if answer.status == 200 and not signed and method == "GET":
+        check_listed(path, headers)
     if not signed:
         assert answer.status != 307
         assert b"X-Amz-Signature" not in answer.body
@@ -199,6 +213,17 @@ def check(answer: Answer, method: str, path: str | None, headers: Fields) -> Non
     assert rule.overwrite or sent(headers, "if-none-match") == "*"
     inside = path.startswith("/public/docs/")
     assert place(signed) == (("other-docs", "v2/" + path[13:]) if inside else ("acme-files", path[1:]))
+
+
+def check_listed(path: str | None, headers: Fields) -> None:
+    """What must hold where a directory was listed."""
+    principal = asking(headers)
+    assert path is not None
+    assert path.endswith("/")
+    assert principal is not None
+    rule = deciding(RULES, principal, "list", path)
+    assert rule is not None
+    assert rule.allows
 
 
 @settings(max_examples=5 * settings().max_examples)

@@ -104,6 +104,7 @@ def test_the_event_is_complete(port: int) -> None:
             "User-Agent": "probe/1",
             "X-Many": "2",
             "Content-Type": "text/plain",
+            "X-Forwarded-Proto": "http",
         },
         "multiValueHeaders": {
             "Host": ["files.example.com:8000"],
@@ -111,6 +112,7 @@ def test_the_event_is_complete(port: int) -> None:
             "User-Agent": ["probe/1"],
             "X-Many": ["1", "2"],
             "Content-Type": ["text/plain"],
+            "X-Forwarded-Proto": ["http"],
         },
         "queryStringParameters": {"b": "2", "a": " +é", "blank": ""},
         "multiValueQueryStringParameters": {"b": ["2"], "a": ["1", " +é"], "blank": [""]},
@@ -119,7 +121,7 @@ def test_the_event_is_complete(port: int) -> None:
         "requestContext": {
             "resourcePath": "/{proxy+}",
             "httpMethod": "PUT",
-            "path": "/api/x%20y/",
+            "path": "/x%20y/",
             "stage": "api",
             "accountId": "123456789012",
             "apiId": "ymy8tbxw7b",
@@ -169,7 +171,7 @@ def test_raw_utf_8_in_the_query_is_decoded_like_any_other(port: int) -> None:
 def test_what_api_gateway_drops_never_enters_the_event(port: int) -> None:
     dropped = ["Content-Length: 0", "Content-MD5: x", "TE: trailers", "connection: close", "Expect: 100-continue"]
     found = event(port, "GET", "/x", *dropped)
-    assert set(found["headers"]) == set(found["multiValueHeaders"]) == {"Host", "Accept"}
+    assert set(found["headers"]) == set(found["multiValueHeaders"]) == {"Host", "Accept", "X-Forwarded-Proto"}
 
 
 def test_a_body_of_a_type_that_is_not_binary_is_text() -> None:

@@ -1,0 +1,58 @@
+"""One Chromium and one site for all browser tests of a worker; a fresh profile for each test."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, StorageState
+
+from tests.e2e.sites import Store, open_store
+
+from .sites import Site, Watch, open_chromium, open_site, sign_in
+
+Visit = Callable[..., Page]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """The browser."""
+    with open_chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="session")
+def store(chromium: Browser) -> Iterator[Store]:
+    """The S3 that files go to; none is opened where there is no browser."""
+    with open_store() as store:
+        yield store
+
+
+@pytest.fixture(scope="session")
+def site(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Signpost with its pages."""
+    with open_site(store, tmp_path_factory.mktemp("site")) as site:
+        yield site
+
+
+@pytest.fixture(scope="session")
+def session(chromium: Browser, site: Site) -> StorageState:
+    """The cookie of someone who signed in."""
+    with chromium.new_context() as context:
+        sign_in(context.new_page(), site)
+        return context.storage_state()
+
+
+@pytest.fixture
+def visit(chromium: Browser, session: StorageState) -> Iterator[Visit]:
+    """Open a page in a profile of its own, signed in unless said otherwise; none may do what `Watch` looks for."""
+    opened: list[tuple[BrowserContext, Watch]] = []
+
+    def visit(signed_in: bool = True, **options: object) -> Page:
+        context = chromium.new_context(storage_state=session if signed_in else None, **options)  # type: ignore[arg-type]
+        context.set_default_timeout(15_000)
+        opened.append((context, Watch(context)))
+        return context.new_page()
+
+    yield visit
+    for context, _ in opened:
+        context.close()
+    assert [line for _, watch in opened for line in watch.seen] == []

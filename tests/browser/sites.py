@@ -1,0 +1,198 @@
+"""What the browser tests talk to: Signpost with its pages, links and sessions, and Chromium."""
+
+import hashlib
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Final, NamedTuple
+from urllib.parse import quote
+
+import boto3
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Dialog, Page, sync_playwright
+
+from local import aws, dev_server
+from tests.e2e.sites import Store
+
+SECRET: Final = "the-secret-of-the-visitor's-key"
+_TABLE: Final = "signpost-browser"
+
+_SETTINGS: Final = """
+[service]
+realm = "Acme files"
+
+[[mounts]]
+path = "/"
+bucket = "{bucket}"
+endpoint = "{endpoint}"
+region = "{region}"
+
+[[keys]]
+id = "ann"
+sha256 = "{sha256}"
+
+[[rules]]
+path = "/secret/**"
+deny = ["read", "list", "write", "delete", "share"]
+to = ["anyone"]
+
+[[rules]]
+path = "/public/**"
+allow = ["read", "list"]
+to = ["anyone"]
+
+[[rules]]
+path = "/kept/**"
+allow = ["write"]
+to = ["key:ann"]
+overwrite = false
+
+[[rules]]
+path = "/small/**"
+allow = ["write"]
+to = ["key:ann"]
+max_bytes = 1_000
+content_types = ["text/*"]
+
+[[rules]]
+path = "/**"
+allow = ["read", "list", "write", "delete", "share"]
+to = ["key:ann"]
+"""
+
+# No sandbox: Chromium has none to offer to root, which is who runs in a container. The rest keeps it off the network.
+_ARGUMENTS: Final = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+class Site(NamedTuple):
+    """A running Signpost, and the store behind it."""
+
+    url: str
+    store: Store
+
+    def at(self, key: str) -> str:
+        """The URL of a key or a directory."""
+        return f"{self.url}/{quote(key, safe='/')}"
+
+    def put(self, key: str, body: bytes = b"", content_type: str = "text/plain") -> None:
+        """Put an object there, past Signpost."""
+        self.store.client().put_object(Bucket=self.store.bucket, Key=key, Body=body, ContentType=content_type)
+
+    def get(self, key: str) -> bytes:
+        """What is there."""
+        return self.store.client().get_object(Bucket=self.store.bucket, Key=key)["Body"].read()
+
+    def keys(self, prefix: str) -> set[str]:
+        """The keys that begin with this."""
+        found = self.store.client().list_objects_v2(Bucket=self.store.bucket, Prefix=prefix)
+        return {item["Key"] for item in found.get("Contents", ())}
+
+
+@contextmanager
+def open_site(store: Store, folder: Path) -> Iterator[Site]:
+    """Signpost in front of a store that lets pages of any site at its objects, with a table of an embedded AWS."""
+    store.client().put_bucket_cors(
+        Bucket=store.bucket,
+        CORSConfiguration={
+            "CORSRules": [
+                {
+                    "AllowedOrigins": ["*"],
+                    "AllowedMethods": ["GET", "PUT", "DELETE", "HEAD"],
+                    "AllowedHeaders": ["*"],
+                    "ExposeHeaders": ["ETag"],
+                }
+            ]
+        },
+    )
+    settings = folder / "signpost.toml"
+    sha256 = hashlib.sha256(SECRET.encode()).hexdigest()
+    settings.write_text(
+        _SETTINGS.format(bucket=store.bucket, endpoint=store.endpoint, region=store.region, sha256=sha256)
+    )
+    with ExitStack() as stack:
+        environ = {
+            **store.environ(),
+            "SIGNPOST_CONFIG": str(settings),
+            "SIGNPOST_SECRET": "0123456789abcdef" * 4,
+            "SIGNPOST_TABLE": _TABLE,
+            "AWS_REGION": store.region,
+            "AWS_ENDPOINT_URL_DYNAMODB": stack.enter_context(_open_table(store)),
+        }
+        port = free_port()
+        output = stack.enter_context((folder / "log").open("w"))
+        stack.enter_context(dev_server.serve(port, environ, output))
+        yield Site(f"http://localhost:{port}", store)
+
+
+@contextmanager
+def _open_table(store: Store) -> Iterator[str]:
+    with aws.serve() as endpoint:
+        dynamodb = boto3.Session(store.access_key, store.secret_key, region_name=store.region).client(
+            "dynamodb", endpoint_url=endpoint
+        )
+        dynamodb.create_table(
+            TableName=_TABLE,
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        yield endpoint
+        dynamodb.delete_table(TableName=_TABLE)
+
+
+def free_port() -> int:
+    """A port of this machine that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+@contextmanager
+def open_chromium() -> Iterator[Browser]:
+    """Debian's Chromium; where it is missing, fail in CI and skip elsewhere."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("Chromium is not installed: apt install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+def sign_in(page: Page, site: Site, secret: str = SECRET) -> None:
+    """Sign in at the form, which leads to the topmost directory."""
+    page.goto(f"{site.url}/-/login")
+    page.get_by_label("Key id").fill("ann")
+    page.get_by_label("Secret").fill(secret)
+    page.get_by_role("button", name="Sign in").click()
+
+
+class Watch:
+    """Notes what no page of ours may do: open a box, fail in a script, run or load something foreign."""
+
+    def __init__(self, context: BrowserContext) -> None:
+        self.seen: list[str] = []
+        context.on("dialog", self._dismiss)
+        context.on("weberror", lambda error: self.seen.append(f"error: {error.error}"))
+        context.on("console", lambda message: self._note(message.type, message.text))
+
+    def _dismiss(self, dialog: Dialog) -> None:
+        self.seen.append(f"dialog: {dialog.type} {dialog.message}")
+        dialog.dismiss()
+
+    def _note(self, kind: str, text: str) -> None:
+        # A violated Content-Security-Policy is an error too; an answer of 400 and above is, and is often meant.
+        if kind in ("error", "warning") and not text.startswith("Failed to load resource"):
+            self.seen.append(f"{kind}: {text}")
