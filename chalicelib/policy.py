@@ -18,11 +18,18 @@ _OBJECT_ACTIONS = (
 )
 
 
-def policy(mounts: Iterable[Mount]) -> dict[str, Any]:
+# The same reference for DynamoDB, Secrets Manager and Systems Manager: what backends/tokens.py and secrets.py call.
+_TABLE_ACTIONS = ("dynamodb:GetItem", "dynamodb:UpdateItem")
+_SECRET_ACTIONS = {"secretsmanager": "secretsmanager:GetSecretValue", "ssm": "ssm:GetParameter"}
+
+
+def policy(mounts: Iterable[Mount], table: str | None = None, secret: str | None = None) -> dict[str, Any]:
     """Return a policy document for the role of the functions.
 
     Args:
         mounts: those at other stores than AWS need no permission here.
+        table: the name of the one that counts the uses of links, if there is one.
+        secret: what `backends.secrets.secret_source` takes; it needs a permission only if it is an ARN.
     """
     on_aws = [mount for mount in mounts if mount.endpoint is None]
     prefixes = dict.fromkeys((_bucket(mount), mount.prefix) for mount in on_aws)
@@ -34,10 +41,14 @@ def policy(mounts: Iterable[Mount]) -> dict[str, Any]:
     # Without it S3 answers 403 for a missing key instead of 404 (FACTS 4.7).
     lists = [_allow(f"List{number}", ("s3:ListBucket",), bucket) for number, bucket in enumerate(buckets, 1)]
     home, _ = partition(on_aws[0].region if on_aws else "")
+    links = [_allow("Table", _TABLE_ACTIONS, f"arn:{home}:dynamodb:*:*:table/{table}")] if table else []
+    match (secret or "").strip().split(":"):
+        case ["arn", _, service, *_] if service in _SECRET_ACTIONS:
+            links.append(_allow("Secret", (_SECRET_ACTIONS[service],), str(secret).strip()))
     log_streams = f"arn:{home}:logs:*:*:log-group:/aws/lambda/signpost-*:*"
     # Chalice makes the log group under another name than the function's, so Lambda has to make that itself.
     logs = _allow("Logs", ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"), log_streams)
-    return {"Version": "2012-10-17", "Statement": [*objects, *lists, logs]}
+    return {"Version": "2012-10-17", "Statement": [*objects, *lists, *links, logs]}
 
 
 def _allow(sid: str, actions: tuple[str, ...], resource: str) -> dict[str, Any]:

@@ -124,6 +124,7 @@ def run(port: int, s3_port: int) -> None:
             "AWS_SECRET_ACCESS_KEY": aws.SECRET_KEY,
             "AWS_SESSION_TOKEN": "",
             "AWS_REGION": aws.REGION,
+            "AWS_DEFAULT_REGION": aws.REGION,  # what boto3 reads; Lambda sets both
             "AWS_ENDPOINT_URL_DYNAMODB": endpoint,
         }
         server = stack.enter_context(dev_server.serve(port, environ))

@@ -12,7 +12,7 @@ from chalicelib.core.listing import Directories
 from chalicelib.core.message import Reply
 from chalicelib.core.mounts import Mount, Mounts, Target
 from chalicelib.core.own_pages import OwnPages
-from chalicelib.core.ports import CredentialSource, Found, Metadata, ObjectStore, Page, TokenStore
+from chalicelib.core.ports import CredentialSource, Found, Metadata, ObjectStore, Page, Pages, TokenStore
 from chalicelib.core.principals import ApiKeys, Key, Keys
 from chalicelib.core.rules import Rule, RuleSet
 from chalicelib.core.service import METHODS, Service
@@ -134,11 +134,12 @@ def service(
     head_inline: bool = False,
     tokens: TokenStore | None = None,
     sign_in: bool = True,
+    pages: Pages | None = None,
 ) -> Service:
     """A service over fakes; it counts no uses unless it is given where."""
     known, rule_set, mounted = Keys(keys), RuleSet(list(rules)), Mounts(mounts)
     sessions = Sessions(known, signer("session")) if sign_in else None
-    store, pages = objects or Objects(), PlainPages()
+    store, pages = objects or Objects(), pages or PlainPages()
     sharing = Sharing(rules=rule_set, links=links(), tokens=tokens)
     return Service(
         keys=known,

@@ -86,6 +86,19 @@ def test_the_error_says_all_of_them(tmp_path: Path) -> None:
     assert str(refused.value) == "\n".join(refused.value.mistakes)
 
 
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("https://files.example.com", "https://files.example.com"),
+        ("https://files.example.com/", "https://files.example.com"),
+        ("http://localhost:8000/api/v1/", "http://localhost:8000/api/v1"),
+        ("", None),
+    ],
+)
+def test_how_clients_call_the_service_ends_without_a_slash(tmp_path: Path, written: str, expected: str | None) -> None:
+    assert loaded(tmp_path, f'[service]\npublic_url = "{written}"\n{MOUNT}').public_url == expected
+
+
 def test_what_is_left_out_has_a_default(tmp_path: Path) -> None:
     settings = loaded(tmp_path, '[[mounts]]\npath = "/"\nbucket = "acme"\n', {"AWS_REGION": "us-east-2"})
     assert settings[:4] == ("Signpost", None, False, ())
@@ -187,6 +200,10 @@ EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
         (f"[service]\nurl_seconds = true\n{MOUNT}", r":2: .*is True and must be a whole number"),
         (f"[service]\nurl_seconds = 1.5\n{MOUNT}", r":2: .*is 1.5 and must be a whole number"),
         (f"[service]\nurl_seconds = '5'\n{MOUNT}", r":2: .*must be a whole number"),
+        (f"[service]\npublic_url = 'files.example.com'\n{MOUNT}", r":2: .*is not how clients call the service"),
+        (f"[service]\npublic_url = 'https://a/b?c'\n{MOUNT}", r":2: .*is not how clients call the service"),
+        (f"[service]\npublic_url = 'https://a/%20'\n{MOUNT}", r":2: .*is not how clients call the service"),
+        (f"[service]\npublic_url = 5\n{MOUNT}", r":2: .*is 5 and must be a text"),
         (f"[service]\ncors_origins = 'https://a'\n{MOUNT}", r":2: .*must be a list: cors_origins = "),
         (f"[service]\ncors_origins = ['https://a/']\n{MOUNT}", r":2: .*is not an origin"),
         (f"[service]\ncors_origins = ['*']\n{MOUNT}", r":2: .*is not an origin"),

@@ -47,12 +47,14 @@ def test_a_secret_in_place_of_its_hash_is_not_repeated(tmp_path: Path, written: 
     assert "canary" not in told[0]
 
 
-@pytest.mark.parametrize("place", ["realm", "head", "cors_origins", "path", "bucket", "prefix", "region", "endpoint"])
+@pytest.mark.parametrize(
+    "place", ["realm", "public_url", "head", "cors_origins", "path", "bucket", "prefix", "region", "endpoint"]
+)
 @pytest.mark.parametrize("value", ["canary /\n..", "..", "CANARY"])
 def test_what_the_environment_holds_is_not_repeated(tmp_path: Path, place: str, value: str) -> None:
     secret = {"SECRET": f"c4n4ry{value}"}
     written = '["${SECRET}"]' if place == "cors_origins" else '"${SECRET}"'
-    in_service = place in ("realm", "head", "cors_origins")
+    in_service = place in ("realm", "public_url", "head", "cors_origins")
     values = {"path": '"/"', "bucket": '"acme"', "region": '"eu-west-1"'} | ({} if in_service else {place: written})
     table = "\n".join(f"{name} = {value}" for name, value in values.items())
     service = f"[service]\n{place} = {written}\n" if in_service else ""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 DAY: Final = 86_400  # seconds
 
-_MOST_BYTES: Final = 4_096  # of the request's body, which has three short fields; a longer one is cut, so not JSON
+_MOST_BYTES: Final = 4_096  # of the request's body, which has three short fields
 
 
 class Shared(NamedTuple):
@@ -105,7 +105,7 @@ class Sharing:
 
 def _wanted(body: bytes) -> dict[str, Any]:
     try:
-        wanted = json.loads(body[:_MOST_BYTES] or b"{}")
+        wanted = json.loads(body or b"{}") if len(body) <= _MOST_BYTES else None
     except (ValueError, RecursionError):
         wanted = None
     if not isinstance(wanted, dict):

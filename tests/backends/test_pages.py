@@ -193,7 +193,7 @@ def test_a_row_says_and_offers_everything(pages: HtmlPages) -> None:
     assert page.one("a", class_="file").attributes["href"] == f"{BASE}/reports/q3.csv"
     assert page.one("a", class_="file").words == "q3.csv"
     assert page.one("a", class_="directory").attributes["href"] == f"{BASE}/reports/old/"
-    assert page.one("a", class_="directory").words == "old/, directory"
+    assert page.one("a", class_="directory").words == "old/ directory"
     assert page.one("data").attributes == {"value": "1234567", "title": "1,234,567 bytes"}
     assert page.one("data").words == "1.2 MB"
     assert page.one("time").attributes == {"datetime": "2023-11-14T22:13:20Z"}

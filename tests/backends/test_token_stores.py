@@ -1,5 +1,6 @@
 """What every token store promises: the one in memory that other tests use, and DynamoDB as two others make it."""
 
+import json
 import os
 import threading
 import time
@@ -164,7 +165,7 @@ def test_links_have_nothing_in_common(store: TokenStore) -> None:
 # Parts of what was asked for before
 
 
-@pytest.mark.parametrize(("later", "free"), [(0, True), (59.9, True), (60, False), (61, False)])
+@pytest.mark.parametrize(("later", "free"), [(0, True), (59.99, True), (60, False), (61, False)])
 def test_parts_are_free_for_a_minute(store: TokenStore, later: float, free: bool) -> None:
     single = link()
     redeem(store, single, now=1_000)
@@ -181,10 +182,10 @@ def test_free_parts_leave_the_uses_and_the_minute_as_they_are(store: TokenStore)
     redeem(store, double, now=1_000)
     redeem(store, double, resumes=True, now=1_059)
     store.check(double)
-    redeem(store, double, resumes=True, now=1_061)
+    redeem(store, double, resumes=True, now=1_060)
     with pytest.raises(LinkUsedUp):
         store.check(double)
-    redeem(store, double, resumes=True, now=1_120)  # the second use opened a minute of its own
+    redeem(store, double, resumes=True, now=1_119)  # the second use opened a minute of its own
 
 
 def test_parts_are_not_free_for_anyone_else(store: TokenStore) -> None:
@@ -284,6 +285,18 @@ def test_what_is_kept_of_a_revoked_link(table: Table) -> None:
     store.revoke(single)
     expires = {"N": str(ENDS + 3600)}
     assert table.item(single) == {"id": {"S": single.id}, "expires": expires, "revoked": {"BOOL": True}}
+
+
+def test_a_check_reads_what_was_written_last(table: Table) -> None:
+    """Of DynamoDB's two ways to read, the one that never answers with something old."""
+    store, sent = DynamoTokens(table.name), []
+
+    def remember(request: Any, **_: object) -> None:
+        sent.append(json.loads(request.body))
+
+    store._client.meta.events.register("before-send.dynamodb.GetItem", remember)
+    store.check(link())
+    assert [body["ConsistentRead"] for body in sent] == [True]
 
 
 # A bad connection

@@ -1,6 +1,7 @@
 """One Chromium and one site for all browser tests of a worker; a fresh profile for each test."""
 
 from collections.abc import Callable, Iterator
+from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, StorageState
@@ -39,6 +40,12 @@ def session(chromium: Browser, site: Site) -> StorageState:
     with chromium.new_context() as context:
         sign_in(context.new_page(), site)
         return context.storage_state()
+
+
+@pytest.fixture
+def place() -> str:
+    """A directory that is no other test's."""
+    return f"{uuid4().hex[:8]}/"
 
 
 @pytest.fixture

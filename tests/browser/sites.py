@@ -6,12 +6,14 @@ import shutil
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
 import boto3
 import pytest
+from mypy_boto3_s3 import S3Client
 from playwright.sync_api import Browser, BrowserContext, Dialog, Page, sync_playwright
 
 from local import aws, dev_server
@@ -80,6 +82,7 @@ class Site(NamedTuple):
 
     url: str
     store: Store
+    log: Path
 
     def at(self, key: str) -> str:
         """The URL of a key or a directory."""
@@ -87,16 +90,22 @@ class Site(NamedTuple):
 
     def put(self, key: str, body: bytes = b"", content_type: str = "text/plain") -> None:
         """Put an object there, past Signpost."""
-        self.store.client().put_object(Bucket=self.store.bucket, Key=key, Body=body, ContentType=content_type)
+        client_of(self.store).put_object(Bucket=self.store.bucket, Key=key, Body=body, ContentType=content_type)
 
     def get(self, key: str) -> bytes:
         """What is there."""
-        return self.store.client().get_object(Bucket=self.store.bucket, Key=key)["Body"].read()
+        return client_of(self.store).get_object(Bucket=self.store.bucket, Key=key)["Body"].read()
 
     def keys(self, prefix: str) -> set[str]:
         """The keys that begin with this."""
-        found = self.store.client().list_objects_v2(Bucket=self.store.bucket, Prefix=prefix)
+        found = client_of(self.store).list_objects_v2(Bucket=self.store.bucket, Prefix=prefix)
         return {item["Key"] for item in found.get("Contents", ())}
+
+
+@cache
+def client_of(store: Store) -> S3Client:
+    """boto3 at a store, made once: it takes longer to make than most tests."""
+    return store.client()
 
 
 @contextmanager
@@ -127,12 +136,13 @@ def open_site(store: Store, folder: Path) -> Iterator[Site]:
             "SIGNPOST_SECRET": "0123456789abcdef" * 4,
             "SIGNPOST_TABLE": _TABLE,
             "AWS_REGION": store.region,
+            "AWS_DEFAULT_REGION": store.region,  # on Lambda both are set, and boto3 reads this one
             "AWS_ENDPOINT_URL_DYNAMODB": stack.enter_context(_open_table(store)),
         }
         port = free_port()
         output = stack.enter_context((folder / "log").open("w"))
         stack.enter_context(dev_server.serve(port, environ, output))
-        yield Site(f"http://localhost:{port}", store)
+        yield Site(f"http://localhost:{port}", store, folder / "log")
 
 
 @contextmanager
@@ -189,7 +199,8 @@ class Watch:
         context.on("console", lambda message: self._note(message.type, message.text))
 
     def _dismiss(self, dialog: Dialog) -> None:
-        self.seen.append(f"dialog: {dialog.type} {dialog.message}")
+        if dialog.type != "beforeunload":  # which is ours, and dismissed stays on the page
+            self.seen.append(f"dialog: {dialog.message}")
         dialog.dismiss()
 
     def _note(self, kind: str, text: str) -> None:

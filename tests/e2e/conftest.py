@@ -1,10 +1,10 @@
-"""One store and one site for all end-to-end tests of a worker."""
+"""One store, one table and one site for all end-to-end tests of a worker."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from .sites import Site, Store, open_site, open_store
+from .sites import Site, Store, Table, open_site, open_store, open_table
 
 
 @pytest.fixture(scope="session")
@@ -15,14 +15,22 @@ def store() -> Iterator[Store]:
 
 
 @pytest.fixture(scope="session")
-def site(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def table() -> Iterator[Table]:
+    """Where the uses of links are counted."""
+    with open_table("signpost-e2e") as table:
+        yield table
+
+
+@pytest.fixture(scope="session")
+def site(store: Store, table: Table, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Signpost with a key's own credentials, redirecting HEAD."""
-    with open_site(store, store.environ(), "redirect", tmp_path_factory.mktemp("site")) as site:
+    with open_site(store, table, tmp_path_factory.mktemp("site"), store.environ()) as site:
         yield site
 
 
 @pytest.fixture(scope="session")
-def session_site(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def session_site(store: Store, table: Table, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Signpost with the credentials of an assumed role, answering HEAD inline."""
-    with open_site(store, store.session_environ(), "inline", tmp_path_factory.mktemp("session")) as site:
+    folder = tmp_path_factory.mktemp("session")
+    with open_site(store, table, folder, store.session_environ(), head="inline") as site:
         yield site

@@ -1,25 +1,29 @@
-"""What the end-to-end tests talk to: a store that verifies signatures, Signpost in front of it, and curl."""
+"""What the end-to-end tests talk to: a store that verifies signatures, a table, Signpost before them, and curl."""
 
 import hashlib
+import json
 import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote
 from uuid import uuid4
 
 import boto3
 import pytest
 from botocore.config import Config
+from mypy_boto3_dynamodb import DynamoDBClient
 from mypy_boto3_s3 import S3Client
 
 from local import aws, dev_server
 
 SECRET = "the-secret-of-the-builders-key"
+GUEST = "guest:the-secret-of-the-guests-key"  # who may read and write below /team/, and share nothing
+SIGNING_SECRET = "the-signing-secret-of-the-end-to-end-tests"
 
 SETTINGS = """
 [service]
@@ -53,14 +57,35 @@ region = "{region}"
 access_key = "${{OWN_ACCESS_KEY}}"
 secret_key = "${{OWN_SECRET_KEY}}"
 
+[[mounts]]
+path = "/team/archive"
+bucket = "{bucket}"
+prefix = "archive/"
+endpoint = "{endpoint}"
+region = "{region}"
+
 [[keys]]
 id = "ci"
 sha256 = "{sha256}"
+
+[[keys]]
+id = "guest"
+sha256 = "396252a90b568e756b7a060aa5cd88ae28291d5064b05e56827b58186acfb211"
 
 [[rules]]
 path = "/secret/**"
 deny = ["read", "write", "delete", "list"]
 to = ["anyone"]
+
+[[rules]]
+path = "/team/private/**"
+deny = ["read", "write", "delete", "list"]
+to = ["anyone"]
+
+[[rules]]
+path = "/team/**"
+allow = ["read", "list", "write"]
+to = ["key:guest"]
 
 [[rules]]
 path = "/public/**"
@@ -77,7 +102,7 @@ overwrite = false
 
 [[rules]]
 path = "/**"
-allow = ["read", "write", "delete", "list"]
+allow = ["read", "write", "delete", "list", "share"]
 to = ["key:ci"]
 """
 
@@ -125,12 +150,60 @@ class Store(NamedTuple):
         }
 
 
+class Table(NamedTuple):
+    """Where the uses of links are counted: in the embedded DynamoDB, whichever the store is."""
+
+    endpoint: str
+    name: str
+    client: DynamoDBClient
+
+    def environ(self) -> dict[str, str]:
+        """What the service needs to find it, and to sign links."""
+        return {
+            "SIGNPOST_SECRET": SIGNING_SECRET,
+            "SIGNPOST_TABLE": self.name,
+            "AWS_ENDPOINT_URL_DYNAMODB": self.endpoint,
+            "AWS_REGION": aws.REGION,
+            "AWS_DEFAULT_REGION": aws.REGION,
+        }
+
+    def items(self) -> list[dict[str, Any]]:
+        """All that is in it."""
+        pages = self.client.get_paginator("scan").paginate(TableName=self.name, ConsistentRead=True)
+        return [item for page in pages for item in page["Items"]]
+
+    def create(self) -> None:
+        """Make it, as the stack does."""
+        self.client.create_table(
+            TableName=self.name,
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+
+    @contextmanager
+    def gone(self) -> Iterator[None]:
+        """For a while there is no such table; then there is a new one."""
+        self.client.delete_table(TableName=self.name)
+        yield
+        self.create()
+
+
 class Answer(NamedTuple):
     """What curl ended with: the last status, its header fields in lower case, the body."""
 
     status: int
     headers: dict[str, str]
     body: bytes
+
+    @property
+    def code(self) -> str:
+        """Of a refusal of ours."""
+        return str(self.json()["code"])
+
+    def json(self) -> Any:
+        """The body, read."""
+        return json.loads(self.body)
 
 
 class Site(NamedTuple):
@@ -139,6 +212,7 @@ class Site(NamedTuple):
     url: str
     log: Path
     folder: Path
+    table: Table
 
     def at(self, path: str) -> str:
         """The URL of a path that is already encoded."""
@@ -155,6 +229,16 @@ class Site(NamedTuple):
     def put(self, key: str, body: bytes, *arguments: str) -> Answer:
         """Upload with `curl -L -T`."""
         return self.curl("-L", "-T", self.file(body), *arguments, self.of(key))
+
+    def link(self, path: str, **wanted: object) -> str:
+        """The URL of a new link, made with the key, to a path that is already encoded."""
+        answer = self.curl("-d", json.dumps(wanted), f"{self.at(path)}?link")
+        assert answer.status == 201, answer
+        return str(answer.json()["url"])
+
+    def open(self, url: str, *arguments: str) -> Answer:
+        """Follow a link with `curl -L`, without any key."""
+        return self.curl("-L", *arguments, url, user=None)
 
     def location(self, url: str, *arguments: str) -> str:
         """Where a request is redirected."""
@@ -214,15 +298,35 @@ def _with_buckets(store: Store) -> Iterator[Store]:
 
 
 @contextmanager
-def open_site(store: Store, environ: dict[str, str], head: str, folder: Path) -> Iterator[Site]:
-    """Signpost in front of a store."""
-    settings, log = folder / "signpost.toml", folder / "log"
+def open_table(name: str) -> Iterator[Table]:
+    """An empty table."""
+    with aws.serve() as endpoint:
+        owner = boto3.Session(aws.ACCESS_KEY, aws.SECRET_KEY, region_name=aws.REGION)
+        table = Table(endpoint, name, owner.client("dynamodb", endpoint_url=endpoint))
+        table.create()
+        yield table
+        table.client.delete_table(TableName=name)
+
+
+@contextmanager
+def open_site(
+    store: Store,
+    table: Table,
+    folder: Path,
+    environ: Mapping[str, str],
+    *,
+    settings: str = SETTINGS,
+    head: str = "redirect",
+) -> Iterator[Site]:
+    """Signpost in front of a store and a table; `environ` is what else it finds, credentials first of all."""
+    file, log = folder / "signpost.toml", folder / "log"
     sha256 = hashlib.sha256(SECRET.encode()).hexdigest()
-    settings.write_text(
-        SETTINGS.format(head=head, bucket=store.bucket, endpoint=store.endpoint, region=store.region, sha256=sha256)
+    file.write_text(
+        settings.format(head=head, bucket=store.bucket, endpoint=store.endpoint, region=store.region, sha256=sha256)
     )
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    with log.open("w") as output, dev_server.serve(port, {"SIGNPOST_CONFIG": str(settings), **environ}, output):
-        yield Site(f"http://localhost:{port}", log, folder)
+    found = {**table.environ(), **environ, "SIGNPOST_CONFIG": str(file)}
+    with log.open("w") as output, dev_server.serve(port, found, output):
+        yield Site(f"http://localhost:{port}", log, folder, table)

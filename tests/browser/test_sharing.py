@@ -1,0 +1,129 @@
+"""Sharing by a link, and deleting."""
+
+import re
+
+from playwright.sync_api import Page, Request, expect
+
+from .conftest import Visit
+from .sites import Site
+
+
+def share(page: Page, name: str, **choices: str) -> str:
+    """Make a link to a row of the table, and return it."""
+    page.get_by_role("button", name=f"Share {name}").click()
+    dialog = page.get_by_role("dialog")
+    for label, choice in choices.items():
+        dialog.get_by_label(label.replace("_", " ")).select_option(choice)
+    dialog.get_by_role("button", name="Make a link").click()
+    expect(dialog.get_by_label("The link")).to_be_focused()
+    return dialog.get_by_label("The link").input_value()
+
+
+def test_a_file_is_shared_once(visit: Visit, site: Site, place: str) -> None:
+    site.put(f"{place}a b.bin", b"for you", "application/octet-stream")
+    page = visit(permissions=["clipboard-read", "clipboard-write"])
+    page.goto(site.at(place))
+    link = share(page, "a b.bin", How_often_it_works="once", How_long_it_works="1 hour")
+    assert re.fullmatch(re.escape(site.at(f"{place}a b.bin")) + r"\?token=[\w-]{60}", link)
+    expect(page.get_by_text("It works once, until ")).to_be_visible()
+    page.get_by_role("button", name="Copy").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == link
+    first = visit(signed_in=False)
+    with first.expect_download() as started:
+        first.evaluate("url => { location.href = url }", link)
+    assert started.value.path().read_bytes() == b"for you"
+    second = visit(signed_in=False, user_agent="another browser")
+    second.goto(link)
+    expect(second.get_by_role("heading", name="This link has been used up")).to_be_visible()
+    expect(second.get_by_text("Ask whoever sent it for a new one.")).to_be_visible()
+    assert second.get_by_label("Secret").count() == 0
+
+
+def test_a_directory_is_shared_with_everything_below(visit: Visit, site: Site, place: str) -> None:
+    site.put(f"{place}sub/deep/a.bin", b"for you", "application/octet-stream")
+    site.put(f"{place}other.txt")
+    page = visit()
+    page.goto(site.at(place))
+    link = share(page, "sub/")
+    guest = visit(signed_in=False)
+    guest.goto(link)
+    expect(guest.get_by_text("Shared with you by a link, until ")).to_be_visible()
+    expect(guest.get_by_role("navigation", name="Breadcrumb").get_by_role("link")).to_have_count(0)
+    guest.get_by_role("link", name="deep/ directory").click()
+    with guest.expect_download() as started:
+        guest.get_by_role("link", name="Download a.bin").click()
+    assert started.value.path().read_bytes() == b"for you"
+    guest.get_by_role("navigation", name="Breadcrumb").get_by_role("link", name="sub").click()
+    expect(guest).to_have_url(link)
+    assert guest.get_by_role("button").all_inner_texts() == ["Name", "Size", "Modified"]
+
+
+def test_the_directory_itself_is_shared_to_upload_into(visit: Visit, site: Site, place: str) -> None:
+    page = visit()
+    page.goto(site.at(place))
+    page.get_by_role("button", name="Share", exact=True).click()
+    dialog = page.get_by_role("dialog", name=f"Share {place[:-1]}")
+    dialog.get_by_label("upload").check()
+    with page.expect_response(re.compile(r"\?link")) as answered:
+        dialog.get_by_role("button", name="Make a link").click()
+    assert answered.value.request.post_data_json == {"action": "write", "expires_in": 86_400, "uses": None}
+    assert answered.value.status == 201
+
+
+def test_what_the_service_refuses_is_said_in_the_dialog(visit: Visit, site: Site, place: str) -> None:
+    site.put(f"{place}a.txt")
+    page = visit()
+    page.goto(site.at(place))
+    page.context.clear_cookies()
+    page.get_by_role("button", name="Share a.txt").click()
+    page.get_by_role("button", name="Make a link").click()
+    expect(page.get_by_role("alert")).to_contain_text("You are signed out.")
+    expect(page.get_by_role("button", name="Make a link")).to_be_enabled()
+
+
+def test_a_link_reaches_no_other_server(visit: Visit, site: Site, place: str) -> None:
+    """Neither S3 nor anyone else is told the URL that someone came from: a token is in it."""
+    site.put(f"{place}a.bin", b"for you", "application/octet-stream")
+    site.put(f"{place}b.txt", b"to be read")
+    page = visit()
+    page.goto(site.at(place))
+    page.get_by_role("button", name="Share", exact=True).click()
+    page.get_by_role("button", name="Make a link").click()
+    expect(page.get_by_label("The link")).to_be_visible()
+    link = page.get_by_label("The link").input_value()
+    guest = visit(signed_in=False)
+    sent: list[Request] = []
+    guest.context.on("request", lambda request: sent.append(request))
+    guest.goto(link)
+    with guest.expect_download():
+        guest.get_by_role("link", name="Download a.bin").click()
+    guest.get_by_role("link", name="b.txt", exact=True).click()
+    expect(guest.get_by_text("to be read")).to_be_visible()
+    at_the_store = [request.all_headers() for request in sent if request.url.startswith(site.store.endpoint)]
+    assert len(at_the_store) >= 2
+    assert [headers.get("referer") for headers in at_the_store] == [None] * len(at_the_store)
+    assert {request.url.split("/")[2] for request in sent} == {
+        site.url.removeprefix("http://"),
+        site.store.endpoint.removeprefix("http://"),
+    }
+
+
+def test_a_file_is_deleted_after_a_question(visit: Visit, site: Site, place: str) -> None:
+    for name in ("a & b?.txt", "c.txt"):
+        site.put(place + name)
+    page = visit()
+    page.goto(site.at(place))
+    page.get_by_role("button", name="Delete a & b?.txt").click()
+    dialog = page.get_by_role("dialog", name="Delete a & b?.txt?")
+    dialog.get_by_role("button", name="Keep it").click()
+    expect(dialog).to_be_hidden()
+    assert len(site.keys(place)) == 2
+    page.get_by_role("button", name="Delete a & b?.txt").click()
+    dialog.get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("link", name="a & b?.txt", exact=True)).to_have_count(0)
+    expect(page.get_by_role("link", name="c.txt", exact=True)).to_be_focused()
+    assert site.keys(place) == {f"{place}c.txt"}
+    page.get_by_role("button", name="Delete c.txt").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("Nothing is here yet.")).to_be_visible()

@@ -1,0 +1,117 @@
+"""Tokens: what each opens, and that no other spelling, path or purpose of one does."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.core.links import ACTIONS, MOST_USES, Link, Links, check_not_expired
+from chalicelib.core.problems import LinkExpired, LinkInvalid
+from chalicelib.core.signatures import Signer, decode, encode, fingerprint
+from tests.builders import path
+from tests.fakes import Randomness, links, signer
+
+PATHS = st.lists(st.text("ab/é ", max_size=3), min_size=1, max_size=4).map(lambda parts: path("/" + "/".join(parts)))
+
+
+def make(where: str = "/a/b.txt", action: str = "read", uses: int = 1, expires_at: int = 2_000_000_000) -> str:
+    return links().make(path(where), action, uses, expires_at, "key:ci")[1]
+
+
+@given(PATHS, st.sampled_from(ACTIONS), st.integers(0, MOST_USES), st.integers(0, 2**32 - 1), st.text(max_size=20))
+def test_what_is_made_is_read(where: str, action: str, uses: int, expires_at: int, issuer: str) -> None:
+    link, token = links().make(path(where), action, uses, expires_at, issuer)
+    assert links().read(token, path(where)) == link
+    assert link == Link(encode((1).to_bytes(12)), path(where), action, uses, expires_at, fingerprint(issuer))
+    assert len(token) == 60
+
+
+def test_each_has_an_id_of_its_own() -> None:
+    source = links()
+    assert len({source.make(path("/a"), "read", 1, 9, "key:ci")[0].id for _ in range(100)}) == 100
+
+
+def test_every_character_counts() -> None:
+    token = make()
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    for place, char in enumerate(token):
+        for other in set(alphabet) - {char}:
+            with pytest.raises(LinkInvalid):
+                links().read(token[:place] + other + token[place + 1 :], path("/a/b.txt"))
+
+
+def test_every_bit_counts() -> None:
+    data = decode(make())
+    assert data is not None
+    for bit in range(8 * len(data)):
+        flipped = bytearray(data)
+        flipped[bit // 8] ^= 1 << bit % 8
+        with pytest.raises(LinkInvalid):
+            links().read(encode(bytes(flipped)), path("/a/b.txt"))
+
+
+@given(st.text(max_size=70))
+def test_garbage_is_refused_and_never_an_error(token: str) -> None:
+    with pytest.raises(LinkInvalid):
+        links().read(token, path("/a/b.txt"))
+
+
+@pytest.mark.parametrize("change", [str.lower, str.upper, lambda token: token + "=", lambda token: token[:-1]])
+@pytest.mark.parametrize("end", ["", " ", "\n"])
+def test_a_token_has_one_spelling(change: object, end: str) -> None:
+    assert callable(change)
+    with pytest.raises(LinkInvalid):
+        links().read(change(make()) + end, path("/a/b.txt"))
+
+
+@pytest.mark.parametrize(
+    "elsewhere", ["/a/b.txt/", "/a/b.tx", "/a/b.txt2", "/A/b.txt", "/a//b.txt", "/a/", "/", "/b.txt"]
+)
+def test_it_opens_no_other_path(elsewhere: str) -> None:
+    with pytest.raises(LinkInvalid):
+        links().read(make(), path(elsewhere))
+
+
+@pytest.mark.parametrize("inside", ["/a/", "/a/b", "/a/b/", "/a/b/c/d", "/a//", "/a/ü"])
+def test_that_of_a_directory_opens_what_is_below(inside: str) -> None:
+    link = links().read(make("/a/"), path(inside))
+    assert link.path == "/a/"
+    assert link.opens("read", path(inside))
+    assert link.opens("list", path(inside))
+    assert not link.opens("write", path(inside))
+
+
+@pytest.mark.parametrize("outside", ["/", "/a", "/b/", "/ab/c", "/A/b", "//a/b"])
+def test_that_of_a_directory_opens_nothing_beside_it(outside: str) -> None:
+    with pytest.raises(LinkInvalid):
+        links().read(make("/a/"), path(outside))
+    assert not links().make(path("/a/"), "read", 1, 9, "key:ci")[0].opens("read", path(outside))
+
+
+@pytest.mark.parametrize(
+    ("action", "opened"), [("read", {"read", "list"}), ("write", {"write"})], ids=["read", "write"]
+)
+def test_it_opens_its_own_action(action: str, opened: set[str]) -> None:
+    link, _ = links().make(path("/a/"), action, 1, 9, "key:ci")
+    assert {each for each in ("read", "list", "write", "delete", "share") if link.opens(each, path("/a/b"))} == opened
+
+
+def test_another_secret_and_another_purpose_make_other_tokens() -> None:
+    for other in (Signer(lambda: [b"z" * 32], "link"), signer("session"), signer("cursor")):
+        _, token = Links(other, Randomness()).make(path("/a"), "read", 1, 9, "key:ci")
+        with pytest.raises(LinkInvalid):
+            links().read(token, path("/a"))
+
+
+@pytest.mark.parametrize(("now", "over"), [(99.0, False), (99.999, False), (100.0, True), (101.0, True)])
+def test_it_ends_at_its_second(now: float, over: bool) -> None:
+    link, _ = links().make(path("/a"), "read", 1, 100, "key:ci")
+    if over:
+        with pytest.raises(LinkExpired):
+            check_not_expired(link, now)
+    else:
+        check_not_expired(link, now)
+
+
+def test_a_path_of_many_directories_is_no_trouble() -> None:
+    deep = path("/" + "/" * 1_000)
+    assert links().read(make("/"), deep).path == "/"

@@ -1,0 +1,418 @@
+"""Links through the whole pipeline: who makes them, what they open, what takes a use, and who takes them back."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from chalicelib.core.credentials import Credentials
+from chalicelib.core.links import LONGEST, MOST_USES
+from chalicelib.core.message import Reply
+from chalicelib.core.rules import Rule
+from chalicelib.core.service import Service
+from tests.builders import ANN, CI, CREDENTIALS, NOW, allow, basic, deny, mount, numbered
+from tests.fakes import Failing, Fixed, Objects, ask, code, service
+from tests.token_store import Tokens
+
+RULES = numbered(
+    deny("/shared/closed/**", "read list"),
+    allow("/shared/**", "read list write delete share", "key:ann"),
+    allow("/inbox/**", "write share", "key:ann", overwrite=False, max_bytes=10),
+    allow("/seen/**", "read", "key:ann"),
+    allow("/only-share/**", "share", "key:ann"),
+    allow("/shared/**", "read share", "key:ci"),
+    allow("/public/**", "read share"),
+)
+AS_ANN, AS_CI = basic("ann"), basic("ci")
+
+
+def a_service(tokens: Tokens | None = None, **rest: Any) -> Service:
+    return service(rules=rest.pop("rules", RULES), tokens=tokens or Tokens(), objects=Objects(), **rest)
+
+
+def make(
+    by: Service, raw_path: str = "/shared/a%20b", headers: Mapping[str, str] = AS_ANN, now: float = NOW, **wanted: Any
+) -> Reply:
+    return ask("POST", raw_path, by=by, query={"link": ""}, headers=headers, body=json.dumps(wanted).encode(), now=now)
+
+
+def token_of(reply: Reply) -> str:
+    assert reply.status == 201, reply.body
+    return str(json.loads(reply.body)["token"])
+
+
+def use(by: Service, token: str, raw_path: str = "/shared/a%20b", method: str = "GET", **rest: Any) -> Reply:
+    query = {"token": token, **rest.pop("query", {})}
+    return ask(method, raw_path, by=by, query=query, **rest)
+
+
+# Making one
+
+
+def test_a_link_is_the_ordinary_url_with_a_token() -> None:
+    reply = make(a_service(), action="read", expires_in=60, uses=3)
+    made = json.loads(reply.body)
+    assert (reply.status, reply.headers["Cache-Control"]) == (201, "no-store")
+    assert made == {
+        "url": f"https://files.example.com/shared/a%20b?token={made['token']}",
+        "token": made["token"],
+        "expires_at": "2023-11-14T22:14:20Z",
+        "uses": 3,
+    }
+    assert len(made["token"]) <= 64
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b'{"action": "read"}'])
+def test_what_is_not_said_is_a_file_that_opens_once_within_a_day(body: bytes) -> None:
+    reply = ask("POST", "/shared/a", by=a_service(), query={"link": ""}, headers=AS_ANN, body=body)
+    made = json.loads(reply.body)
+    assert (made["expires_at"], made["uses"]) == ("2023-11-15T22:13:20Z", 1)
+
+
+@pytest.mark.parametrize(
+    ("headers", "raw_path", "wanted", "status"),
+    [
+        ({}, "/shared/a", {}, 401),
+        (AS_CI, "/shared/a", {}, 201),
+        (AS_CI, "/shared/a", {"action": "write"}, 403),
+        (AS_CI, "/inbox/a", {"action": "write"}, 403),
+        (AS_ANN, "/seen/a", {}, 403),
+        (AS_ANN, "/only-share/a", {}, 403),
+        (AS_ANN, "/inbox/a", {}, 403),
+        (AS_ANN, "/inbox/a", {"action": "write"}, 201),
+        (AS_ANN, "/shared/", {}, 201),
+        (AS_ANN, "/shared/closed/a", {}, 403),
+        ({}, "/public/a", {}, 201),
+        (basic("ann", "wrong"), "/public/a", {}, 401),
+    ],
+)
+def test_one_is_made_by_whoever_may_share_and_do_that(
+    headers: Mapping[str, str], raw_path: str, wanted: dict[str, Any], status: int
+) -> None:
+    assert make(a_service(), raw_path, headers, **wanted).status == status
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b"[]",
+        b"null",
+        b"\xff",
+        b'"read"',
+        b"[" * 4_000,
+        b'{"uses": 1}' + b" " * 5_000 + b"}",
+        b'{"action": "delete"}',
+        b'{"action": "list"}',
+        b'{"action": []}',
+        b'{"expires_in": 0}',
+        b'{"expires_in": -1}',
+        b'{"expires_in": "60"}',
+        b'{"expires_in": 1.5}',
+        b'{"expires_in": null}',
+        b'{"expires_in": true}',
+        b'{"uses": 0}',
+        b'{"uses": "1"}',
+        b'{"uses": 1e9}',
+        b'{"use": 1}',
+        b'{"\\ud800": 1}',
+        b'{"expires_in": ' + b"9" * 4_900 + b"}",
+        json.dumps({"expires_in": LONGEST + 1}).encode(),
+        json.dumps({"uses": MOST_USES + 1}).encode(),
+    ],
+    ids=lambda body: ascii(body[:24]),
+)
+def test_what_cannot_be_made_is_a_bad_request(body: bytes) -> None:
+    reply = ask("POST", "/shared/a", by=a_service(), query={"link": ""}, headers=AS_ANN, body=body)
+    assert (reply.status, code(reply)) == (400, "bad-request")
+
+
+def test_without_a_table_links_have_no_number_of_uses() -> None:
+    by = service(rules=RULES)
+    assert (make(by).status, code(make(by))) == (501, "not-offered")
+    token = token_of(make(by, uses=None))
+    assert [use(by, token).status for _ in range(3)] == [307] * 3
+
+
+def test_the_holder_of_a_link_makes_no_other() -> None:
+    by = a_service()
+    token = token_of(make(by, "/shared/", uses=None))
+    assert ask("POST", "/shared/a", by=by, query={"link": "", "token": token}).status == 403
+
+
+# Using one
+
+
+def test_it_opens_without_credentials_and_once() -> None:
+    tokens = Tokens()
+    by = a_service(tokens)
+    token = token_of(make(by))
+    first = use(by, token)
+    assert (first.status, first.headers["Cache-Control"]) == (307, "no-store")
+    assert first.headers["Location"].startswith("https://acme-files.s3.eu-west-1.amazonaws.com/shared/a%20b?X-Amz")
+    assert token not in first.headers["Location"]
+    assert first.headers["Referrer-Policy"] == "no-referrer"
+    second = use(by, token)
+    assert (second.status, code(second)) == (410, "link-used-up")
+    assert "Location" not in second.headers
+
+
+def test_a_cache_keeps_no_redirect_of_a_link() -> None:
+    by = a_service(mounts=[mount(cache_seconds=100)])
+    assert ask("GET", "/public/a", by=by).headers["Cache-Control"] == "public, max-age=100"
+    token = token_of(make(by, "/public/a", uses=None))
+    assert use(by, token, "/public/a").headers["Cache-Control"] == "no-store"
+
+
+def test_it_decides_whatever_comes_beside_it() -> None:
+    by = a_service()
+    token = token_of(make(by, uses=None))
+    assert use(by, token, headers=basic("ann", "wrong")).status == 307
+    assert use(by, "x", headers=AS_ANN).status == 403
+
+
+def test_it_ends() -> None:
+    by = a_service()
+    token = token_of(make(by, expires_in=60, uses=None))
+    assert use(by, token, now=NOW + 59).status == 307
+    late = use(by, token, now=NOW + 60)
+    assert (late.status, code(late)) == (410, "link-expired")
+
+
+@pytest.mark.parametrize("method", ["HEAD", "OPTIONS"])
+def test_to_look_takes_no_use_and_says_when_none_is_left(method: str) -> None:
+    by = a_service()
+    token = token_of(make(by))
+    assert [use(by, token, method=method).status for _ in range(3)] == [307 if method == "HEAD" else 204] * 3
+    assert use(by, token).status == 307
+    assert use(by, token, method=method).status == 410
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"sec-purpose": "prefetch"},
+        {"sec-purpose": "prefetch;prerender"},
+        {"purpose": "prefetch"},
+        {"x-moz": "prefetch"},
+        {"x-purpose": "preview"},
+    ],
+    ids=str,
+)
+def test_a_prefetch_takes_no_use_and_gets_nothing(header: dict[str, str]) -> None:
+    by = a_service()
+    token = token_of(make(by))
+    reply = use(by, token, headers=header)
+    assert (reply.status, code(reply)) == (403, "prefetch-refused")
+    assert use(by, token).status == 307
+
+
+@pytest.mark.parametrize(
+    ("method", "raw_path", "query", "headers"),
+    [
+        ("GET", "/shared/other", {}, {}),
+        ("PUT", "/shared/a%20b", {}, {}),
+        ("POST", "/shared/a%20b", {}, {}),
+        ("GET", "/shared/a%20b", {"download": "a/b"}, {}),
+        ("GET", "/shared/a%20b", {}, {"x-amz-acl": "public-read"}),
+        ("GET", "/shared/%zz", {}, {}),
+    ],
+)
+def test_a_refused_request_takes_no_use(
+    method: str, raw_path: str, query: dict[str, str], headers: dict[str, str]
+) -> None:
+    by = a_service()
+    token = token_of(make(by))
+    assert use(by, token, raw_path, method, query=query, headers=headers).status in (400, 403, 405)
+    assert use(by, token).status == 307
+
+
+def test_what_fails_after_the_check_takes_no_use() -> None:
+    tokens = Tokens()
+    credentials = Fixed(Credentials("AKID", "secret", "token", NOW - 1))
+    by = a_service(tokens, credentials=credentials)
+    token = token_of(make(by))
+    assert use(by, token).status == 503
+    credentials.credentials = CREDENTIALS
+    assert use(by, token).status == 307
+
+
+def test_a_directory_that_cannot_be_listed_takes_no_use() -> None:
+    tokens = Tokens()
+    broken = service(rules=RULES, tokens=tokens, objects=Failing(OSError("gone")))
+    token = token_of(make(broken, "/shared/"))
+    assert use(broken, token, "/shared/").status == 500
+    assert use(a_service(tokens), token, "/shared/").status == 200
+
+
+def test_the_same_client_comes_back_for_parts_and_for_a_minute() -> None:
+    by = a_service()
+    token = token_of(make(by))
+    part = {"range": "bytes=5-", "user-agent": "curl/8"}
+    assert use(by, token, headers={"user-agent": "curl/8"}).status == 307
+    assert use(by, token, headers=part, now=NOW + 59).status == 307
+    assert use(by, token, headers=part, address="192.0.2.2").status == 410
+    assert use(by, token, headers=part | {"user-agent": "wget"}).status == 410
+    assert use(by, token, headers={"user-agent": "curl/8"}).status == 410
+    assert use(by, token, headers=part, now=NOW + 60).status == 410
+
+
+def test_parts_alone_take_one_use() -> None:
+    by = a_service()
+    token = token_of(make(by, uses=2))
+    part = {"range": "bytes=0-9"}
+    assert [use(by, token, headers=part).status for _ in range(9)] == [307] * 9
+    assert use(by, token, headers=part, address="192.0.2.2").status == 307
+    assert use(by, token, headers=part, address="192.0.2.3").status == 410
+
+
+def test_out_of_the_tables_reach_it_is_a_503_and_no_redirect() -> None:
+    tokens = Tokens()
+    by = a_service(tokens)
+    token = token_of(make(by))
+    tokens.reachable = False
+    for method in ("GET", "HEAD", "OPTIONS"):
+        reply = use(by, token, method=method)
+        assert (reply.status, reply.headers["Retry-After"]) == (503, "5")
+        assert "Location" not in reply.headers
+    tokens.reachable = True
+    assert use(by, token).status == 307
+    assert use(service(rules=RULES), token_of(make(by))).status == 503
+
+
+def test_the_log_names_the_link_and_not_its_token() -> None:
+    from tests.builders import request
+    from tests.fakes import exchange
+
+    log: list[Mapping[str, object]] = []
+    by = a_service()
+    token = token_of(make(by))
+    exchange(by.answer, log=log).handle(request("GET", "/shared/a%20b", query={"token": token}))
+    assert str(log[0]["principal"]).startswith("link:")
+    assert token not in json.dumps(log)
+
+
+# Writing by one
+
+
+def test_a_write_link_uploads_one_file_under_the_issuers_limits() -> None:
+    by = a_service()
+    token = token_of(make(by, "/inbox/a", action="write"))
+    good = {"if-none-match": "*", "content-length": "10"}
+    assert use(by, token, "/inbox/a", "PUT", headers={"content-length": "10"}).status == 428
+    assert use(by, token, "/inbox/a", "PUT", headers={"if-none-match": "*"}).status == 411
+    assert use(by, token, "/inbox/a", "PUT", headers=good | {"content-length": "11"}).status == 413
+    assert use(by, token, "/inbox/a", "PUT", headers=good, query={"presign": ""}).status == 200
+    assert use(by, token, "/inbox/a", "PUT", headers=good).status == 410
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
+def test_a_write_link_reads_nothing(method: str) -> None:
+    by = a_service()
+    token = token_of(make(by, action="write"))
+    assert use(by, token, method=method).status == 403
+
+
+# Directories
+
+
+def test_that_of_a_directory_opens_what_is_below_for_reading_and_listing() -> None:
+    by = a_service()
+    token = token_of(make(by, "/shared/", uses=None))
+    assert use(by, token, "/shared/").status == 200
+    assert use(by, token, "/shared/sub/").status == 200
+    assert use(by, token, "/shared/sub/x").status == 307
+    for method, raw_path in [
+        ("GET", "/"),
+        ("GET", "/shared"),
+        ("GET", "/seen/x"),
+        ("GET", "/shared/closed/x"),
+        ("GET", "/shared/closed/"),
+        ("PUT", "/shared/x"),
+    ]:
+        assert use(by, token, raw_path, method).status == 403, raw_path
+
+
+def test_what_a_link_lists_can_be_followed_with_it() -> None:
+    by = service(
+        rules=RULES, tokens=Tokens(), objects=Objects(buckets={"acme-files": ["shared/a b", "shared/closed/x"]})
+    )
+    token = token_of(make(by, "/shared/", uses=None))
+    listed = json.loads(use(by, token, "/shared/").body)
+    assert [entry["url"] for entry in listed["entries"]] == [f"https://files.example.com/shared/a%20b?token={token}"]
+
+
+# The issuer
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        [rule for rule in RULES if "share" not in rule.actions],
+        [rule for rule in RULES if rule.path != "/shared/**"],
+        [*numbered(deny("/shared/a b", "read")), *RULES],
+        [*numbered(deny("/shared/a b", "share")), *RULES],
+    ],
+)
+def test_a_link_never_exceeds_its_issuers_rights(left: list[Rule]) -> None:
+    tokens = Tokens()
+    token = token_of(make(a_service(tokens)))
+    reply = use(a_service(tokens, rules=numbered(*left)), token)
+    assert (reply.status, code(reply)) == (403, "link-invalid")
+
+
+def test_a_link_ends_with_its_issuers_key() -> None:
+    tokens = Tokens()
+    token = token_of(make(a_service(tokens)))
+    assert use(a_service(tokens, keys=[CI]), token).status == 403
+    assert use(a_service(tokens, keys=[CI, ANN]), token).status == 307
+
+
+# Revoking
+
+
+def revoke(by: Service, token: str, headers: Mapping[str, str] = AS_ANN, raw_path: str = "/shared/a%20b") -> Reply:
+    return ask("DELETE", raw_path, by=by, query={"token": token}, headers=headers)
+
+
+@pytest.mark.parametrize("used", [0, 1])
+def test_its_issuer_takes_it_back_before_and_after_it_was_used(used: int) -> None:
+    by = a_service()
+    token = token_of(make(by, uses=3))
+    for _ in range(used):
+        assert use(by, token).status == 307
+    done = revoke(by, token)
+    assert (done.status, done.body) == (204, b"")
+    for reply in (use(by, token), use(by, token, headers={"range": "bytes=0-"})):
+        assert (reply.status, code(reply)) == (410, "link-revoked")
+    assert revoke(by, token).status == 204
+
+
+def test_nobody_else_takes_it_back() -> None:
+    by = a_service()
+    token = token_of(make(by))
+    assert revoke(by, token, AS_CI).status == 403
+    assert revoke(by, token, {}).status == 401
+    assert revoke(by, token, basic("ann", "wrong")).status == 401
+    assert use(by, token).status == 307
+
+
+def test_only_at_its_own_path() -> None:
+    by = a_service()
+    token = token_of(make(by, "/shared/"))
+    assert revoke(by, token, raw_path="/shared/x").status == 403
+    assert revoke(by, "x", raw_path="/shared/x").status == 403
+    assert revoke(by, token, raw_path="/shared/").status == 204
+
+
+def test_a_delete_with_a_token_never_deletes_the_file() -> None:
+    by = a_service()
+    for token in (token_of(make(by)), "x", ""):
+        assert "Location" not in revoke(by, token).headers
+
+
+def test_one_without_a_number_of_uses_cannot_be_taken_back_and_says_so() -> None:
+    by = a_service()
+    reply = revoke(by, token_of(make(by, uses=None)))
+    assert (reply.status, code(reply)) == (409, "not-revocable")
