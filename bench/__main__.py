@@ -15,7 +15,9 @@ from typing import Any, TextIO
 import app
 from bench.bare import app as bare
 from chalicelib import wiring
-from tests.builders import Event, basic, rest_event
+from tests.builders import Event, allow, basic, numbered, rest_event
+from tests.fakes import Objects, ask, service
+from tests.token_store import Tokens
 
 PROJECT = Path(__file__).parent.parent
 SECRET = "a-secret"
@@ -23,6 +25,8 @@ REDIRECT_LIMIT = 5.0  # times a bare Chalice route
 IMPORT_LIMIT = 1.3  # times importing Chalice itself
 RULES = (10, 100, 1_000, 10_000)
 ROUNDS, CALLS = 40, 200
+FILES = 1_000
+LINKS_LIMIT = 20  # milliseconds that the links of so many files add
 STARTS = 30
 
 HEADERS = (
@@ -53,6 +57,35 @@ def main() -> None:
     answer = f"import json; app.app(json.loads({event!r}), None)"
     yardstick = f"from bench.bare import app as bare; {answer.replace('app.app', 'bare')}"
     report(measure_starts({"a bare Chalice route": yardstick, "Signpost": f"import app; {answer}"}))
+
+
+    print(f"A listing of {FILES:,} files: the fastest of {ROUNDS}; wanted of their links: at most {LINKS_LIMIT} ms")
+    listings = measure_listings()
+    report(listings)
+    plain, linked = listings.values()
+    print(f"  {'the links alone':24}{(linked - plain) * 1e3:8.1f} ms")
+
+
+def measure_listings() -> dict[str, float]:
+    """Seconds that a listing takes without and with a one-time link for each file, from a store in memory."""
+    keys = [f"builds/{number:06}/first.tar.gz" for number in range(FILES)]
+    by = service(
+        rules=numbered(allow("/**", "read list share")),
+        objects=Objects(buckets={"acme-files": keys}),
+        tokens=Tokens(),
+    )
+    contenders = {
+        "without links": lambda: ask("GET", "/builds/", by=by, query={"recursive": ""}),
+        "with ?links": lambda: ask("GET", "/builds/", by=by, query={"recursive": "", "links": ""}),
+    }
+    found = dict.fromkeys(contenders, float("inf"))
+    for _ in range(ROUNDS):
+        for name, call in contenders.items():
+            started = time.perf_counter()
+            reply = call()
+            found[name] = min(found[name], time.perf_counter() - started)
+            assert reply.body.count(b'"url"') == FILES
+    return found
 
 
 def report(seconds: Mapping[str, float]) -> None:

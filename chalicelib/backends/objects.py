@@ -1,7 +1,6 @@
 """S3, asked by the service itself with boto3: an object's metadata where HEAD is answered inline, and listings."""
 
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.core.credentials import Credentials
@@ -26,7 +25,7 @@ _QUERY: Final = {
 _CONDITIONS: Final = {"if-match": "IfMatch", "if-none-match": "IfNoneMatch", "range": "Range"}
 _DATES: Final = {"if-modified-since": "IfModifiedSince", "if-unmodified-since": "IfUnmodifiedSince"}
 
-_END: Final = "\U0010fffd"
+_END: Final = "\U0010fffd"  # after every name below a directory
 
 # What describes the object, not the connection or the server; and no Cache-Control, for the answer has its own.
 _PASSED: Final = (
@@ -79,12 +78,12 @@ class S3Objects:
         from botocore.exceptions import BotoCoreError, ClientError
 
         one_level: Any = {} if recursive else {"Delimiter": "/"}
-        inside = "" if recursive or not after.endswith("/") else _END  # where the names below a directory end
+        past_directory = not recursive and after.endswith("/") and after != target.key
         try:
             found = self._client(target.mount).list_objects_v2(
                 Bucket=target.mount.bucket,
                 Prefix=target.key,
-                StartAfter=after + inside,
+                StartAfter=after + _END if past_directory else after,
                 MaxKeys=limit,
                 **one_level,
             )
@@ -129,6 +128,8 @@ class S3Objects:
 
 
 def _parameters(query: Mapping[str, str], headers: Mapping[str, str]) -> dict[str, Any]:
+    from email.utils import parsedate_to_datetime  # it takes longer to load than a redirect
+
     parameters: dict[str, Any] = {_QUERY[name]: value for name, value in query.items()}
     for name in _CONDITIONS.keys() & headers.keys():
         if not is_plain(headers[name]):

@@ -166,4 +166,4 @@ class Directories:
 
 def _key(target: Target, directory: str, after: str) -> str:
     """The key that a listing of a target goes on after; empty for its beginning."""
-    return target.key + after[len(directory) :] if after > directory else ""
+    return target.key + after[len(directory) :] if after >= directory else ""

@@ -82,8 +82,8 @@ class ObjectStore(Protocol):
         Args:
             target: its `key` is the prefix, which may be empty.
             recursive: all keys; else one level, up to the next slash.
-            after: where to go on, a key that need not exist: nothing up to it, nor below it if it ends with a slash
-                and this is not recursive, is returned. Empty for the beginning.
+            after: where to go on, a key that need not exist: nothing up to it is returned, nor, of one level, what is
+                below it where it is a directory there. Empty for the beginning.
             limit: how many at most, 1 to 1,000.
 
         Raises:

@@ -1,11 +1,14 @@
 """How a client called us, for the URLs that we hand out: scheme, host, and what stands before the path."""
 
-import re
+import string
 from collections.abc import Mapping
+from functools import lru_cache
+from typing import Final
 
 from chalicelib.core.message import is_plain
 
-_HOST = re.compile(r"[A-Za-z0-9.-]+(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](?::[0-9]{1,5})?")
+# RFC 3986 §3.2.2: what names, addresses and ports are made of.
+_HOST: Final = frozenset(".-:[]" + string.digits + string.ascii_letters)
 
 
 def base_url(headers: Mapping[str, str], prefix: str) -> str:
@@ -15,9 +18,13 @@ def base_url(headers: Mapping[str, str], prefix: str) -> str:
         headers: the request's, names in lower case. Both doors set `X-Forwarded-Proto` themselves.
         prefix: what stands before the path: a REST API's stage, or a base path.
     """
-    scheme = "http" if headers.get("x-forwarded-proto") == "http" else "https"
-    host = headers.get("host", "")
-    if not _HOST.fullmatch(host):
+    return _base_url(headers.get("x-forwarded-proto", ""), headers.get("host", ""), prefix)
+
+
+@lru_cache(maxsize=64)
+def _base_url(proto: str, host: str, prefix: str) -> str:
+    scheme = "http" if proto == "http" else "https"
+    if not host or not _HOST.issuperset(host):
         host = "localhost"
     default_port = ":80" if scheme == "http" else ":443"
     return f"{scheme}://{host.lower().removesuffix(default_port)}{prefix if is_plain(prefix) else ''}"

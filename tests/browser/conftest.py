@@ -4,13 +4,16 @@ from collections.abc import Callable, Iterator
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, StorageState
+from playwright.sync_api import Browser, BrowserContext, Page, StorageState, expect
 
 from tests.e2e.sites import Store, open_store
 
 from .sites import Site, Watch, open_chromium, open_site, sign_in
 
 Visit = Callable[..., Page]
+
+PATIENCE = 20_000  # milliseconds: a machine can be busy with other tests
+expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="session")
@@ -50,16 +53,19 @@ def place() -> str:
 
 @pytest.fixture
 def visit(chromium: Browser, session: StorageState) -> Iterator[Visit]:
-    """Open a page in a profile of its own, signed in unless said otherwise; none may do what `Watch` looks for."""
-    opened: list[tuple[BrowserContext, Watch]] = []
+    """Open a page in a profile of its own, signed in and watched unless said otherwise."""
+    opened: list[BrowserContext] = []
+    watches: list[Watch] = []
 
-    def visit(signed_in: bool = True, **options: object) -> Page:
+    def visit(signed_in: bool = True, watched: bool = True, **options: object) -> Page:
         context = chromium.new_context(storage_state=session if signed_in else None, **options)  # type: ignore[arg-type]
-        context.set_default_timeout(15_000)
-        opened.append((context, Watch(context)))
+        context.set_default_timeout(PATIENCE)
+        opened.append(context)
+        if watched:
+            watches.append(Watch(context))
         return context.new_page()
 
     yield visit
-    for context, _ in opened:
+    for context in opened:
         context.close()
-    assert [line for _, watch in opened for line in watch.seen] == []
+    assert [line for watch in watches for line in watch.seen] == []

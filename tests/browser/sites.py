@@ -14,7 +14,7 @@ from urllib.parse import quote
 import boto3
 import pytest
 from mypy_boto3_s3 import S3Client
-from playwright.sync_api import Browser, BrowserContext, Dialog, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Dialog, FilePayload, Page, sync_playwright
 
 from local import aws, dev_server
 from tests.e2e.sites import Store
@@ -187,6 +187,11 @@ def sign_in(page: Page, site: Site, secret: str = SECRET) -> None:
     page.get_by_label("Key id").fill("ann")
     page.get_by_label("Secret").fill(secret)
     page.get_by_role("button", name="Sign in").click()
+
+
+def file(name: str, body: bytes = b"body", content_type: str = "text/plain") -> FilePayload:
+    """A file as one chooses it."""
+    return {"name": name, "mimeType": content_type, "buffer": body}
 
 
 class Watch:

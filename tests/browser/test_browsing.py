@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from .conftest import Visit
-from .sites import Site, sign_in
+from .sites import SECRET, Site, sign_in
 
 
 def names(page: Page) -> list[str]:
@@ -27,7 +27,7 @@ def test_someone_signs_in_and_out(visit: Visit, site: Site, place: str) -> None:
     page.go_back()
     assert sign_in_here.endswith("/-/login")
     page.get_by_label("Key id").fill("ann")
-    page.get_by_label("Secret").fill("the-secret-of-the-visitor's-key")
+    page.get_by_label("Secret").fill(SECRET)
     page.keyboard.press("Enter")
     expect(page).to_have_url(site.at(place))
     expect(page.get_by_text("You are key:ann")).to_be_visible()
@@ -57,14 +57,14 @@ def test_a_table_is_sorted_and_filtered(visit: Visit, site: Site, place: str) ->
     page = visit()
     page.goto(site.at(place))
     assert names(page) == ["Other.txt", "file 10.txt", "file 9.txt"]  # as the service lists them
-    size, name = (page.get_by_role("columnheader", name=name) for name in ("Size", "Name"))
-    size.get_by_role("button").click()
+    by_size, by_name = (page.get_by_role("columnheader", name=column) for column in ("Size", "Name"))
+    by_size.get_by_role("button").click()
     assert names(page) == ["Other.txt", "file 10.txt", "file 9.txt"]
-    expect(size).to_have_attribute("aria-sort", "ascending")
-    expect(name).not_to_have_attribute("aria-sort", re.compile("."))
-    size.get_by_role("button").click()
+    expect(by_size).to_have_attribute("aria-sort", "ascending")
+    expect(by_name).not_to_have_attribute("aria-sort", re.compile("."))
+    by_size.get_by_role("button").click()
     assert names(page) == ["file 9.txt", "file 10.txt", "Other.txt"]
-    name.get_by_role("button").click()
+    by_name.get_by_role("button").click()
     assert names(page) == ["file 9.txt", "file 10.txt", "Other.txt"]  # as a person counts
     page.get_by_label("Filter by name").fill("OTHER")
     assert names(page) == ["Other.txt"]
@@ -138,7 +138,7 @@ def test_anyone_sees_what_is_public_and_is_offered_no_more(visit: Visit, site: S
     assert page.get_by_role("button").all_inner_texts() == ["Name", "Size", "Modified"]
     page.get_by_role("link", name="Sign in").click()
     page.get_by_label("Key id").fill("ann")
-    page.get_by_label("Secret").fill("the-secret-of-the-visitor's-key")
+    page.get_by_label("Secret").fill(SECRET)
     page.get_by_role("button", name="Sign in").click()
     expect(page).to_have_url(site.at(f"public/{place}"))
     expect(page.get_by_role("button", name="Upload")).to_be_visible()

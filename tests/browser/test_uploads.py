@@ -7,15 +7,10 @@ import pytest
 from playwright.sync_api import FilePayload, Locator, Page, Route, expect
 
 from .conftest import Visit
-from .sites import Site
+from .sites import Site, file
 
 BIG = 200_000_000
 CORS = {"Access-Control-Allow-Origin": "*"}
-
-
-def file(name: str, body: bytes = b"body", content_type: str = "text/plain") -> FilePayload:
-    """A file as one chooses it."""
-    return {"name": name, "mimeType": content_type, "buffer": body}
 
 
 def choose(page: Page, *files: FilePayload) -> None:

@@ -1,13 +1,11 @@
 """The features of the service, each tried with the credentials of a role: what a policy is measured by."""
 
-import copy
 import http.client
-import json
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import pytest
@@ -16,10 +14,9 @@ from botocore.exceptions import ClientError
 from chalicelib import wiring
 from local import aws
 from tests.builders import rest_event
-from tests.deploy.deployments import BUCKET, ROOT, Account, open_account
+from tests.deploy.deployments import BUCKET, Account, open_account
+from tests.deploy.policies import Document
 from tests.doors import Answer, at_rest_api
-
-Document = dict[str, Any]
 
 OTHER = "other-bucket"
 SETTINGS = """
@@ -75,12 +72,6 @@ class Site(NamedTuple):
         return True
 
 
-def policy(stage: str) -> Document:
-    """The policy of a stage, as `.chalice` has it."""
-    document: Document = json.loads((ROOT / f".chalice/policy-{stage}.json").read_text())
-    return document
-
-
 @contextmanager
 def open_buckets() -> Iterator[Account]:
     """An account with two buckets that keep versions, a.txt in each."""
@@ -93,7 +84,7 @@ def open_buckets() -> Iterator[Account]:
         yield account
 
 
-def site(account: Account, document: Mapping[str, Any], environment: pytest.MonkeyPatch, folder: Path) -> Site:
+def site(account: Account, document: Document, environment: pytest.MonkeyPatch, folder: Path) -> Site:
     """The service with a role that has this policy and nothing else."""
     environ = account.assume(account.make_role(document))
     settings = folder / "signpost.toml"
@@ -140,21 +131,3 @@ NEEDED_FOR = {
 def broken(site: Site) -> set[str]:
     """The features that do not work."""
     return {name for name, works in FEATURES.items() if not works(site)}
-
-
-def actions(document: Document) -> list[str]:
-    """All that a policy allows."""
-    return [action for statement in document["Statement"] for action in statement["Action"]]
-
-
-def without_statement(document: Document, sid: str) -> Document:
-    """The policy less one statement."""
-    return document | {"Statement": [statement for statement in document["Statement"] if statement["Sid"] != sid]}
-
-
-def without_action(document: Document, action: str) -> Document:
-    """The policy less one action, and less a statement that has no other."""
-    less = copy.deepcopy(document)
-    for statement in less["Statement"]:
-        statement["Action"] = [kept for kept in statement["Action"] if kept != action]
-    return less | {"Statement": [statement for statement in less["Statement"] if statement["Action"]]}

@@ -146,11 +146,12 @@ def _header_caller(environ: WSGIEnvironment) -> Caller:
     return Caller(credential[1], environ.get("HTTP_X_AMZ_SECURITY_TOKEN", ""))
 
 
-# The same reference for CloudWatch Logs, DynamoDB and Secrets Manager: the ARN's end, from the request's body.
+# The same reference for CloudWatch Logs, DynamoDB, Secrets Manager and Systems Manager: the ARN's end, from the request's body.
 RESOURCES: dict[str, Callable[[dict[str, Any]], str]] = {
     "logs": lambda body: f"log-group:{body.get('logGroupName')}:log-stream:{body.get('logStreamName', '')}",
     "dynamodb": lambda body: f"table/{body.get('TableName')}",
     "secretsmanager": lambda body: f"secret:{body.get('SecretId', '').rpartition(':secret:')[2]}",
+    "ssm": lambda body: f"parameter/{body.get('Name', '').rpartition(':parameter/')[2]}",
 }
 
 

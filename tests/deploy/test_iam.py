@@ -14,20 +14,8 @@ from botocore.exceptions import ClientError
 from chalicelib.policy import policy as made_policy
 from tests.builders import mount
 from tests.deploy.deployments import BUCKET, Account
-from tests.deploy.features import (
-    FEATURES,
-    NEEDED_FOR,
-    OTHER,
-    Document,
-    Site,
-    actions,
-    broken,
-    open_buckets,
-    policy,
-    site,
-    without_action,
-    without_statement,
-)
+from tests.deploy.features import FEATURES, NEEDED_FOR, OTHER, Site, broken, open_buckets, site
+from tests.deploy.policies import Document, actions, policy, without_action, without_statement
 
 POLICY = policy("dev")
 

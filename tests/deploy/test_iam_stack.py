@@ -1,52 +1,28 @@
-"""The policy of the stack: it serves what that of the stages does, counts a use, reads its secret, and no more."""
+"""The policy of the stack: it serves what that of the stages does, and no more; for links see test_iam_links."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
 
 import pytest
 from botocore.exceptions import ClientError
 from moto.iam.access_control import IAMPolicy, PermissionResult
 
-from local import aws
 from tests.deploy.deployments import BUCKET, Account
-from tests.deploy.features import OTHER, Document, actions, broken, open_buckets, policy, site, without_action
-
-ARN = f"arn:aws:{{}}:{aws.REGION}:123456789012:"
-TABLE = "signpost-links"
-SECRET = f"{ARN.format('secretsmanager')}secret:signpost-AbCdEf"
-LOG_GROUP = f"{ARN.format('logs')}log-group:/aws/lambda/signpost-{{}}:*"
-# What CloudFormation puts in place of a reference to a resource of the stack.
-REFERENCES: Final = {
-    "Bucket.Arn": f"arn:aws:s3:::{BUCKET}",
-    "Table.Arn": f"{ARN.format('dynamodb')}table/{TABLE}",
-    "Secret": SECRET,
-    "ApiHandlerLogGroup.Arn": LOG_GROUP.format("APIHandler"),
-    "FunctionUrlHandlerLogGroup.Arn": LOG_GROUP.format("FunctionUrlHandler"),
-}
-
-
-def resolved(value: Any) -> Any:
-    """A part of a template as CloudFormation resolves it; it fails on a reference that is not known."""
-    match value:
-        case {"Ref": name}:
-            return REFERENCES[name]
-        case {"Fn::GetAtt": path}:
-            return REFERENCES[".".join(path) if isinstance(path, list) else path]
-        case {"Fn::Sub": str(text)}:
-            before, _, rest = text.partition("${")
-            name, _, after = rest.partition("}")
-            return f"{before}{REFERENCES[name]}{after}"
-        case dict():
-            return {name: resolved(part) for name, part in value.items()}
-        case list():
-            return [resolved(part) for part in value]
-    return value
-
+from tests.deploy.features import OTHER, broken, open_buckets, site
+from tests.deploy.policies import (
+    ARN,
+    LOG_GROUP,
+    REFERENCES,
+    SECRET,
+    Document,
+    actions,
+    policy,
+    without_action,
+)
 
 POLICY = policy("dev")
-STACK: Document = resolved(policy("stack"))
+STACK = policy("stack")
 
 
 @pytest.fixture(scope="module")
@@ -70,38 +46,6 @@ def test_the_functions_of_the_stack_can_log(account: Account, name: str) -> None
     for action in ("logs:CreateLogStream", "logs:PutLogEvents"):
         with pytest.raises(ClientError, match="AccessDenied"):
             account.write_log(account.assume(account.make_role(without_action(STACK, action))), group)
-
-
-def test_the_stack_may_count_a_use_and_read_its_secret(account: Account) -> None:
-    account.client("dynamodb").create_table(
-        TableName=TABLE,
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
-    secret = account.client("secretsmanager").create_secret(Name="signpost", SecretString="s")["ARN"]
-    environ = account.assume(account.make_role(json.loads(json.dumps(STACK).replace(SECRET, secret))))
-    dynamodb, manager = account.client("dynamodb", environ), account.client("secretsmanager", environ)
-    use: Any = {
-        "TableName": TABLE,
-        "Key": {"id": {"S": "link"}},
-        "UpdateExpression": "ADD uses :one",
-        "ConditionExpression": "attribute_not_exists(uses)",
-        "ExpressionAttributeValues": {":one": {"N": "1"}},
-    }
-    dynamodb.update_item(**use)
-    with pytest.raises(dynamodb.exceptions.ConditionalCheckFailedException):
-        dynamodb.update_item(**use)
-    assert manager.get_secret_value(SecretId=secret)["SecretString"] == "s"
-    refused: list[Callable[[], object]] = [
-        lambda: dynamodb.scan(TableName=TABLE),
-        lambda: dynamodb.delete_table(TableName=TABLE),
-        lambda: manager.list_secrets(),
-        lambda: manager.delete_secret(SecretId=secret),
-    ]
-    for call in refused:
-        with pytest.raises(ClientError, match="AccessDenied"):
-            call()
 
 
 REFUSED = [

@@ -53,7 +53,7 @@ def test_nothing_else_is_for_everyone(stack: Stack) -> None:
             OBJECTS,
         ),
         ("List1", ["s3:ListBucket"], arn("Bucket")),
-        ("Table", ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], arn("Table")),
+        ("Table", ["dynamodb:GetItem", "dynamodb:UpdateItem"], arn("Table")),
         ("Secret", ["secretsmanager:GetSecretValue"], {"Ref": "Secret"}),
         (
             "Logs",

@@ -1,0 +1,394 @@
+"""Listings against a store that verifies signatures: every URL in one is followed, as it is, with curl."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from .sites import GUEST, SECRET, Answer, Site, Store, Table
+
+CI = f"ci:{SECRET}"
+
+# The longest come to 1,024 bytes with the mount's prefix and the directory's name before them.
+ODD = (
+    "plain.txt",
+    "two words.txt",
+    " leading and trailing ",
+    "a+b.txt",
+    "100% sure.txt",
+    "%2F%20%zz.txt",
+    "?query#fragment&a=b;c",
+    "a;b,c=d:e@f!$*()",
+    "quotes'\"`.txt",
+    "<script>alert(1)</script>",
+    "{braces}[brackets]|pipe\\backslash^",
+    "~tilde",
+    "'",
+    "-",
+    "...",
+    "..dots../.hidden/trailing...",
+    "c:\\windows\\..\\system",
+    "\u00e9 is composed",
+    "e\u0301 is not",
+    "\u202eright-to-left.txt",
+    "שלום/עולם.txt",
+    "日本/語.txt",
+    "🚀/👩\u200d👩\u200d👧.bin",
+    "\ufeffmark",
+    "\u2028line",
+    "a//b.txt",
+    "a///",
+    "a///c",
+    "-/login",
+    "dir/file",
+    "dir!/file",
+    "dir.txt",
+    "UPPER/case",
+    "upper/case",
+    "\U0010fffd/at the end",
+    "\U0010ffff",
+    "x" * 1013,
+    "日" * 337 + "ab",
+    "/".join("ab" * 169) + "/" + "x" * 338,
+)
+MARKERS = ("a///",)  # an object whose name ends with a slash is a directory's, and no file
+
+
+def put(store: Store, *keys: str) -> None:
+    """Let the bucket hold these keys, each with itself as content."""
+    s3 = store.client()
+    with ThreadPoolExecutor(8) as several:
+        list(several.map(lambda key: s3.put_object(Bucket=store.bucket, Key=key, Body=key.encode()), keys))
+
+
+def entries(site: Site, url: str, user: str | None = CI) -> list[dict[str, Any]]:
+    """What the first part of a listing holds."""
+    answer = site.curl(url, user=user)
+    assert (answer.status, answer.headers["content-type"]) == (200, "application/json"), answer
+    found: list[dict[str, Any]] = answer.json()["entries"]
+    return found
+
+
+def names(site: Site, url: str, user: str | None = CI) -> list[str]:
+    """The names in the first part of a listing."""
+    return [entry["name"] for entry in entries(site, url, user)]
+
+
+def walk(site: Site, url: str) -> dict[str, bytes]:
+    """The content of all files that one gets to by following the URLs of one level after another."""
+    found: dict[str, bytes] = {}
+    for entry in entries(site, url):
+        found |= walk(site, entry["url"]) if entry["type"] == "directory" else {entry["url"]: read(site, entry)}
+    return found
+
+
+def read(site: Site, entry: dict[str, Any]) -> bytes:
+    """What a file's URL leads to."""
+    return site.curl("-L", entry["url"]).body
+
+
+def pages(site: Site, url: str) -> Iterator[Answer]:
+    """All parts of a listing, each asked for with the cursor of the one before."""
+    answer = site.curl(url)
+    yield answer
+    while cursor := answer.json()["next"]:
+        answer = site.curl(f"{url}&cursor={cursor}")
+        yield answer
+
+
+# What is in it
+
+
+def test_an_entry(site: Site, store: Store) -> None:
+    """It says of a file what the store would, and where to get it; of a directory its name alone."""
+    put(store, "tenant/one/file.txt", "tenant/one/deep/er.txt")
+    head = store.client().head_object(Bucket=store.bucket, Key="tenant/one/file.txt")
+    answer = site.curl(site.at("/one/"))
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.json() == {
+        "path": "/one/",
+        "entries": [
+            {
+                "name": "deep/",
+                "type": "directory",
+                "size": None,
+                "modified": None,
+                "etag": None,
+                "url": site.at("/one/deep/"),
+            },
+            {
+                "name": "file.txt",
+                "type": "file",
+                "size": 19,
+                "modified": f"{head['LastModified']:%Y-%m-%dT%H:%M:%SZ}",
+                "etag": head["ETag"],
+                "url": site.at("/one/file.txt"),
+            },
+        ],
+        "next": None,
+    }
+
+
+@pytest.fixture(scope="module")
+def odd(store: Store) -> None:
+    """Files with names of every kind."""
+    put(store, *(f"tenant/odd/{name}" for name in ODD))
+
+
+def test_every_url_leads_to_its_file(site: Site, odd: None) -> None:
+    """Whatever its name, from one level to the next and from the list of everything below."""
+    files = [name for name in ODD if name not in MARKERS]
+    content = {site.of(f"odd/{name}"): f"tenant/odd/{name}".encode() for name in files}
+    assert walk(site, site.at("/odd/")) == content
+    everything = entries(site, f"{site.at('/odd/')}?recursive")
+    assert {entry["url"]: read(site, entry) for entry in everything} == content
+    assert [entry["name"] for entry in everything] == sorted(files)
+
+
+def test_names_are_what_they_are(site: Site, odd: None) -> None:
+    """One level, in the order of their bytes; none is changed."""
+    level = {name.partition("/")[0] + "/" * ("/" in name) for name in ODD}
+    assert names(site, site.at("/odd/")) == sorted(level)
+
+
+UNREACHABLE = (
+    "./dot",
+    "../dots",
+    "deep/../dots",
+    "deep/..",
+    "bell\a",
+    "two\nlines",
+    "delete\x7f",
+    "c1\x85",
+    "marker/",
+)
+
+
+def test_what_no_url_leads_to_is_left_out(site: Site, store: Store) -> None:
+    """Keys that every client collapses, and the markers of directories: no error, and all the rest is there."""
+    put(store, "tenant/hard/a", *(f"tenant/hard/{name}" for name in UNREACHABLE), "tenant/hard/z")
+    assert names(site, site.at("/hard/")) == ["a", "deep/", "marker/", "z"]
+    assert names(site, f"{site.at('/hard/')}?recursive") == ["a", "z"]
+    assert names(site, site.at("/hard/deep/")) == []
+    assert names(site, site.at("/hard/marker/")) == []
+
+
+def test_a_leading_slash_is_left_out(site: Site, store: Store) -> None:
+    """It cannot be said either."""
+    put(store, "tenant//lead", "tenant/lead")
+    found = names(site, f"{site.at('/')}?recursive")
+    assert "lead" in found
+    assert not any(name.startswith("/") for name in found)
+
+
+def test_an_empty_directory(site: Site) -> None:
+    """What holds nothing looks like what is not there, as in S3."""
+    answer = site.curl(site.at("/nothing/here/"))
+    assert (answer.status, answer.json()["entries"], answer.json()["next"]) == (200, [], None)
+
+
+def test_head(site: Site, store: Store) -> None:
+    """The same without the body, and nobody is redirected to the store."""
+    put(store, "tenant/one/file.txt")
+    answer = site.curl("-I", site.at("/one/"))
+    assert (answer.status, answer.body, answer.headers["content-type"]) == (200, b"", "application/json")
+    assert site.curl("-I", site.at("/one/"), user=None).status == 401
+
+
+def test_a_browser_gets_a_page(site: Site, odd: None) -> None:
+    """Of the same files, with nothing in their names that would run."""
+    page = site.curl("-H", "Accept: text/html", site.at("/odd/"))
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert b"<script>alert" not in page.body
+    assert b"&lt;script&gt;alert" in page.body
+    assert site.of("odd/two words.txt").encode() in page.body
+
+
+# Mounts and rules
+
+
+@pytest.fixture(scope="module")
+def team(store: Store) -> None:
+    """A directory with a mount inside, and with an area that nobody may see."""
+    put(store, "tenant/team/a", "tenant/team/archive!", "tenant/team/archive/shadowed", "tenant/team/archive0")
+    put(store, "tenant/team/archive", "tenant/team/private/hidden", "tenant/team/z/file", "tenant/other/file")
+    put(store, "archive/inside/deep", "archive/top")
+
+
+def test_a_mount_is_a_directory(site: Site, team: None) -> None:
+    """What the bucket around it holds in its place is not there: its URLs lead into the mount."""
+    level = ["a", "archive", "archive!", "archive/", "archive0", "z/"]
+    listed = names(site, site.at("/team/"), GUEST)
+    assert [name for name in listed if name in level] == level
+    assert names(site, site.at("/team/archive/"), GUEST) == ["inside/", "top"]
+    assert names(site, site.at("/team/archive/inside/"), GUEST) == ["deep"]
+
+
+def test_a_mount_in_everything_below(site: Site, team: None) -> None:
+    """At its place, with what it holds, which is what its URLs lead to."""
+    everything = entries(site, f"{site.at('/team/')}?recursive")
+    wanted = ["a", "archive!", "archive/inside/deep", "archive/top", "archive0", "z/file"]
+    assert [entry["name"] for entry in everything if entry["name"] in wanted] == wanted
+    assert "archive/shadowed" not in {entry["name"] for entry in everything}
+    content = {entry["name"]: read(site, entry) for entry in everything if entry["name"] in wanted}
+    assert content["archive/top"] == b"archive/top"
+    assert content["archive!"] == b"tenant/team/archive!"
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3])
+def test_a_mount_between_two_parts(site: Site, team: None, limit: int) -> None:
+    """Wherever a part ends, before, in or after it, the next goes on there."""
+    for query in ("", "&recursive"):
+        whole = names(site, f"{site.at('/team/')}?{query}")
+        parts = [
+            entry["name"]
+            for page in pages(site, f"{site.at('/team/')}?limit={limit}{query}")
+            for entry in page.json()["entries"]
+        ]
+        assert parts == whole
+
+
+def test_mounts_that_lead_elsewhere(site: Site, store: Store) -> None:
+    """Those at the top are there, though no bucket has a key of their name."""
+    assert {"brief/", "own/", "team/", "versions/"} <= set(names(site, site.at("/")))
+
+
+def test_what_a_reader_may_not_see(site: Site, team: None) -> None:
+    """Denied areas are in nobody's list, and a directory that one may not list says so."""
+    for query in ("", "?recursive"):
+        assert not any("private" in name for name in names(site, site.at("/team/") + query))
+    assert site.curl(site.at("/team/private/")).status == 403
+    assert site.curl(site.at("/"), user=GUEST).status == 403
+    assert site.curl(site.at("/team/"), user=None).status == 401
+    assert site.curl(site.at("/other/"), user=GUEST).status == 403
+
+
+# Parts
+
+
+@pytest.fixture(scope="module")
+def many(store: Store) -> list[str]:
+    """Three thousand files, a third of them in directories of their own."""
+    keys = [f"{number:04}" if number % 3 else f"{number:04}/file" for number in range(3_000)]
+    put(store, *(f"tenant/many/{key}" for key in keys))
+    return keys
+
+
+@pytest.mark.parametrize("recursive", [True, False])
+def test_parts_make_the_whole(site: Site, many: list[str], recursive: bool) -> None:
+    """Each of at most so many as was asked for, all of them in order, none of them twice."""
+    url = f"{site.at('/many/')}?limit=100{'&recursive' * recursive}"
+    parts = [[entry["name"] for entry in page.json()["entries"]] for page in pages(site, url)]
+    assert [len(part) for part in parts] == [100] * 30
+    whole = many if recursive else [key.removesuffix("file") for key in many]
+    assert [name for part in parts for name in part] == whole
+
+
+def test_a_thousand_at_most(site: Site, many: list[str]) -> None:
+    """As many as S3 gives at once, if nothing else is asked for."""
+    answer = site.curl(site.at("/many/")).json()
+    assert len(answer["entries"]) == 1_000
+    assert answer["next"]
+
+
+def test_parts_while_others_write(site: Site, store: Store, many: list[str]) -> None:
+    """What is there throughout is listed once, whatever comes and goes meanwhile."""
+    url = f"{site.at('/many/')}?limit=100&recursive"
+    with writing(store, "tenant/many/") as written:
+        found = [entry["name"] for page in pages(site, url) for entry in page.json()["entries"]]
+    assert written
+    assert len(found) == len(set(found))
+    assert [name for name in found if name in set(many)] == many
+
+
+@contextmanager
+def writing(store: Store, prefix: str) -> Iterator[list[str]]:
+    """Put and delete files everywhere below a prefix for as long as the block runs; yields what was put."""
+    s3, written, stop = store.client(), [], threading.Event()
+
+    def write() -> None:
+        while not stop.is_set():
+            key = f"{prefix}{len(written) * 7 % 3_000:04}-{len(written)}"
+            s3.put_object(Bucket=store.bucket, Key=key, Body=b"")
+            written.append(key)
+            if len(written) % 2:
+                s3.delete_object(Bucket=store.bucket, Key=written[len(written) // 2])
+
+    with ThreadPoolExecutor(1) as writer:
+        done = writer.submit(write)
+        try:
+            yield written
+        finally:
+            stop.set()
+            done.result()
+            for key in written:
+                s3.delete_object(Bucket=store.bucket, Key=key)
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "1001", "1e3", "x", "", "１０", "00001"])
+def test_a_limit_that_is_none(site: Site, limit: str) -> None:
+    """It is refused, and named."""
+    answer = site.curl(f"{site.at('/one/')}?limit={quote(limit)}")
+    assert (answer.status, answer.code) == (400, "bad-parameter")
+    assert "limit" in answer.json()["detail"]
+
+
+def test_a_cursor_for_something_else(site: Site, team: None) -> None:
+    """One that was tampered with, made for another directory or for another kind of list, is refused."""
+    url = site.at("/team/")
+    cursor = site.curl(f"{url}?limit=1").json()["next"]
+    assert site.curl(f"{url}?limit=2&cursor={cursor}").status == 200
+    middle = len(cursor) // 2
+    tampered = (f"A{cursor[1:]}", cursor[:-1], f"{cursor}A", cursor[:middle] + "AAAA" + cursor[middle + 4 :], "x", "")
+    asked = [f"{url}?limit=1&cursor={one}" for one in tampered]
+    asked += [
+        f"{url}?recursive&cursor={cursor}",
+        f"{site.at('/one/')}?cursor={cursor}",
+        f"{site.at('/')}?cursor={cursor}",
+    ]
+    for one in asked:
+        answer = site.curl(one)
+        assert (answer.status, answer.code) == (400, "bad-parameter"), one
+
+
+def test_a_cursor_says_nothing(site: Site, team: None) -> None:
+    """It can name a file that its reader may not see, so no name can be read from it."""
+    cursors = [page.json()["next"] or "" for page in pages(site, f"{site.at('/team/')}?limit=1&recursive")]
+    assert not any("private" in decoded(cursor) for cursor in cursors)
+
+
+def decoded(text: str) -> str:
+    """What base64 hides, as far as it is text."""
+    from base64 import urlsafe_b64decode
+
+    return urlsafe_b64decode(text + "==").decode("latin-1")
+
+
+# One-time links
+
+
+def test_links(site: Site, team: None, table: Table) -> None:
+    """Each file's URL opens once for someone without a key, and costs no write until it does."""
+    before = table.items()
+    found = entries(site, f"{site.at('/team/archive/')}?recursive&links")
+    assert table.items() == before
+    assert [site.open(entry["url"]).body for entry in found] == [b"archive/inside/deep", b"archive/top"]
+    assert [site.open(entry["url"]).status for entry in found] == [410, 410]
+    assert len(table.items()) == len(before) + 2
+
+
+def test_links_of_directories_are_none(site: Site, team: None) -> None:
+    """A directory is listed again by whoever may, so its URL stays as it is."""
+    inside, top = entries(site, f"{site.at('/team/archive/')}?links")
+    assert inside["url"] == site.at("/team/archive/inside/")
+    assert "?token=" in top["url"]
+
+
+def test_links_need_the_right_to_share(site: Site, team: None) -> None:
+    """A guest may list, and hand nothing on."""
+    assert site.curl(f"{site.at('/team/')}?links", user=GUEST).status == 403
+    assert site.curl(f"{site.at('/team/')}?links", user=None).status == 401
