@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test lint test-s3 bench package clean
+.PHONY: run test lint test-s3 bench package screenshots clean
 
 run: $(VENV)/ready
 	@exec $(BIN)/python -m local --port $(PORT) --s3-port $(S3_PORT)
@@ -29,6 +29,10 @@ bench: $(VENV)/ready
 # What CloudFormation deploys: build/sam.json and build/deployment.zip, the same bytes from the same commit.
 package: $(VENV)/ready
 	@$(BIN)/python -m local.package build
+
+# docs/screenshots, anew; needs Chromium.
+screenshots: $(VENV)/ready
+	$(BIN)/python -m tests.browser.screenshots docs/screenshots
 
 $(VENV)/ready: requirements.txt requirements-dev.txt constraints.txt
 	@python3 -m venv --clear $(VENV) || { echo "Python has no venv here. On Debian: apt install python3-venv" >&2; exit 1; }

@@ -15,6 +15,7 @@ from typing import Any, TextIO
 import app
 from bench.bare import app as bare
 from chalicelib import wiring
+from chalicelib.core.message import Reply
 from tests.builders import Event, allow, basic, numbered, rest_event
 from tests.fakes import Objects, ask, service
 from tests.token_store import Tokens
@@ -58,7 +59,6 @@ def main() -> None:
     yardstick = f"from bench.bare import app as bare; {answer.replace('app.app', 'bare')}"
     report(measure_starts({"a bare Chalice route": yardstick, "Signpost": f"import app; {answer}"}))
 
-
     print(f"A listing of {FILES:,} files: the fastest of {ROUNDS}; wanted of their links: at most {LINKS_LIMIT} ms")
     listings = measure_listings()
     report(listings)
@@ -74,7 +74,7 @@ def measure_listings() -> dict[str, float]:
         objects=Objects(buckets={"acme-files": keys}),
         tokens=Tokens(),
     )
-    contenders = {
+    contenders: dict[str, Callable[[], Reply]] = {
         "without links": lambda: ask("GET", "/builds/", by=by, query={"recursive": ""}),
         "with ?links": lambda: ask("GET", "/builds/", by=by, query={"recursive": "", "links": ""}),
     }

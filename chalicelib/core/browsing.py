@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 from . import paths, replies
-from .listing import MOST, Directories, Entry, Listing
+from .listing import MOST, Directories, Entry
 from .message import Reply, Request
 from .mounts import Mounts
 from .paths import directories_above
@@ -74,10 +74,19 @@ class Browsing:
         )
         urls = [self._url(request, entry, with_links, now) for entry in listing.entries]
         if replies.wants_page(request):
-            view = self._view(request, grant, listing, urls)
-            return replies.page(200, self._pages.directory(view), self._mounts.origins(grant.path))
+            rows = tuple(self._row(entry, grant, url) for entry, url in zip(listing.entries, urls, strict=True))
+            return self._page(request, grant, rows, listing.cursor)
         entries = [_described(entry, grant, url) for entry, url in zip(listing.entries, urls, strict=True)]
         return replies.document(200, {"path": grant.path, "entries": entries, "next": listing.cursor})
+
+    def drop(self, request: Request, grant: Grant) -> Reply:
+        """Answer with a page to upload from, for whoever came by a link that is for that alone.
+
+        Args:
+            request: of a browser.
+            grant: to write into the directory.
+        """
+        return self._page(request, grant, None, None)
 
     def _url(self, request: Request, entry: Entry, with_links: bool, now: float) -> str:
         """The URL of an entry, with a token of its own, or else with the one that the reader came by."""
@@ -85,20 +94,21 @@ class Browsing:
         token = once or request.query.get("token")
         return f"{request.base_url}{entry.raw_path}{f'?token={token}' if token else ''}"
 
-    def _view(self, request: Request, grant: Grant, listing: Listing, urls: list[str]) -> DirectoryView:
+    def _page(self, request: Request, grant: Grant, rows: tuple[Row, ...] | None, cursor: str | None) -> Reply:
         names = ("token", "recursive", "limit", "links")
         following = {name: request.query[name] for name in names if name in request.query}
         directory = request.base_url + quote(grant.path)
-        return DirectoryView(
+        view = DirectoryView(
             visitor=visitor_of(request, grant, self._sign_in),
             crumbs=self._crumbs(request, grant),
-            rows=tuple(self._row(entry, grant, url) for entry, url in zip(listing.entries, urls, strict=True)),
-            next_url=f"{directory}?{urlencode({**following, 'cursor': listing.cursor})}" if listing.cursor else "",
+            rows=rows,
+            next_url=f"{directory}?{urlencode({**following, 'cursor': cursor})}" if cursor else "",
             is_first="cursor" not in request.query,
             url=directory,
             uploads=self._uploads(grant),
             may_share=self._rules.also(grant, "share", grant.path) is not None,
         )
+        return replies.page(200, self._pages.directory(view), self._mounts.origins(grant.path))
 
     def _crumbs(self, request: Request, grant: Grant) -> tuple[Crumb, ...]:
         """The way down to a directory, for the holder of a link from what that opens."""

@@ -124,6 +124,8 @@ class Service:
             issuer = self._keys.issuer(link.issuer)
             if issuer is None:
                 raise LinkInvalid()
+            if link.action == "write" and trace.action == "list" and replies.wants_page(request):
+                trace.action = "write"  # a person who may upload and not look gets a page for that
             grant = self._rules.authorize_link(link, issuer, trace.action, path)
         trace.rule = grant.rule.number
         return grant
@@ -136,6 +138,8 @@ class Service:
             return self._share(request, grant, now)
         if grant.action == "list":
             return self._browsing.answer(request, grant, now)
+        if grant.action == "write" and request.method in ("GET", "HEAD"):
+            return self._browsing.drop(request, grant)
         return self._redirect(request, grant, now, trace)
 
     def _redirect(self, request: Request, grant: Grant, now: float, trace: Trace) -> Reply:
@@ -162,10 +166,13 @@ class Service:
         return replies.document(201, made)
 
     def _redeem(self, request: Request, link: Link, now: float) -> None:
-        """Take a use of a link for a GET or a PUT; only look whether there is one for what must not take it."""
+        """Take a use of a link for a GET or a PUT; only look whether there is one for what must not take it.
+
+        To see the page that it uploads from takes none of a link to write: what is uploaded does.
+        """
         if self._tokens is None:
             raise Unavailable("The uses of links cannot be counted.")
-        if request.method in ("HEAD", "OPTIONS"):
+        if request.method in ("HEAD", "OPTIONS") or (request.method == "GET" and link.action == "write"):
             return self._tokens.check(link)
         if _is_prefetch(request):
             raise Prefetched()

@@ -63,7 +63,7 @@ class DirectoryView(NamedTuple):
     Attributes:
         visitor: who looks.
         crumbs: from the top to this directory, never empty.
-        rows: in the order of their names, directories and files mixed.
+        rows: in the order of their names, directories and files mixed; None for someone who may upload and not look.
         next_url: the page after this one; empty on the last.
         is_first: whether this is the first page.
         url: the directory's own absolute URL, with its last slash and without a query.
@@ -73,7 +73,7 @@ class DirectoryView(NamedTuple):
 
     visitor: Visitor
     crumbs: tuple[Crumb, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[Row, ...] | None
     next_url: str
     is_first: bool
     url: str

@@ -96,6 +96,10 @@ class Site(NamedTuple):
         """What is there."""
         return client_of(self.store).get_object(Bucket=self.store.bucket, Key=key)["Body"].read()
 
+    def delete(self, key: str) -> None:
+        """Take an object away."""
+        client_of(self.store).delete_object(Bucket=self.store.bucket, Key=key)
+
     def keys(self, prefix: str) -> set[str]:
         """The keys that begin with this."""
         found = client_of(self.store).list_objects_v2(Bucket=self.store.bucket, Prefix=prefix)
@@ -192,6 +196,14 @@ def sign_in(page: Page, site: Site, secret: str = SECRET) -> None:
 def file(name: str, body: bytes = b"body", content_type: str = "text/plain") -> FilePayload:
     """A file as one chooses it."""
     return {"name": name, "mimeType": content_type, "buffer": body}
+
+
+def slow_down(page: Page, upload: int) -> None:
+    """Let a page send so many bytes in a second, and no more."""
+    page.context.new_cdp_session(page).send(
+        "Network.emulateNetworkConditions",
+        {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": upload},
+    )
 
 
 class Watch:

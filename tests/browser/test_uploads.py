@@ -1,5 +1,6 @@
 """Uploading from the page: several at once, with an end that is said and can be mended."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 from playwright.sync_api import FilePayload, Locator, Page, Route, expect
 
 from .conftest import Visit
-from .sites import Site, file
+from .sites import Site, file, slow_down
 
 BIG = 200_000_000
 CORS = {"Access-Control-Allow-Origin": "*"}
@@ -63,6 +64,14 @@ def test_several_files_are_uploaded_and_appear(page: Page, site: Site, place: st
     assert site.get(f"{place}big.bin")[-3:] == b"end"
     page.get_by_role("button", name="Clear what is finished").click()
     expect(item(page, "")).to_have_count(0)
+
+
+def test_progress_is_shown_with_speed_and_time(page: Page) -> None:
+    slow_down(page, 2_000_000)
+    choose(page, file("a.bin", b"\0" * 4_000_000))
+    expect(item(page, "a.bin")).to_contain_text(re.compile(r"[\d.]+ [kM]B of 4.0 MB, [\d.]+ [kM]B/s, \d+ s left"))
+    assert 0 < float(item(page, "a.bin").get_by_role("progressbar").get_attribute("value") or 0) < 1
+    expect(item(page, "a.bin")).to_contain_text("Uploaded")
 
 
 def test_no_more_than_three_are_sent_at_once(page: Page, site: Site) -> None:

@@ -71,6 +71,13 @@ def test_it_opens_no_other_path(elsewhere: str) -> None:
         links().read(make(), path(elsewhere))
 
 
+def test_that_of_a_file_opens_nothing_that_begins_like_it() -> None:
+    link, _ = links().make(path("/a/b"), "read", 1, 9, "key:ci")
+    assert link.opens("read", path("/a/b"))
+    assert not link.opens("read", path("/a/bc"))
+    assert not link.opens("read", path("/a/b/c"))
+
+
 @pytest.mark.parametrize("inside", ["/a/", "/a/b", "/a/b/", "/a/b/c/d", "/a//", "/a/ü"])
 def test_that_of_a_directory_opens_what_is_below(inside: str) -> None:
     link = links().read(make("/a/"), path(inside))

@@ -314,6 +314,23 @@ def test_a_write_link_reads_nothing(method: str) -> None:
     assert use(by, token, method=method).status == 403
 
 
+def test_a_person_with_a_write_link_to_a_directory_gets_a_page_to_upload_from() -> None:
+    by = a_service()
+    token = token_of(make(by, "/inbox/", action="write"))
+    browser = {"accept": "text/html"}
+    for _ in range(2):
+        reply = use(by, token, "/inbox/", headers=browser)
+        assert (reply.status, reply.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+        assert b"rows=None" in reply.body
+        assert b"uploads=Uploads(overwrite=False, max_bytes=10, content_types=())" in reply.body
+        assert b"may_share=False" in reply.body
+    assert use(by, token, "/inbox/").status == 403
+    assert use(by, token, "/inbox/a", headers=browser).status == 403
+    good = {"if-none-match": "*", "content-length": "10"}
+    assert use(by, token, "/inbox/a", "PUT", headers=good, query={"presign": ""}).status == 200
+    assert use(by, token, "/inbox/", headers=browser).status == 410
+
+
 # Directories
 
 

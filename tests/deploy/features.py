@@ -32,7 +32,7 @@ bucket = "other-bucket"
 endpoint = "{endpoint}"
 [[rules]]
 path = "/**"
-allow = ["read", "write", "delete"]
+allow = ["read", "list", "write", "delete"]
 to = ["anyone"]
 """
 
@@ -108,6 +108,7 @@ FEATURES: dict[str, Callable[[Site], bool]] = {
     "write": lambda site: site.status("PUT", "/new.txt", body=b"new") == 200,
     "missing": lambda site: site.status("GET", "/missing.txt") == 404,
     "missing, inline": lambda site: site.ask("HEAD", "/missing.txt", head="inline").status == 404,
+    "list": lambda site: site.ask("GET", "/").status == 200,
     "log": lambda site: site.logs(),
     # The last, as the others need what they delete.
     "delete a version": lambda site: site.status("DELETE", "/old.txt", f"versionId={site.version}") == 204,
@@ -121,7 +122,7 @@ NEEDED_FOR = {
     "s3:PutObject": {"write"},
     "s3:DeleteObject": {"delete"},
     "s3:DeleteObjectVersion": {"delete a version"},
-    "s3:ListBucket": {"missing", "missing, inline"},
+    "s3:ListBucket": {"missing", "missing, inline", "list"},
     "logs:CreateLogGroup": {"log"},
     "logs:CreateLogStream": {"log"},
     "logs:PutLogEvents": {"log"},

@@ -103,7 +103,7 @@ OBJECT_ACTIONS = {
 
 
 class ObjectPermissions:
-    """S3's permissions before `app`; the signature has been verified. To a role, buckets themselves are closed."""
+    """S3's permissions before `app`; signatures have been verified. Of a bucket, a role may at most ask for its list."""
 
     def __init__(self, app: WSGIApplication) -> None:
         self._app = app
@@ -127,7 +127,7 @@ def _questions(environ: WSGIEnvironment, target: Target) -> Iterable[tuple[str, 
     method = environ["REQUEST_METHOD"]
     path = target.path.removeprefix("/").partition("/")[2]
     if not path:
-        return [("OfTheBucketItself", "")]
+        return [("ListBucket" if method == "GET" and "list-type" in target.parameters() else "OfTheBucketItself", "")]
     action = OBJECT_ACTIONS[method]["versionId" in target.parameters()]
     # PutObject, "Permissions": tags need one of their own.
     tagging = ["PutObjectTagging"] if "HTTP_X_AMZ_TAGGING" in environ else []
@@ -146,7 +146,7 @@ def _header_caller(environ: WSGIEnvironment) -> Caller:
     return Caller(credential[1], environ.get("HTTP_X_AMZ_SECURITY_TOKEN", ""))
 
 
-# The same reference for CloudWatch Logs, DynamoDB, Secrets Manager and Systems Manager: the ARN's end, from the request's body.
+# The same reference for the other services: the ARN's end, from the request's body.
 RESOURCES: dict[str, Callable[[dict[str, Any]], str]] = {
     "logs": lambda body: f"log-group:{body.get('logGroupName')}:log-stream:{body.get('logStreamName', '')}",
     "dynamodb": lambda body: f"table/{body.get('TableName')}",

@@ -18,6 +18,7 @@ import pytest
 from botocore.config import Config
 from mypy_boto3_dynamodb import DynamoDBClient
 from mypy_boto3_s3 import S3Client
+from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
 
 from local import aws, dev_server
 
@@ -292,8 +293,12 @@ def _with_buckets(store: Store) -> Iterator[Store]:
     yield store
     for name in (store.bucket, f"{store.bucket}-versions"):
         for page in s3.get_paginator("list_object_versions").paginate(Bucket=name):
-            for item in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
-                s3.delete_object(Bucket=name, Key=item["Key"], VersionId=item["VersionId"])
+            found = (*page.get("Versions", ()), *page.get("DeleteMarkers", ()))
+            names: list[ObjectIdentifierTypeDef] = [
+                {"Key": item["Key"], "VersionId": item["VersionId"]} for item in found
+            ]
+            if names:
+                s3.delete_objects(Bucket=name, Delete={"Objects": names})
         s3.delete_bucket(Bucket=name)
 
 

@@ -1,11 +1,11 @@
 """Listings against a store that verifies signatures: every URL in one is followed, as it is, with curl."""
 
 import threading
+from base64 import urlsafe_b64decode
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import quote
 
 import pytest
 
@@ -53,7 +53,7 @@ ODD = (
     "\U0010ffff",
     "x" * 1013,
     "日" * 337 + "ab",
-    "/".join("ab" * 169) + "/" + "x" * 338,
+    "deep/" * 10 + "x" * 963,
 )
 MARKERS = ("a///",)  # an object whose name ends with a slash is a directory's, and no file
 
@@ -61,8 +61,8 @@ MARKERS = ("a///",)  # an object whose name ends with a slash is a directory's, 
 def put(store: Store, *keys: str) -> None:
     """Let the bucket hold these keys, each with itself as content."""
     s3 = store.client()
-    with ThreadPoolExecutor(8) as several:
-        list(several.map(lambda key: s3.put_object(Bucket=store.bucket, Key=key, Body=key.encode()), keys))
+    for key in keys:
+        s3.put_object(Bucket=store.bucket, Key=key, Body=key.encode())
 
 
 def entries(site: Site, url: str, user: str | None = CI) -> list[dict[str, Any]]:
@@ -161,7 +161,6 @@ UNREACHABLE = (
     "deep/../dots",
     "deep/..",
     "bell\a",
-    "two\nlines",
     "delete\x7f",
     "c1\x85",
     "marker/",
@@ -170,11 +169,12 @@ UNREACHABLE = (
 
 def test_what_no_url_leads_to_is_left_out(site: Site, store: Store) -> None:
     """Keys that every client collapses, and the markers of directories: no error, and all the rest is there."""
-    put(store, "tenant/hard/a", *(f"tenant/hard/{name}" for name in UNREACHABLE), "tenant/hard/z")
-    assert names(site, site.at("/hard/")) == ["a", "deep/", "marker/", "z"]
-    assert names(site, f"{site.at('/hard/')}?recursive") == ["a", "z"]
-    assert names(site, site.at("/hard/deep/")) == []
-    assert names(site, site.at("/hard/marker/")) == []
+    keys = [f"tenant/hard/{name}" for name in UNREACHABLE]
+    put(store, "tenant/hard/a", *keys, "tenant/hard/z")
+    found = [names(site, site.at(path)) for path in ("/hard/", "/hard/?recursive", "/hard/deep/", "/hard/marker/")]
+    for key in keys:  # now, for the embedded store cannot list the versions of some
+        store.client().delete_object(Bucket=store.bucket, Key=key)
+    assert found == [["a", "deep/", "marker/", "z"], ["a", "z"], [], []]
 
 
 def test_a_leading_slash_is_left_out(site: Site, store: Store) -> None:
@@ -195,7 +195,8 @@ def test_head(site: Site, store: Store) -> None:
     """The same without the body, and nobody is redirected to the store."""
     put(store, "tenant/one/file.txt")
     answer = site.curl("-I", site.at("/one/"))
-    assert (answer.status, answer.body, answer.headers["content-type"]) == (200, b"", "application/json")
+    assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
+    assert answer.headers["content-length"] == "0"
     assert site.curl("-I", site.at("/one/"), user=None).status == 401
 
 
@@ -221,7 +222,7 @@ def team(store: Store) -> None:
 
 def test_a_mount_is_a_directory(site: Site, team: None) -> None:
     """What the bucket around it holds in its place is not there: its URLs lead into the mount."""
-    level = ["a", "archive", "archive!", "archive/", "archive0", "z/"]
+    level = ["a", "archive!", "archive/", "archive0", "z/"]
     listed = names(site, site.at("/team/"), GUEST)
     assert [name for name in listed if name in level] == level
     assert names(site, site.at("/team/archive/"), GUEST) == ["inside/", "top"]
@@ -270,49 +271,31 @@ def test_what_a_reader_may_not_see(site: Site, team: None) -> None:
 # Parts
 
 
-@pytest.fixture(scope="module")
-def many(store: Store) -> list[str]:
-    """Three thousand files, a third of them in directories of their own."""
-    keys = [f"{number:04}" if number % 3 else f"{number:04}/file" for number in range(3_000)]
-    put(store, *(f"tenant/many/{key}" for key in keys))
-    return keys
-
-
-@pytest.mark.parametrize("recursive", [True, False])
-def test_parts_make_the_whole(site: Site, many: list[str], recursive: bool) -> None:
-    """Each of at most so many as was asked for, all of them in order, none of them twice."""
-    url = f"{site.at('/many/')}?limit=100{'&recursive' * recursive}"
-    parts = [[entry["name"] for entry in page.json()["entries"]] for page in pages(site, url)]
-    assert [len(part) for part in parts] == [100] * 30
-    whole = many if recursive else [key.removesuffix("file") for key in many]
-    assert [name for part in parts for name in part] == whole
-
-
-def test_a_thousand_at_most(site: Site, many: list[str]) -> None:
-    """As many as S3 gives at once, if nothing else is asked for."""
-    answer = site.curl(site.at("/many/")).json()
-    assert len(answer["entries"]) == 1_000
-    assert answer["next"]
-
-
-def test_parts_while_others_write(site: Site, store: Store, many: list[str]) -> None:
-    """What is there throughout is listed once, whatever comes and goes meanwhile."""
-    url = f"{site.at('/many/')}?limit=100&recursive"
-    with writing(store, "tenant/many/") as written:
-        found = [entry["name"] for page in pages(site, url) for entry in page.json()["entries"]]
-    assert written
-    assert len(found) == len(set(found))
-    assert [name for name in found if name in set(many)] == many
+def test_many_parts(site: Site, store: Store) -> None:
+    """What is there throughout is listed once and in order, whatever comes and goes meanwhile."""
+    files = [f"{number:04}" if number % 3 else f"{number:04}/file" for number in range(1_100)]
+    put(store, *(f"tenant/many/{name}" for name in files))
+    whole = site.curl(site.at("/many/")).json()
+    assert (len(whole["entries"]), bool(whole["next"])) == (1_000, True)  # as many as S3 gives at once
+    for query, names in (("", [name.removesuffix("file") for name in files]), ("&recursive", files)):
+        with writing(store, "tenant/many/") as written:
+            parts = [page.json()["entries"] for page in pages(site, f"{site.at('/many/')}?limit=50{query}")]
+        found = [entry["name"] for part in parts for entry in part]
+        assert all(len(part) == 50 for part in parts[:-1])
+        assert len(written) > 10
+        assert found == sorted(set(found))
+        assert [name for name in found if name in set(names)] == names
 
 
 @contextmanager
 def writing(store: Store, prefix: str) -> Iterator[list[str]]:
     """Put and delete files everywhere below a prefix for as long as the block runs; yields what was put."""
-    s3, written, stop = store.client(), [], threading.Event()
+    s3, stop = store.client(), threading.Event()
+    written: list[str] = []
 
     def write() -> None:
         while not stop.is_set():
-            key = f"{prefix}{len(written) * 7 % 3_000:04}-{len(written)}"
+            key = f"{prefix}{len(written) * 7 % 1_100:04}-{len(written)}"
             s3.put_object(Bucket=store.bucket, Key=key, Body=b"")
             written.append(key)
             if len(written) % 2:
@@ -329,10 +312,10 @@ def writing(store: Store, prefix: str) -> Iterator[list[str]]:
                 s3.delete_object(Bucket=store.bucket, Key=key)
 
 
-@pytest.mark.parametrize("limit", ["0", "-1", "1001", "1e3", "x", "", "１０", "00001"])
+@pytest.mark.parametrize("limit", ["0", "-1", "1001", "1e3", "x", "", "%D9%A1", "00001"])
 def test_a_limit_that_is_none(site: Site, limit: str) -> None:
     """It is refused, and named."""
-    answer = site.curl(f"{site.at('/one/')}?limit={quote(limit)}")
+    answer = site.curl(f"{site.at('/one/')}?limit={limit}")
     assert (answer.status, answer.code) == (400, "bad-parameter")
     assert "limit" in answer.json()["detail"]
 
@@ -363,8 +346,6 @@ def test_a_cursor_says_nothing(site: Site, team: None) -> None:
 
 def decoded(text: str) -> str:
     """What base64 hides, as far as it is text."""
-    from base64 import urlsafe_b64decode
-
     return urlsafe_b64decode(text + "==").decode("latin-1")
 
 
