@@ -141,7 +141,7 @@ def _link(options: argparse.Namespace) -> int:
 
 
 def _policy(_: argparse.Namespace) -> int:
-    print(json.dumps(policy(wiring.load_settings().mounts), indent=2))
+    print(json.dumps(policy(wiring.load_settings().mounts, wiring.table(), wiring.secret()), indent=2))
     return 0
 
 

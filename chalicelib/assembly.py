@@ -64,7 +64,8 @@ def assemble(file: str, environ: Mapping[str, str], clock: Clock, random: Random
     cors = Cors(settings.cors_origins, METHODS)
     objects = S3Objects()
     tokens_of = Links(_link_signer(signing), random)
-    tokens = DynamoTokens(environ["SIGNPOST_TABLE"]) if environ.get("SIGNPOST_TABLE") else None
+    table = environ.get("SIGNPOST_TABLE")
+    tokens = DynamoTokens(table, environ.get("AWS_REGION")) if table else None
     sharing = Sharing(rules=rules, links=tokens_of, tokens=tokens)
     service = Service(
         keys=keys,

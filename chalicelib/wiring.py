@@ -31,6 +31,16 @@ def load_settings() -> "Settings":
     return load(settings_file(), os.environ)
 
 
+def table() -> str | None:
+    """The name of the table that counts the uses of links, if there is one."""
+    return os.environ.get("SIGNPOST_TABLE")
+
+
+def secret() -> str | None:
+    """The signing secrets, or where they are."""
+    return os.environ.get("SIGNPOST_SECRET")
+
+
 def now() -> int:
     """The time: Unix time in whole seconds."""
     return int(time.time())

@@ -53,9 +53,11 @@ def settings(tmp_path: Path) -> Path:
     return file
 
 
-def run(settings: Path, *arguments: str, bucket: str | None = "acme-files") -> subprocess.CompletedProcess[str]:
+def run(
+    settings: Path, *arguments: str, bucket: str | None = "acme-files", **variables: str
+) -> subprocess.CompletedProcess[str]:
     """Run the tool in an environment of its own."""
-    environ = {"PATH": os.environ["PATH"], "SIGNPOST_CONFIG": str(settings)}
+    environ = {"PATH": os.environ["PATH"], "SIGNPOST_CONFIG": str(settings), **variables}
     if bucket:
         environ["SIGNPOST_BUCKET"] = bucket
     command = [sys.executable, "-m", "chalicelib", *arguments]
@@ -176,6 +178,15 @@ endpoint = "https://s3.example.com"
     assert statements["List1"]["Action"] == ["s3:ListBucket"]
     assert "s3:PutObject" in statements["Objects1"]["Action"]
     assert all(item["Effect"] == "Allow" for item in statements.values())
+
+
+def test_policy_with_links(settings: Path) -> None:
+    """Where the environment names a table and a secret, what they need is in it."""
+    arn = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:signpost-AbCdEf"
+    done = run(settings, "policy", SIGNPOST_TABLE="signpost-links", SIGNPOST_SECRET=arn)
+    statements = {item["Sid"]: item for item in json.loads(done.stdout)["Statement"]}
+    assert statements["Table"]["Resource"] == "arn:aws:dynamodb:*:*:table/signpost-links"
+    assert statements["Secret"]["Resource"] == arn
 
 
 @pytest.mark.parametrize("stage", ["dev", "prod"])

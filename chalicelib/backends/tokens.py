@@ -35,14 +35,16 @@ _NOT_RESUMABLE: Final = "(attribute_not_exists(#client) OR #client <= :then)"
 class DynamoTokens:
     """`ports.TokenStore` in a table.
 
-    Region, credentials and endpoint are those that boto3 finds. The one client is made when it is first needed.
+    Credentials and endpoint are those that boto3 finds. The one client is made when it is first needed.
 
     Args:
         table: its name.
+        region: where it is; None for the one that boto3 finds.
     """
 
-    def __init__(self, table: str) -> None:
+    def __init__(self, table: str, region: str | None = None) -> None:
         self._table = table
+        self._region = region
 
     def redeem(self, link: Link, *, client: str, attempt: str, resumes: bool, now: float) -> None:
         """Take one use of a link, in one conditional write; see `ports.TokenStore.redeem`."""
@@ -98,7 +100,7 @@ class DynamoTokens:
     def _client(self) -> "DynamoDBClient":
         import boto3
 
-        return boto3.client("dynamodb", config=patience())
+        return boto3.client("dynamodb", region_name=self._region, config=patience())
 
 
 def _key(link: Link) -> dict[str, Any]:

@@ -239,6 +239,7 @@ function openSharing(button) {
     $(".result p", dialog).textContent = `It works ${often}, for anyone who has it.`;
     $("#link").focus();
     $("#link").select();
+    $("#link").scrollLeft = 0;
   });
 }
 

@@ -152,11 +152,10 @@ def page(
     who: Mapping[str, str] | None = None,
     *,
     rules: tuple[Rule, ...] = RULES,
-    by: Service | None = None,
-    **query: str,
+    query: Mapping[str, str] | None = None,
 ) -> DirectoryView:
     seen = Seen()
-    by = by or a_service(rules, tokens=Tokens(), pages=seen)
+    by = a_service(rules, tokens=Tokens(), pages=seen)
     reply = ask("GET", raw_path, by=by, query=query, headers={**BROWSER, **(who or {})})
     assert (reply.status, reply.body) == (200, b"<html>")
     return seen.directories[0]
@@ -223,10 +222,10 @@ def test_whoever_is_signed_in_by_a_cookie_can_sign_out() -> None:
 
 
 def test_the_next_part_of_a_page_is_a_link() -> None:
-    view = page(limit="2")
+    view = page(query={"limit": "2"})
     assert (len(rows(view)), view.is_first) == (2, True)
     following = dict(parse_qsl(urlsplit(view.next_url).query))
-    rest = page(**following)
+    rest = page(query=following)
     assert ([row.name for row in rows(rest)], rest.is_first, rest.next_url) == (["sub/"], False, "")
 
 
