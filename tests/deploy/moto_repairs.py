@@ -103,7 +103,7 @@ OBJECT_ACTIONS = {
 
 
 class ObjectPermissions:
-    """S3's permissions before `app`; signatures have been verified. Of a bucket, a role may at most ask for its list."""
+    """S3's permissions before `app`; signatures were verified. Of a bucket, a role may at most ask for its list."""
 
     def __init__(self, app: WSGIApplication) -> None:
         self._app = app

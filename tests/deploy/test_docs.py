@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -28,10 +29,11 @@ def test_our_own_commands(tmp_path: Path) -> None:
         PROJECT, copy, ignore=shutil.ignore_patterns(".git", ".venv", "deployments", "__pycache__", "build")
     )
     commands = re.findall(r"^ *(\.venv/bin/(?:python|chalice package) ?.*)$", DEPLOY, re.MULTILINE)
-    assert len(commands) == 4
+    assert len(commands) == 5
     environ = {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "SIGNPOST_BUCKET": "acme-files",
+        "SIGNPOST_TABLE": "acme-links",
         "AWS_REGION": "eu-west-1",
         "AWS_DEFAULT_REGION": "eu-west-1",
     }
@@ -40,7 +42,33 @@ def test_our_own_commands(tmp_path: Path) -> None:
         done = subprocess.run(["bash", "-ec", line], cwd=copy, env=environ, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, (command, done.stderr)
     assert (copy / "build/terraform/chalice.tf.json").exists()
-    assert "arn:aws:s3:::acme-files/*" in (copy / ".chalice/policy-dev.json").read_text()
+    policy = (copy / ".chalice/policy-dev.json").read_text()
+    assert "arn:aws:s3:::acme-files/*" in policy
+    assert ":table/acme-links" in policy
+
+
+def options(command: str) -> dict[str, str]:
+    """The options of an aws command in the page."""
+    (line,) = re.findall(rf"^{command} ((?:.*\\\n)*.*)$", DEPLOY, re.MULTILINE)
+    words = shlex.split(line.replace("\\\n", " "))
+    return dict(zip(words[::2], words[1::2], strict=True))
+
+
+def shorthand(part: dict[str, object]) -> str:
+    """A structure as the AWS CLI takes it."""
+    return ",".join(f"{name}={str(value).lower() if value is True else value}" for name, value in part.items())
+
+
+def test_the_table_is_the_stacks() -> None:
+    """The commands that make one for `chalice deploy` make what the stack does."""
+    stack = json.loads((PROJECT / ".chalice/resources.json").read_text())["Resources"]["Table"]["Properties"]
+    made = options("aws dynamodb create-table")
+    assert made["--billing-mode"] == stack["BillingMode"]
+    assert made["--attribute-definitions"] == shorthand(*stack["AttributeDefinitions"])
+    assert made["--key-schema"] == shorthand(*stack["KeySchema"])
+    expiring = options("aws dynamodb update-time-to-live")
+    assert expiring["--time-to-live-specification"] == shorthand(stack["TimeToLiveSpecification"])
+    assert made["--table-name"] == expiring["--table-name"]
 
 
 def edge(headers: dict[str, list[dict[str, str]]]) -> dict[str, list[dict[str, str]]]:
