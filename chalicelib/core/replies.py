@@ -79,7 +79,9 @@ def refusal(problem: Problem, request: Request, *, realm: str, sign_in: bool, ht
     headers = dict(problem.headers)
     for_people = wants_page(request)
     if isinstance(problem, Unauthorized):
-        headers["WWW-Authenticate"] = challenge(realm, basic=not (for_people and sign_in))
+        # A browser's scripts ask with the header that says how (Fetch Metadata Request Headers §2.2).
+        in_browser = for_people or "sec-fetch-mode" in request.headers
+        headers["WWW-Authenticate"] = challenge(realm, basic=not (in_browser and sign_in))
     if for_people:
         return page(problem.status, html(), headers=headers)
     body = {

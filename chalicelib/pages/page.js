@@ -222,6 +222,7 @@ function openSharing(button) {
   const form = $("form", dialog);
   form.reset();
   $("fieldset", dialog).hidden = directory === undefined || writable === undefined;
+  $("#counted").hidden = directory === undefined;
   $(".ask", dialog).hidden = false;
   $(".result", dialog).hidden = true;
   $("button:not([type])", dialog).hidden = false;
@@ -320,7 +321,7 @@ class Upload {
     try {
       const target = await this.#target();
       const { status, body } = await this.#send(target);
-      if (status === 200) this.#finish();
+      if (status >= 200 && status < 300) this.#finish();
       else if (status === 412) this.#meet();
       else throw new Refusal(storeRefusal(status, body));
     } catch (error) {

@@ -4,16 +4,13 @@ from collections.abc import Callable, Iterator
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, StorageState, expect
+from playwright.sync_api import Browser, BrowserContext, Page, StorageState
 
 from tests.e2e.sites import Store, open_store
 
-from .sites import Site, Watch, open_chromium, open_site, sign_in
+from .sites import PATIENCE, Site, Watch, open_chromium, open_site, sign_in
 
 Visit = Callable[..., Page]
-
-PATIENCE = 20_000  # milliseconds: a machine can be busy with other tests
-expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="session")

@@ -14,12 +14,13 @@ from urllib.parse import quote
 import boto3
 import pytest
 from mypy_boto3_s3 import S3Client
-from playwright.sync_api import Browser, BrowserContext, Dialog, FilePayload, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Dialog, FilePayload, Page, expect, sync_playwright
 
 from local import aws, dev_server
 from tests.e2e.sites import Store
 
 SECRET: Final = "the-secret-of-the-visitor's-key"
+PATIENCE: Final = 20_000  # milliseconds: a machine can be busy with other tests
 _TABLE: Final = "signpost-browser"
 
 _SETTINGS: Final = """
@@ -171,6 +172,9 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     return port
+
+
+expect.set_options(timeout=PATIENCE)
 
 
 @contextmanager

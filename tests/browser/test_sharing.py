@@ -5,7 +5,7 @@ import re
 from playwright.sync_api import Page, Request, expect
 
 from .conftest import Visit
-from .sites import Site
+from .sites import Site, file
 
 
 def share(page: Page, name: str, **choices: str) -> str:
@@ -60,15 +60,25 @@ def test_a_directory_is_shared_with_everything_below(visit: Visit, site: Site, p
 
 
 def test_the_directory_itself_is_shared_to_upload_into(visit: Visit, site: Site, place: str) -> None:
+    site.put(f"{place}a.txt", b"old")
     page = visit()
     page.goto(site.at(place))
     page.get_by_role("button", name="Share", exact=True).click()
     dialog = page.get_by_role("dialog", name=f"Share {place[:-1]}")
     dialog.get_by_label("upload").check()
+    dialog.get_by_label("How often").select_option("5 times")
     with page.expect_response(re.compile(r"\?link")) as answered:
         dialog.get_by_role("button", name="Make a link").click()
-    assert answered.value.request.post_data_json == {"action": "write", "expires_in": 86_400, "uses": None}
-    assert answered.value.status == 201
+    assert answered.value.request.post_data_json == {"action": "write", "expires_in": 86_400, "uses": 5}
+    expect(dialog.get_by_text("It works 5 times, until ")).to_be_visible()
+    guest = visit(signed_in=False)
+    guest.goto(dialog.get_by_label("The link").input_value())
+    expect(guest.get_by_text("What is here is not shown to you.")).to_be_visible()
+    guest.locator("#files").set_input_files([file("a.txt", b"new"), file("b.txt", b"from a guest")])
+    expect(guest.locator("[data-state=exists]")).to_contain_text("There is one of that name. Replace it?")
+    expect(guest.locator("[data-state=done]")).to_contain_text("b.txt")
+    assert site.get(f"{place}a.txt") == b"old"
+    assert site.get(f"{place}b.txt") == b"from a guest"
 
 
 def test_what_the_service_refuses_is_said_in_the_dialog(visit: Visit, site: Site, place: str) -> None:

@@ -131,6 +131,12 @@ def test_a_page_that_can_sign_in_does_not_let_the_browser_ask_first() -> None:
     )
 
 
+def test_neither_does_a_page_that_asks_by_a_script() -> None:
+    script = {"accept": "*/*", "sec-fetch-mode": "cors"}
+    assert refusal(problems.CredentialsMissing(), script).headers["WWW-Authenticate"] == 'Bearer realm="Acme files"'
+    assert refusal(problems.CredentialsMissing(), script, sign_in=False).headers["WWW-Authenticate"].startswith("Basic")
+
+
 def test_a_page_may_load_and_run_nothing_but_our_own() -> None:
     reply = replies.page(200, b"<html>", ["https://b.example.com", "https://a.example.com", "https://a.example.com"])
     assert reply.headers["Content-Security-Policy"] == (
