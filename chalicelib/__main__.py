@@ -9,6 +9,7 @@ import json
 import secrets
 import sys
 from collections.abc import Callable, Sequence
+from urllib.parse import quote
 
 from chalicelib import wiring
 from chalicelib.core import paths
@@ -125,7 +126,10 @@ def _explain(options: argparse.Namespace) -> int:
 
 def _link(options: argparse.Namespace) -> int:
     settings = wiring.load_settings()
-    principal = _principal(settings, options.who)
+    principal = next((key.principal() for key in settings.keys if key.id == options.who), None)
+    if principal is None:
+        print(f"There is no key {options.who!r}; a link is as good as the key that it is made with.", file=sys.stderr)
+        return 1
     rules = RuleSet(settings.rules)
     try:
         path = paths.decode(options.path)
@@ -136,7 +140,7 @@ def _link(options: argparse.Namespace) -> int:
     except Problem as problem:
         print(f"{problem.status} {problem.code}: {problem.detail}", file=sys.stderr)
         return 1
-    print(f"{settings.public_url or ''}{options.path}?token={token}")
+    print(f"{settings.public_url or ''}{quote(path)}?token={token}")
     return 0
 
 

@@ -88,14 +88,15 @@ class Directories:
         position = "" if cursor is None else self._position(cursor, context)
         entries: list[Entry] = []
         size = 0
-        for scanned, (path, found) in enumerate(self._walk(grant, grant.path, recursive, position, limit)):
-            if len(entries) == limit or scanned == _MOST_SCANNED or size > _MOST_BYTES:
-                return Listing(tuple(entries), self._signer.seal(position.encode(), *context))
-            position = path
+        walk = self._walk(grant, grant.path, recursive, position, limit)
+        for scanned, (path, found, is_last) in enumerate(walk, 1):
             entry = self._entry(grant, path, found)
             if entry is not None:
                 entries.append(entry)
                 size += len(entry.raw_path)
+            is_full = len(entries) == limit or scanned == _MOST_SCANNED or size > _MOST_BYTES
+            if is_full and not is_last:
+                return Listing(tuple(entries), self._signer.seal(path.encode(), *context))
         return Listing(tuple(entries), None)
 
     def _position(self, cursor: str, context: tuple[bytes, bytes]) -> str:
@@ -106,18 +107,21 @@ class Directories:
 
     def _walk(
         self, grant: Grant, directory: str, recursive: bool, after: str, limit: int
-    ) -> Iterator[tuple[str, "Found | None"]]:
+    ) -> Iterator[tuple[str, "Found | None", bool]]:
         """Yield the paths in a directory that come after another, with what the store says of each; None of a mount.
 
-        What the bucket has at the place of a mount inside is hidden by it, so the walk goes around that.
+        What the bucket has at the place of a mount inside is hidden by it, so the walk goes around that. With each path
+        comes whether it is known to be the last of all.
         """
         for inner in self._inner(directory, recursive):
             if after < inner:
-                yield from self._keys(grant, directory, recursive, after, inner, limit)
+                for path, found, _ in self._keys(grant, directory, recursive, after, inner, limit):
+                    yield path, found, False
             if recursive and after < inner + _END:
-                yield from self._walk(grant, inner, recursive, after, limit)
+                for path, below, _ in self._walk(grant, inner, recursive, after, limit):
+                    yield path, below, False
             elif after < inner:
-                yield inner, None
+                yield inner, None, False
             after = max(after, inner + _END)
         yield from self._keys(grant, directory, recursive, after, None, limit)
 
@@ -130,22 +134,21 @@ class Directories:
 
     def _keys(
         self, grant: Grant, directory: str, recursive: bool, after: str, until: str | None, limit: int
-    ) -> Iterator[tuple[str, "Found"]]:
-        """Yield what a directory's own bucket has between two paths."""
+    ) -> Iterator[tuple[str, "Found", bool]]:
+        """Yield what a directory's own bucket has between two paths, and of each whether it is the bucket's last."""
         target = self._mounts.directory(grant, directory)
         if target is None:
             return
         start = len(target.key)
-        size = min(limit + 1, MOST)  # one more than wanted tells whether there is more
-        while True:
+        size, is_last = limit, False
+        while not is_last:
             page = self._objects.list(target, recursive=recursive, after=_key(target, directory, after), limit=size)
-            for found in page.found:
+            is_last = page.is_last or not page.found
+            for number, found in enumerate(page.found, 1):
                 after = directory + found.key[start:]
                 if until is not None and after >= until:
                     return
-                yield after, found
-            if page.is_last:
-                return
+                yield after, found, is_last and number == len(page.found)
             size = MOST
 
     def _entry(self, grant: Grant, path: str, found: "Found | None") -> Entry | None:

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.core.listing import Directories, Listing
-from chalicelib.core.mounts import Mount, Mounts
+from chalicelib.core.mounts import Mount, Mounts, Target
 from chalicelib.core.paths import decode
+from chalicelib.core.ports import Page
 from chalicelib.core.principals import ANYONE, Principal
 from chalicelib.core.problems import BadParameter, Problem, Unavailable
 from chalicelib.core.rules import Rule, RuleSet
@@ -156,7 +157,7 @@ def test_where_most_is_hidden_a_request_ends_all_the_same() -> None:
     rules = numbered(allow("/zz", "read"), allow("/", "list"))
     tree = Tree({"root": [f"{number:06}" for number in range(45_000)] + ["zz"]}, rules=rules)
     first = tree.read()
-    assert (first.entries, tree.objects.calls) == ((), 21)
+    assert (first.entries, tree.objects.calls) == ((), 20)
     second = tree.read(cursor=first.cursor)
     third = tree.read(cursor=second.cursor)
     assert ([entry.path for entry in third.entries], third.cursor) == (["/zz"], None)
@@ -170,10 +171,29 @@ def test_an_answer_stays_within_what_a_lambda_can_send() -> None:
     assert len(tree.walk("/", recursive=False, limit=1000)) == 1000
 
 
-def test_a_short_list_asks_the_store_once() -> None:
+@pytest.mark.parametrize("limit", [1, 10, 1_000])
+def test_each_part_asks_the_store_once(limit: int) -> None:
     tree = Tree({"root": [f"{number:04}" for number in range(2_000)]})
-    tree.read(limit=10)
-    assert tree.objects.calls == 1
+    first = tree.read(limit=limit)
+    assert (len(first.entries), tree.objects.calls) == (limit, 1)
+    second = tree.read(limit=limit, cursor=first.cursor)
+    assert (len(second.entries), tree.objects.calls) == (limit, 2)
+
+
+def test_a_part_that_is_full_with_the_last_entry_is_the_last() -> None:
+    assert Tree({"root": ["a", "b"]}).read(limit=2).cursor is None
+    assert Tree({"root": ["a", "b"]}).read(limit=1).cursor is not None
+
+
+def test_a_store_that_gets_nowhere_ends_the_list() -> None:
+    class Stuck(Objects):
+        def list(self, target: Target, *, recursive: bool, after: str, limit: int) -> Page:
+            return Page([], is_last=False)
+
+    tree = Tree({})
+    stuck = Directories(rules=tree.rules, mounts=tree.mounts, objects=Stuck(), signer=signer("cursor"))
+    grant = tree.rules.authorize(ANYONE, "list", path("/"))
+    assert stuck.read(grant, recursive=False, limit=9, cursor=None) == ((), None)
 
 
 def test_a_store_that_does_not_answer_is_not_an_empty_directory() -> None:

@@ -15,7 +15,7 @@ from tests.builders import NOW, allow, mount, numbered, path
 from tests.fakes import signer
 
 KEYS = 100_000
-PART = 999  # one more tells whether there is more, and S3 gives a thousand at once
+PART = 1_000
 AFTER_ALL = "\U0010ffff"
 
 

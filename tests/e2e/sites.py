@@ -18,12 +18,11 @@ import pytest
 from botocore.config import Config
 from mypy_boto3_dynamodb import DynamoDBClient
 from mypy_boto3_s3 import S3Client
-from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
 
 from local import aws, dev_server
 
 SECRET = "the-secret-of-the-builders-key"
-GUEST = "guest:the-secret-of-the-guests-key"  # who may read and write below /team/, and share nothing
+GUEST = "guest:the-secret-of-the-guests-key"  # who may read and write below /team/, and share below /team/ours/ alone
 SIGNING_SECRET = "the-signing-secret-of-the-end-to-end-tests"
 
 SETTINGS = """
@@ -64,6 +63,7 @@ bucket = "{bucket}"
 prefix = "archive/"
 endpoint = "{endpoint}"
 region = "{region}"
+cache_seconds = 60
 
 [[keys]]
 id = "ci"
@@ -82,6 +82,11 @@ to = ["anyone"]
 path = "/team/private/**"
 deny = ["read", "write", "delete", "list"]
 to = ["anyone"]
+
+[[rules]]
+path = "/team/ours/**"
+allow = ["share"]
+to = ["key:guest"]
 
 [[rules]]
 path = "/team/**"
@@ -293,12 +298,8 @@ def _with_buckets(store: Store) -> Iterator[Store]:
     yield store
     for name in (store.bucket, f"{store.bucket}-versions"):
         for page in s3.get_paginator("list_object_versions").paginate(Bucket=name):
-            found = (*page.get("Versions", ()), *page.get("DeleteMarkers", ()))
-            names: list[ObjectIdentifierTypeDef] = [
-                {"Key": item["Key"], "VersionId": item["VersionId"]} for item in found
-            ]
-            if names:
-                s3.delete_objects(Bucket=name, Delete={"Objects": names})
+            for item in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
+                s3.delete_object(Bucket=name, Key=item["Key"], VersionId=item["VersionId"])
         s3.delete_bucket(Bucket=name)
 
 

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import quote
@@ -24,17 +25,22 @@ BODY = b"0123456789"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def files(store: Store) -> None:
+def files(store: Store) -> Iterator[None]:
     """What there is to link to."""
-    for key in (
+    keys = (
         "tenant/linked.txt",
         "tenant/team/a.txt",
+        "tenant/team/ours/b.txt",
         "tenant/team/deep/er/b #1?.txt",
         "tenant/team/private/c.txt",
         "tenant/beside.txt",
         "archive/d.txt",
-    ):
+    )
+    for key in keys:
         store.client().put_object(Bucket=store.bucket, Key=key, Body=BODY)
+    yield
+    for key in keys:
+        store.client().delete_object(Bucket=store.bucket, Key=key)
 
 
 def stored(store: Store, key: str) -> bytes | None:
@@ -85,9 +91,11 @@ def test_a_name_of_any_kind(site: Site, key: str) -> None:
 
 
 def test_the_redirect_is_for_one_client(site: Site) -> None:
-    """Nothing keeps it, and the store is not told the token (FACTS 3.3)."""
-    headers = site.curl(site.link("/linked.txt"), user=None).headers
-    assert (headers["cache-control"], headers["referrer-policy"]) == ("no-store", "no-referrer")
+    """Nothing keeps it, though others here may be kept, and the store is not told the token (FACTS 3.3)."""
+    assert site.curl(site.at("/team/archive/d.txt")).headers["cache-control"] == "private, max-age=60"
+    for path in ("/linked.txt", "/team/archive/d.txt"):
+        headers = site.curl(site.link(path), user=None).headers
+        assert (headers["cache-control"], headers["referrer-policy"]) == ("no-store", "no-referrer")
 
 
 def test_resume(site: Site) -> None:
@@ -215,7 +223,8 @@ def test_a_directory(site: Site) -> None:
     """A link to one lists it, and every URL in the list opens as it is, at any depth and in a mount inside."""
     link = site.link("/team/", uses=None)
     found = walk(site, link)
-    assert found == {"/team/a.txt": BODY, "/team/deep/er/b%20%231%3F.txt": BODY, "/team/archive/d.txt": BODY}
+    paths = ("/team/a.txt", "/team/archive/d.txt", "/team/deep/er/b%20%231%3F.txt", "/team/ours/b.txt")
+    assert found == dict.fromkeys(paths, BODY)
     deep = site.open(f"{link}&recursive").json()["entries"]
     assert {entry["url"] for entry in deep} == {f"{site.at(path)}?{link.partition('?')[2]}" for path in found}
 
@@ -261,9 +270,21 @@ def test_a_directory_to_put_files_into(site: Site, store: Store) -> None:
     assert [stored(store, f"drops/{name}") for name in names] == [b"x", b"x", None]
 
 
+def test_a_page_to_put_files_from(site: Site) -> None:
+    """A browser gets one, which tells nothing of what is there; to see it takes no use, and to upload does."""
+    site.put("drops/other.txt", b"x")
+    link = site.link("/drops/", action="write")
+    for _ in range(2):
+        page = site.open(link, "-H", "Accept: text/html")
+        assert (page.status, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+        assert b"other.txt" not in page.body
+    assert site.open(link.replace("/drops/", "/drops/mine.txt"), "-T", site.file(b"x")).status == 200
+    assert site.open(link, "-H", "Accept: text/html").status == 410
+
+
 def test_uses_of_a_directory(site: Site) -> None:
     """The list takes one, and so does each file."""
-    link = site.link("/team/", uses=2)
+    link = site.link("/team/deep/", uses=2)
     first, *_ = site.open(f"{link}&recursive").json()["entries"]
     assert site.open(first["url"]).body == BODY
     assert gone(site.open(first["url"]))
@@ -387,11 +408,13 @@ def test_revoked_after_it_was_used(site: Site, store: Store) -> None:
 
 
 def test_revoked_by_its_issuer_alone(site: Site) -> None:
-    """Not by another key, nor by its holder."""
-    link = site.link("/team/a.txt", uses=2)
-    assert site.curl("-X", "DELETE", link, user=GUEST).status == 403
-    assert site.curl("-X", "DELETE", link, user=None).status == 401
-    assert site.open(link).body == BODY
+    """Not by its holder, nor by another key, even one that may share there too."""
+    for path in ("/team/a.txt", "/team/ours/b.txt"):
+        link = site.link(path)
+        assert site.curl("-X", "DELETE", link, user=GUEST).status == 403
+        assert site.curl("-X", "DELETE", link, user=None).status == 401
+        assert site.open(link).body == BODY
+    assert site.curl("-X", "POST", f"{site.at('/team/ours/b.txt')}?link", user=GUEST).status == 201
 
 
 def test_a_link_that_cannot_be_revoked(site: Site) -> None:
@@ -403,7 +426,7 @@ def test_a_link_that_cannot_be_revoked(site: Site) -> None:
 def test_a_link_ends_with_the_right_to_share(site: Site, store: Store, table: Table, tmp_path: Path) -> None:
     """Taken from its issuer, the right is gone from all links that were made by it."""
     link = site.link("/linked.txt", uses=None)
-    assert SETTINGS.count(', "share"]') == 1
+    assert SETTINGS.count(', "share"]') == 1  # that of the key which makes them
     with open_site(store, table, tmp_path, store.environ(), settings=SETTINGS.replace(', "share"]', "]")) as other:
         assert other.curl("-L", other.at("/linked.txt")).body == BODY
         assert other.open(link.replace(site.url, other.url)).status == 403

@@ -2,12 +2,13 @@
 
 import threading
 from base64 import urlsafe_b64decode
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
 
 from .sites import GUEST, SECRET, Answer, Site, Store, Table
 
@@ -63,6 +64,13 @@ def put(store: Store, *keys: str) -> None:
     s3 = store.client()
     for key in keys:
         s3.put_object(Bucket=store.bucket, Key=key, Body=key.encode())
+
+
+def delete(store: Store, keys: Sequence[str]) -> None:
+    """Take these keys away."""
+    for start in range(0, len(keys), 1_000):
+        names: list[ObjectIdentifierTypeDef] = [{"Key": key} for key in keys[start : start + 1_000]]
+        store.client().delete_objects(Bucket=store.bucket, Delete={"Objects": names})
 
 
 def entries(site: Site, url: str, user: str | None = CI) -> list[dict[str, Any]]:
@@ -213,18 +221,18 @@ def test_a_browser_gets_a_page(site: Site, odd: None) -> None:
 
 
 @pytest.fixture(scope="module")
-def team(store: Store) -> None:
+def team(store: Store) -> Iterator[None]:
     """A directory with a mount inside, and with an area that nobody may see."""
-    put(store, "tenant/team/a", "tenant/team/archive!", "tenant/team/archive/shadowed", "tenant/team/archive0")
-    put(store, "tenant/team/archive", "tenant/team/private/hidden", "tenant/team/z/file", "tenant/other/file")
-    put(store, "archive/inside/deep", "archive/top")
+    outer = ("a", "archive", "archive!", "archive/shadowed", "archive0", "private/hidden", "z/file")
+    keys = [*(f"tenant/team/{name}" for name in outer), "archive/inside/deep", "archive/top"]
+    put(store, *keys)
+    yield
+    delete(store, keys)
 
 
 def test_a_mount_is_a_directory(site: Site, team: None) -> None:
     """What the bucket around it holds in its place is not there: its URLs lead into the mount."""
-    level = ["a", "archive!", "archive/", "archive0", "z/"]
-    listed = names(site, site.at("/team/"), GUEST)
-    assert [name for name in listed if name in level] == level
+    assert names(site, site.at("/team/"), GUEST) == ["a", "archive!", "archive/", "archive0", "z/"]
     assert names(site, site.at("/team/archive/"), GUEST) == ["inside/", "top"]
     assert names(site, site.at("/team/archive/inside/"), GUEST) == ["deep"]
 
@@ -232,12 +240,14 @@ def test_a_mount_is_a_directory(site: Site, team: None) -> None:
 def test_a_mount_in_everything_below(site: Site, team: None) -> None:
     """At its place, with what it holds, which is what its URLs lead to."""
     everything = entries(site, f"{site.at('/team/')}?recursive")
-    wanted = ["a", "archive!", "archive/inside/deep", "archive/top", "archive0", "z/file"]
-    assert [entry["name"] for entry in everything if entry["name"] in wanted] == wanted
-    assert "archive/shadowed" not in {entry["name"] for entry in everything}
-    content = {entry["name"]: read(site, entry) for entry in everything if entry["name"] in wanted}
-    assert content["archive/top"] == b"archive/top"
-    assert content["archive!"] == b"tenant/team/archive!"
+    assert [(entry["name"], read(site, entry)) for entry in everything] == [
+        ("a", b"tenant/team/a"),
+        ("archive!", b"tenant/team/archive!"),
+        ("archive/inside/deep", b"archive/inside/deep"),
+        ("archive/top", b"archive/top"),
+        ("archive0", b"tenant/team/archive0"),
+        ("z/file", b"tenant/team/z/file"),
+    ]
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3])
@@ -253,8 +263,8 @@ def test_a_mount_between_two_parts(site: Site, team: None, limit: int) -> None:
         assert parts == whole
 
 
-def test_mounts_that_lead_elsewhere(site: Site, store: Store) -> None:
-    """Those at the top are there, though no bucket has a key of their name."""
+def test_mounts_at_the_top(site: Site) -> None:
+    """They are there, though no bucket has a key of their name; so are directories that lead to one."""
     assert {"brief/", "own/", "team/", "versions/"} <= set(names(site, site.at("/")))
 
 
@@ -282,9 +292,10 @@ def test_many_parts(site: Site, store: Store) -> None:
             parts = [page.json()["entries"] for page in pages(site, f"{site.at('/many/')}?limit=50{query}")]
         found = [entry["name"] for part in parts for entry in part]
         assert all(len(part) == 50 for part in parts[:-1])
-        assert len(written) > 10
+        assert len(written) > 3
         assert found == sorted(set(found))
         assert [name for name in found if name in set(names)] == names
+    delete(store, [f"tenant/many/{name}" for name in files])
 
 
 @contextmanager
@@ -294,7 +305,7 @@ def writing(store: Store, prefix: str) -> Iterator[list[str]]:
     written: list[str] = []
 
     def write() -> None:
-        while not stop.is_set():
+        while not stop.wait(0.01):
             key = f"{prefix}{len(written) * 7 % 1_100:04}-{len(written)}"
             s3.put_object(Bucket=store.bucket, Key=key, Body=b"")
             written.append(key)
@@ -308,8 +319,7 @@ def writing(store: Store, prefix: str) -> Iterator[list[str]]:
         finally:
             stop.set()
             done.result()
-            for key in written:
-                s3.delete_object(Bucket=store.bucket, Key=key)
+            delete(store, written)
 
 
 @pytest.mark.parametrize("limit", ["0", "-1", "1001", "1e3", "x", "", "%D9%A1", "00001"])

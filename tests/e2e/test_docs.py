@@ -1,0 +1,90 @@
+"""docs/links.md and docs/listings.md: their commands run in order, as they stand, against a Signpost that runs."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from local.dev_server import PROJECT
+
+from .sites import SECRET, SIGNING_SECRET, Site, Store
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """The blocks of a language in a page."""
+    return re.findall(rf"```{language}\n(.*?)```", (PROJECT / "docs" / page).read_text(), re.DOTALL)
+
+
+def run(site: Site, command: list[str], folder: Path) -> str:
+    """Run what a page says, at our site and with our key, and return what it prints."""
+    text = command[-1].replace("https://files.example.com", site.url)
+    text = text.replace('("ID", "SECRET")', repr(("ci", SECRET))).replace("ID:SECRET", f"ci:{SECRET}")
+    text = text.replace("--as ID", "--as ci").replace(".venv/bin/python", f"PYTHONPATH={PROJECT} {sys.executable}")
+    environ = {
+        "PATH": "/usr/bin:/bin",
+        "SIGNPOST_CONFIG": str(site.folder / "signpost.toml"),
+        "SIGNPOST_SECRET": SIGNING_SECRET,
+        "OWN_ACCESS_KEY": "any",
+        "OWN_SECRET_KEY": "any",
+    }
+    done = subprocess.run([*command[:-1], text], cwd=folder, env=environ, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, (text, done.stderr)
+    return done.stdout
+
+
+@pytest.fixture(scope="module", autouse=True)
+def files(store: Store) -> None:
+    """The file that the pages speak of, and others for more than one part."""
+    for name in ("q3.pdf", *(f"2026/{number:03}.txt" for number in range(7))):
+        store.client().put_object(Bucket=store.bucket, Key=f"tenant/reports/{name}", Body=name.encode())
+
+
+def test_links(site: Site, store: Store, tmp_path: Path) -> None:
+    """Make, open, upload, list, revoke; the administrator's link last opens what the others did."""
+    commands = blocks("links.md", "sh")
+    assert len(commands) == 7
+    printed = run(site, ["bash", "-ec", "\n".join(commands).replace("curl ", "curl --fail -sS ")], tmp_path)
+    assert [line.count('"url"') for line in printed.splitlines() if line.startswith("{")] == [1, 1, 2]
+    assert (tmp_path / "q3.pdf").read_bytes() == b"q3.pdf"
+    uploaded = store.client().get_object(Bucket=store.bucket, Key="tenant/inbox/offer.pdf")["Body"].read()
+    assert uploaded == b"q3.pdf"
+    (by_tool,) = re.findall(r"^/reports/q3\.pdf\?token=.*$", printed, re.MULTILINE)
+    assert site.open(site.at(by_tool)).body == b"q3.pdf"
+
+
+def test_listings(site: Site, tmp_path: Path) -> None:
+    """A list, one of one-time links, and all files one after another."""
+    commands = blocks("listings.md", "sh")
+    assert len(commands) == 3
+    level, links, contents = (
+        run(site, ["bash", "-ec", command.replace("curl ", "curl --fail -sS ")], tmp_path) for command in commands
+    )
+    assert '"name": "2026/"' in level
+    assert links.count("?token=") == 8
+    assert contents == "".join(f"2026/{number:03}.txt" for number in range(7)) + "q3.pdf"
+
+
+def test_part_after_part(site: Site, tmp_path: Path) -> None:
+    """The loop ends, and prints every file once, in however many parts."""
+    (program,) = blocks("listings.md", "python")
+    whole = run(site, [sys.executable, "-c", program], tmp_path)
+    assert len(whole.splitlines()) == 8
+    assert run(site, [sys.executable, "-c", program.replace('"500"', '"3"')], tmp_path) == whole
+
+
+def test_the_example_of_a_listing(site: Site) -> None:
+    """It has the fields of a real one."""
+    (example,) = blocks("listings.md", "json")
+    real = site.curl(site.at("/reports/")).json()
+    shown = json.loads(example)
+    assert shown.keys() == real.keys()
+    assert [entry.keys() for entry in shown["entries"]] == [entry.keys() for entry in real["entries"]]
+
+
+def test_the_example_of_a_link(site: Site) -> None:
+    """So has this."""
+    (example,) = blocks("links.md", "json")
+    assert json.loads(example).keys() == site.curl("-X", "POST", f"{site.at('/reports/q3.pdf')}?link").json().keys()
