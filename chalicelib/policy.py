@@ -8,11 +8,15 @@ from typing import Any
 
 from .core.mounts import Mount, partition
 
-# "Actions, resources, and condition keys for Amazon S3": what GET, HEAD, PUT and DELETE need, with versionId too.
+# "Actions, resources, and condition keys for Amazon S3": what GET, HEAD, PUT and DELETE need, with versionId,
+# x-amz-tagging and uploads in parts.
 _OBJECT_ACTIONS = (
     "s3:GetObject",
     "s3:GetObjectVersion",
     "s3:PutObject",
+    "s3:PutObjectTagging",
+    "s3:AbortMultipartUpload",
+    "s3:ListMultipartUploadParts",
     "s3:DeleteObject",
     "s3:DeleteObjectVersion",
 )

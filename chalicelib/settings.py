@@ -135,12 +135,25 @@ def _rule(table: Table, key_ids: list[str]) -> Rule:
     overwrite = table.flag("overwrite", True)
     max_bytes = table.integer("max_bytes", -1, 0, 5 * 1024**4)
     content_types = table.texts("content_types", (), _CONTENT_TYPE)
-    for name in ("overwrite", "max_bytes", "content_types"):
+    checksum = table.choice("checksum", "none", ("none", "sha256"))
+    require_headers = table.pairs("require_headers", _REQUIRED_NAME, _REQUIRED_VALUE)
+    for name in ("overwrite", "max_bytes", "content_types", "checksum", "require_headers"):
         if name in table.values and "write" not in allow:
             table.mistake(name, 'limits uploads, so it belongs to a rule that allows "write"')
     table.finish()
     limit = None if max_bytes < 0 else max_bytes
-    return Rule(table.index + 1, path, bool(allow), allow or deny, to, overwrite, limit, content_types)
+    return Rule(
+        table.index + 1,
+        path,
+        bool(allow),
+        allow or deny,
+        to,
+        overwrite,
+        limit,
+        content_types,
+        checksum == "sha256",
+        require_headers,
+    )
 
 
 def _is_path(text: str) -> bool:
@@ -199,4 +212,13 @@ _PRINCIPAL = Check(
     "anyone, authenticated, group:NAME, key:ID or user:ID",
     ("anyone", "authenticated"),
 )
+_REQUIRED_NAME = Check(
+    re.compile(
+        r"cache-control|content-(?:disposition|encoding|language)|expires"
+        r"|x-amz-(?:meta-[a-z0-9._-]+|storage-class|tagging"
+        r"|server-side-encryption(?:-aws-kms-key-id|-bucket-key-enabled|-context)?)"
+    ).fullmatch,
+    'a header that S3 keeps, in lower case: "cache-control", "x-amz-meta-…", "x-amz-server-side-encryption"',
+)
+_REQUIRED_VALUE = Check(re.compile(r"[!-~]+(?: [!-~]+)*").fullmatch, "printable ASCII, in words with one space between")
 _CONTENT_TYPE = Check(re.compile(r"[\w.+-]+/(?:\*|[\w.+-]+)").fullmatch, 'a media type: "image/png" or "image/*"')

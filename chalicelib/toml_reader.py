@@ -130,6 +130,14 @@ class Table:
             return ()
         return tuple(self._checked(key, item, check) for item in value)
 
+    def pairs(self, key: str, name: Check, value: Check) -> tuple[tuple[str, str], ...]:
+        """Return a table of texts as pairs, in the order of the file."""
+        found = self._take(key, {})
+        if not isinstance(found, dict):
+            self.mistake(key, f'must be a table: {key} = {{ "…" = "…" }}')
+            return ()
+        return tuple((self._checked(key, one, name), self._checked(key, other, value)) for one, other in found.items())
+
     def integer(self, key: str, default: int, least: int, most: int) -> int:
         """Return a whole number within bounds."""
         value = self._take(key, default)

@@ -26,7 +26,7 @@ CORS: CORSConfigurationTypeDef = {
     "CORSRules": [
         {
             "AllowedOrigins": ["*"],
-            "AllowedMethods": ["GET", "HEAD", "PUT", "DELETE"],
+            "AllowedMethods": ["GET", "HEAD", "PUT", "POST", "DELETE"],
             "AllowedHeaders": ["*"],
             "ExposeHeaders": ["ETag"],
         }

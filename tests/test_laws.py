@@ -23,11 +23,12 @@ CORE, EVENTS, BACKENDS = "chalicelib.core", "chalicelib.events", "chalicelib.bac
 # The floors of core, from the ground; each module imports only from those below its own.
 FLOORS = [
     {"problems", "signatures", "views"},
-    {"message", "paths", "trace", "credentials"},
+    {"message", "paths", "trace", "credentials", "multipart"},
     {"links", "principals"},
     {"sessions", "rules"},
     {"mounts", "uploads"},
-    {"presign", "forwarded", "cors"},
+    {"forms", "forwarded", "cors"},
+    {"presign"},
     {"replies", "ports"},
     {"listing", "sharing", "own_pages"},
     {"browsing"},

@@ -60,7 +60,7 @@ def query(request: Request, path: Path) -> dict[str, str]:
 
 
 def headers(request: Request) -> dict[str, str]:
-    """Return the headers to sign: every `x-amz-*` that is the client's, and on PUT `If-Match` and `If-None-Match`.
+    """Return the headers to sign: every `x-amz-*` that is the client's, and of an upload its two conditions.
 
     The client sends them on to S3, which refuses any `x-amz-*` that is not signed (FACTS 3.1).
 
@@ -69,7 +69,7 @@ def headers(request: Request) -> dict[str, str]:
     """
     amazon = {name: value for name, value in request.headers.items() if name.startswith("x-amz-")}
     found = {name: value for name, value in amazon.items() if not name.startswith(_NOT_SIGNED)}
-    if request.method == "PUT":
+    if request.method in ("PUT", "POST"):
         found |= {name: request.headers[name] for name in ("if-match", "if-none-match") if name in request.headers}
     for name, value in found.items():
         if name.startswith(_REFUSED):

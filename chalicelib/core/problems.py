@@ -10,10 +10,10 @@ Problem
 ├── LinkExpired, LinkUsedUp, LinkRevoked 410
 ├── LengthRequired, SizeRequired 411
 ├── PreconditionFailed 412
-├── PayloadTooLarge 413
+├── PayloadTooLarge, PartTooLarge 413
 ├── KeyTooLong 414
 ├── UnsupportedMediaType 415
-├── PreconditionRequired 428
+├── PreconditionRequired, ChecksumRequired, HeaderRequired 428
 ├── Misconfigured, InternalError 500
 ├── NotOffered 501
 └── Unavailable 503
@@ -263,6 +263,19 @@ class PayloadTooLarge(Problem):
         self.size, self.limit = size, limit
 
 
+class PartTooLarge(Problem):
+    """A part of an upload is larger than one may be there, or one too many."""
+
+    status, title, code = 413, "Content Too Large", "part-too-large"
+
+    def __init__(self, size: int, limit: int, part_bytes: int, max_bytes: int) -> None:
+        super().__init__(
+            f"This part has {size:,} bytes and may have {limit:,}. An upload here has {max_bytes:,} bytes at most: "
+            f"send it in parts of {part_bytes:,} bytes, numbered from 1, of which the last may be smaller."
+        )
+        self.size, self.limit = size, limit
+
+
 class KeyTooLong(Problem):
     """S3 keys end at 1,024 bytes."""
 
@@ -291,11 +304,34 @@ class PreconditionRequired(Problem):
 
     status, title, code = 428, "Precondition Required", "precondition-required"
 
-    def __init__(self) -> None:
+    def __init__(self, in_parts: bool = False) -> None:
+        sends = "curl -L --data-binary @PARTS.xml" if in_parts else "curl -L -T FILE"
         super().__init__(
-            "Nothing may be overwritten here. Promise it: `curl -L -T FILE -H 'If-None-Match: *' URL`; "
+            f"Nothing may be overwritten here. Promise it: `{sends} -H 'If-None-Match: *' URL`; "
             "S3 then answers 412 where something is."
         )
+
+
+class ChecksumRequired(Problem):
+    """The rule wants S3 to verify what arrives, and the request does not say what that must be."""
+
+    status, title, code = 428, "Precondition Required", "checksum-required"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Uploads here carry a checksum, which S3 verifies: `curl -L -T FILE "
+            '-H "x-amz-checksum-sha256: $(openssl dgst -sha256 -binary FILE | base64)" URL`.'
+        )
+
+
+class HeaderRequired(Problem):
+    """The rule says what a header of the upload must be, and the request says otherwise. `name` is the header's."""
+
+    status, title, code = 428, "Precondition Required", "header-required"
+
+    def __init__(self, name: str, value: str) -> None:
+        super().__init__(f"Uploads here must say how they are kept: `curl -L -T FILE -H '{name}: {value}' URL`.")
+        self.name = name
 
 
 class Misconfigured(Problem):

@@ -22,6 +22,8 @@ class Rule(NamedTuple):
         overwrite: False demands of an upload that it replaces nothing.
         max_bytes: an upload's greatest size; None sets no limit.
         content_types: what an upload may be, `image/*` or whole types; empty sets no limit.
+        checksum: whether an upload must say a checksum of itself.
+        require_headers: what an upload must say in these headers, names in lower case.
     """
 
     number: int
@@ -32,6 +34,8 @@ class Rule(NamedTuple):
     overwrite: bool = True
     max_bytes: int | None = None
     content_types: tuple[str, ...] = ()
+    checksum: bool = False
+    require_headers: tuple[tuple[str, str], ...] = ()
 
 
 class Grant(NamedTuple):
@@ -74,6 +78,12 @@ class _Node:
             self.user = self.user or _Node()
             return self.user
         return self.literal.setdefault(segment, _Node())
+
+    def rules(self, questions: "list[tuple[str, str]]") -> "list[Rule]":
+        """All rules here and below that answer one of the questions."""
+        children = [*self.literal.values(), *filter(None, (self.any, self.user))]
+        own = [table[question] for table in (self.here, self.below) for question in questions if question in table]
+        return own + [rule for child in children for rule in child.rules(questions)]
 
     def follow(self, segment: str, user: str) -> "list[_Node]":
         """The nodes that a segment of a path leads to. `*` and `{user}` stand for one segment that is not empty."""
@@ -163,6 +173,16 @@ class RuleSet:
             self.authorize_link(grant.link, grant.principal, action, path)
         else:
             self.authorize(grant.principal, action, path)
+
+    def covers(self, grant: Grant) -> bool:
+        """Whether one rule decides, for whoever has a Grant to a directory, about everything that can be below it."""
+        questions = [(grant.action, tag) for tag in grant.principal.tags]
+        nodes, above = [self._root], []
+        for segment in grant.path.split("/")[1:-1]:
+            above += [node.below[question] for node in nodes for question in questions if question in node.below]
+            nodes = [child for node in nodes for child in node.follow(segment, grant.principal.id)]
+        inside = [rule for node in nodes for rule in node.rules(questions)]
+        return min([*above, *inside], default=None) == grant.rule and grant.rule.path.endswith("/**")
 
     def open_to_anyone(self, grant: Grant) -> bool:
         """Whether anyone may do what was granted, so that a shared cache may keep the answer."""

@@ -3,17 +3,18 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from . import forwarded, paths, replies, uploads
+from . import forms, forwarded, multipart, paths, replies, uploads
 from .browsing import Browsing
 from .cors import Cors
 from .links import Link, Links, Random, check_not_expired
 from .message import Reply, Request
 from .mounts import Mounts, Target
+from .multipart import step_of
 from .own_pages import OwnPages
 from .paths import Path
-from .presign import SignedUrl, presign
+from .presign import SignedUrl, presign, sign_form
 from .principals import Authenticator, Keys, identify
-from .problems import LinkInvalid, MethodNotAllowed, NotOffered, Prefetched, Unavailable
+from .problems import LinkInvalid, MethodNotAllowed, NotFound, NotOffered, Prefetched, Unavailable
 from .rules import Grant, RuleSet
 from .sharing import Sharing
 from .signatures import Signer, encode
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
 METHODS: Final = ("GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS")
 
 _CACHE_MARGIN = 60  # seconds that a cached redirect must leave for its URL to be followed
-
-# S3's multipart calls. Ignored as unknown parameters they would make a part replace the whole object, or delete it.
-_MULTIPART = frozenset({"uploads", "uploadId", "partNumber"})
 
 
 class Service:
@@ -103,7 +101,10 @@ class Service:
         if path.startswith("/-/"):
             return self._own_pages.answer(request, path, now, trace)
         grant = self._authorize(request, path, now, trace)
-        reply = self._reply(request, grant, now, trace)
+        step = step_of(request.method, request.query)
+        if step and grant.link and grant.link.uses:
+            raise NotOffered("A link with a number of uses uploads a file in one PUT, of up to 5 GB.")
+        reply = self._reply(request, grant, step, now, trace)
         # Last, so that nothing that fails takes a use: the URL that was signed is not given away before it is paid for.
         if grant.link and grant.link.uses:
             self._redeem(request, grant.link, now)
@@ -130,27 +131,42 @@ class Service:
         trace.rule = grant.rule.number
         return grant
 
-    def _reply(self, request: Request, grant: Grant, now: float, trace: Trace) -> Reply:
+    def _reply(self, request: Request, grant: Grant, step: str | None, now: float, trace: Trace) -> Reply:
         if request.method == "OPTIONS":
             return Reply(204, {"Allow": ", ".join(METHODS), "Cache-Control": replies.NO_STORE})
-        _check_offered(request)
         if grant.action == "share":
             return self._share(request, grant, now)
+        if request.method == "POST" and step is None:
+            return self._form(request, grant, now)
         if grant.action == "list":
             return self._browsing.answer(request, grant, now)
-        if grant.action == "write" and request.method in ("GET", "HEAD"):
+        if grant.action == "write" and step is None and request.method in ("GET", "HEAD"):
             return self._browsing.drop(request, grant)
-        return self._redirect(request, grant, now, trace)
+        return self._redirect(request, grant, step, now, trace)
 
-    def _redirect(self, request: Request, grant: Grant, now: float, trace: Trace) -> Reply:
+    def _redirect(self, request: Request, grant: Grant, step: str | None, now: float, trace: Trace) -> Reply:
         target = self._mounts.resolve(grant)
         trace.bucket, trace.key = target.mount.bucket, target.key
         if request.method == "HEAD" and self._objects is not None and "presign" not in request.query:
             return self._head(request, grant, target, self._objects)
-        signed = self._presign(request, grant, target, now)
+        signed = self._presign(request, grant, target, step, now)
         if "presign" in request.query:
             return replies.description(signed)
         return replies.redirect(signed, self._cache_control(request, grant, target, signed, now))
+
+    def _form(self, request: Request, grant: Grant, now: float) -> Reply:
+        if grant.link:
+            raise NotOffered("A form takes any number of files, so a link gives none. Upload with PUT.")
+        if not self._rules.covers(grant):
+            raise NotOffered("Different rules apply to uploads below this directory, and a form has one. Use PUT.")
+        target = self._mounts.directory(grant, grant.path)
+        if target is None:
+            raise NotFound("No bucket is mounted here. Check the beginning of the path.")
+        made = forms.form(request, grant.rule, target)
+        credentials = target.mount.credentials or self._credentials.current()
+        signed = sign_form(target, made, credentials=credentials, now=now)
+        ends = replies.rfc3339(signed.expires_at)
+        return replies.document(200, {"url": signed.url, "fields": dict(signed.fields), "expires_at": ends})
 
     def _share(self, request: Request, grant: Grant, now: float) -> Reply:
         if revokes(request.method, request.query):
@@ -186,12 +202,12 @@ class Service:
             now=now,
         )
 
-    def _presign(self, request: Request, grant: Grant, target: Target, now: float) -> SignedUrl:
-        promised = uploads.promises(request, grant.rule) if grant.action == "write" else {}
+    def _presign(self, request: Request, grant: Grant, target: Target, step: str | None, now: float) -> SignedUrl:
+        promised = uploads.promises(request, grant.rule, step) if grant.action == "write" else {}
         return presign(
             target,
             request.method,
-            query=forwarded.query(request, grant.path),
+            query=multipart.parameters(step, request.query) if step else forwarded.query(request, grant.path),
             headers={**forwarded.headers(request), **promised},
             credentials=target.mount.credentials or self._credentials.current(),
             now=now,
@@ -210,7 +226,7 @@ class Service:
         """
         left = int(signed.expires_at - now) - _CACHE_MARGIN
         seconds = min(target.mount.cache_seconds, left)
-        if request.method != "GET" or signed.headers or grant.link or seconds <= 0:
+        if grant.action != "read" or request.method != "GET" or signed.headers or grant.link or seconds <= 0:
             return replies.NO_STORE
         scope = "public" if self._rules.open_to_anyone(grant) else "private"
         return f"{scope}, max-age={seconds}"
@@ -219,18 +235,22 @@ class Service:
 def action_of(method: str, path: Path, query: Mapping[str, str]) -> str:
     """Name what a request does at a path; OPTIONS asks for what GET would, so that it never says more.
 
+    Whoever uploads in parts may also look at them and take them back: all of it is `write`.
+
     Raises:
         MethodNotAllowed: a POST that asks for nothing that there is.
+        BadParameter: a call of an upload in parts that there is not.
     """
     if revokes(method, query):
         return "share"
+    if method == "PUT" or step_of(method, query):
+        return "write"
     if method == "POST":
         if "link" in query:
             return "share"
-        if not _MULTIPART & query.keys():
-            raise MethodNotAllowed("POST", tuple(method for method in METHODS if method != "POST"))
-    if method in ("PUT", "POST"):
-        return "write"
+        if "form" in query and path.endswith("/"):
+            return "write"
+        raise MethodNotAllowed("POST", tuple(method for method in METHODS if method != "POST"))
     if method == "DELETE":
         return "delete"
     return "list" if path.endswith("/") else "read"
@@ -238,13 +258,7 @@ def action_of(method: str, path: Path, query: Mapping[str, str]) -> str:
 
 def revokes(method: str, query: Mapping[str, str]) -> bool:
     """Whether a request that has a token revokes its link, rather than comes by it."""
-    return method == "DELETE" and "token" in query
-
-
-def _check_offered(request: Request) -> None:
-    """Refuse what is allowed and cannot be done, rather than do something else instead."""
-    if _MULTIPART & request.query.keys():
-        raise NotOffered("Multipart uploads are not offered by this version. Upload the file in one PUT, up to 5 GB.")
+    return method == "DELETE" and "token" in query and "uploadId" not in query
 
 
 def _is_prefetch(request: Request) -> bool:

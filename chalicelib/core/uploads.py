@@ -3,11 +3,18 @@
 A promise is a header under the signature, so S3 refuses an upload that breaks it (FACTS 4.6).
 """
 
+import binascii
+from typing import Final
+
+from . import multipart
 from .message import Request, is_plain
 from .problems import (
     BadHeader,
     BadParameter,
+    ChecksumRequired,
+    HeaderRequired,
     LengthRequired,
+    PartTooLarge,
     PayloadTooLarge,
     PreconditionRequired,
     SizeRequired,
@@ -15,35 +22,66 @@ from .problems import (
 )
 from .rules import Rule
 
+# S3 User Guide, "Checking object integrity": what S3 verifies of a body, and how many bytes each digest has.
+_CHECKSUMS: Final = {"x-amz-checksum-sha256": 32, "content-md5": 16}
 
-def promises(request: Request, rule: Rule) -> dict[str, str]:
+
+def promises(request: Request, rule: Rule, step: str | None) -> dict[str, str]:
     """Return the headers to sign, so that the upload is what the rule demands; none where it demands nothing.
 
     Args:
-        request: a PUT.
-        rule: what allows it. `overwrite = false` wants `If-None-Match: *`, which is signed as all such headers are.
+        request: a PUT, or a call of an upload in parts.
+        rule: what allows it.
+        step: the call, as `multipart.step_of` names it; None for a whole file in one.
 
     Raises:
         LengthRequired: the body is chunked, which S3 does not take (FACTS 3.2).
-        SizeRequired, PayloadTooLarge: the size is not said, or over `max_bytes`.
+        SizeRequired, PayloadTooLarge, PartTooLarge: the size is not said, or over `max_bytes`.
         UnsupportedMediaType: the type is not said, or none of `content_types`.
         PreconditionRequired: what is there could be overwritten.
+        ChecksumRequired: S3 could not tell whether the body arrived whole.
+        HeaderRequired: one of `require_headers` is not said, or otherwise.
         BadParameter, BadHeader: what is said cannot be read.
     """
     if "chunked" in request.headers.get("transfer-encoding", "").lower():
         raise LengthRequired()
-    promised = {}
-    if rule.max_bytes is not None:
-        promised["content-length"] = str(_size(request, rule.max_bytes))
-    if rule.content_types:
-        promised["content-type"] = _media_type(request, rule.content_types)
-    if not rule.overwrite and request.headers.get("if-none-match", "").strip() != "*":
-        raise PreconditionRequired()
+    promised: dict[str, str] = {}
+    if step in (None, multipart.CREATE):
+        promised |= _kind(request, rule)
+    if step in (None, multipart.PART):
+        promised |= _body(request, rule, step)
+    if step in (None, multipart.COMPLETE):
+        _check_keeps(request, rule, step)
     return promised
 
 
-def _size(request: Request, limit: int) -> int:
-    """The size of the upload: `?size=`, else `Content-Length`, which a REST API does not let through (FACTS 1.6).
+def _check_keeps(request: Request, rule: Rule, step: str | None) -> None:
+    """Raise PreconditionRequired where what is there could be overwritten; the condition is signed like all such."""
+    if not rule.overwrite and request.headers.get("if-none-match", "").strip() != "*":
+        raise PreconditionRequired(in_parts=step is not None)
+
+
+def _kind(request: Request, rule: Rule) -> dict[str, str]:
+    """What the object is to be: its type and the headers that are kept with it."""
+    promised = {"content-type": _media_type(request, rule.content_types)} if rule.content_types else {}
+    for name, value in rule.require_headers:
+        # In two steps the answer tells the client what to send; through a redirect it sends what it sent to us.
+        if "presign" not in request.query and request.headers.get(name) != value:
+            raise HeaderRequired(name, value)
+        promised[name] = value
+    return promised
+
+
+def _body(request: Request, rule: Rule, step: str | None) -> dict[str, str]:
+    """What is sent: its size and its checksum."""
+    promised = _checksum(request) if rule.checksum else {}
+    if rule.max_bytes is not None:
+        promised["content-length"] = str(_size(request, rule.max_bytes, step))
+    return promised
+
+
+def _size(request: Request, max_bytes: int, step: str | None) -> int:
+    """The size of the body: `?size=`, else `Content-Length`, which a REST API does not let through (FACTS 1.6).
 
     The parameter goes first: in two steps the first request is empty, and its Content-Length is its own.
     """
@@ -52,9 +90,14 @@ def _size(request: Request, limit: int) -> int:
         raise SizeRequired()
     if not (said.isascii() and said.isdigit() and len(said) < 20):
         raise BadParameter("size", "it is not a number of bytes.")
-    if int(said) > limit:
-        raise PayloadTooLarge(int(said), limit)
-    return int(said)
+    size = int(said)
+    if step is None and size > max_bytes:
+        raise PayloadTooLarge(size, max_bytes)
+    if step is not None:
+        limit = multipart.most_of_part(max_bytes, multipart.part_number(request.query))
+        if size > limit:
+            raise PartTooLarge(size, limit, multipart.part_bytes(max_bytes), max_bytes)
+    return size
 
 
 def _media_type(request: Request, allowed: tuple[str, ...]) -> str:
@@ -62,8 +105,28 @@ def _media_type(request: Request, allowed: tuple[str, ...]) -> str:
     said = request.headers.get("content-type", "")
     if not is_plain(said):
         raise BadHeader("content-type", "only printable ASCII can be signed.")
-    media_type = said.partition(";")[0].strip().lower()
-    family = f"{media_type.partition('/')[0]}/*"
-    if not {media_type, family} & {one.lower() for one in allowed} or not media_type.partition("/")[2]:
+    if not fits(said, allowed):
         raise UnsupportedMediaType(allowed)
     return said
+
+
+def fits(said: str, allowed: tuple[str, ...]) -> bool:
+    """Whether a media type is one of those allowed."""
+    media_type = said.partition(";")[0].strip().lower()
+    family = f"{media_type.partition('/')[0]}/*"
+    return bool({media_type, family} & {one.lower() for one in allowed}) and bool(media_type.partition("/")[2])
+
+
+def _checksum(request: Request) -> dict[str, str]:
+    """The digest of the body, which S3 verifies: SHA-256, or MD5 where the event carries it (FACTS 1.6)."""
+    for name, size in _CHECKSUMS.items():
+        said = request.headers.get(name)
+        if said is not None:
+            try:
+                whole = len(binascii.a2b_base64(said, strict_mode=True)) == size
+            except ValueError:
+                whole = False
+            if not whole:
+                raise BadHeader(name, f"it must be the base64 of {size} bytes.")
+            return {name: said}
+    raise ChecksumRequired()

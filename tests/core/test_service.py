@@ -1,7 +1,7 @@
 """The pipeline: what each request is answered with, and that no way of asking is refused less than GET."""
 
 import json
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
 
 import pytest
 
@@ -117,15 +117,54 @@ def test_a_path_without_a_mount_is_not_found_by_those_who_may_read_it() -> None:
     assert ask("GET", "/nothing", by=by).status == 401
 
 
-MULTIPART = [{"uploads": ""}, {"uploadId": "x"}, {"partNumber": "1", "uploadId": "x"}, {"partNumber": "1"}]
+PARTS = [
+    ("POST", {"uploads": ""}),
+    ("PUT", {"partNumber": "1", "uploadId": "u"}),
+    ("POST", {"uploadId": "u"}),
+    ("GET", {"uploadId": "u"}),
+    ("DELETE", {"uploadId": "u"}),
+]
 
 
-@pytest.mark.parametrize("query", MULTIPART)
-@pytest.mark.parametrize("method", ["PUT", "POST"])
-def test_multipart_calls_are_refused_rather_than_taken_for_whole_objects(method: str, query: dict[str, str]) -> None:
-    assert code(ask(method, "/builds/a", query=query, headers=basic("ci"))) == "not-offered"
+@pytest.mark.parametrize(("method", "query"), PARTS)
+def test_an_upload_in_parts_is_redirected_call_by_call(method: str, query: dict[str, str]) -> None:
+    reply = ask(method, "/builds/a", query=query | {"v": "1", "versionId": "2"}, headers=basic("ci"))
+    assert (reply.status, reply.headers["Cache-Control"]) == (307, "no-store")
+    found = dict(parse_qsl(urlsplit(reply.headers["Location"]).query, keep_blank_values=True))
+    assert {name: found[name] for name in found if not name.startswith("X-Amz-")} == query
+    assert reply.headers["Location"].partition("?")[0].endswith("/builds/a")
+
+
+@pytest.mark.parametrize(("method", "query"), PARTS)
+def test_an_upload_in_parts_is_for_those_who_may_write(method: str, query: dict[str, str]) -> None:
     assert ask(method, "/builds/a", query=query, headers=basic("ann")).status == 403
     assert ask(method, "/builds/a", query=query).status == 401
+    readers = service(rules=numbered(allow("/**", "read list delete share")))
+    assert ask(method, "/builds/a", by=readers, query=query).status == 401
+
+
+@pytest.mark.parametrize(("method", "query"), PARTS)
+def test_an_upload_in_parts_goes_in_two_steps_too(method: str, query: dict[str, str]) -> None:
+    told = json.loads(ask(method, "/builds/a", query=query | {"presign": ""}, headers=basic("ci")).body)
+    assert told["method"] == method
+
+
+def test_a_part_that_passes_for_nothing_replaces_and_deletes_nothing() -> None:
+    for method, query in (("PUT", {"partNumber": "1"}), ("DELETE", {"uploads": ""}), ("PUT", {"uploadId": "u"})):
+        assert code(ask(method, "/builds/a", query=query, headers=basic("ci"))) == "bad-parameter"
+
+
+def test_what_is_there_is_kept_when_the_parts_are_put_together() -> None:
+    by = service(rules=numbered(allow("/**", "write", overwrite=False)))
+    query = {"uploadId": "u"}
+    assert ask("POST", "/a", by=by, query={"uploads": ""}).status == 307
+    assert ask("PUT", "/a", by=by, query=query | {"partNumber": "1"}).status == 307
+    assert (ask("POST", "/a", by=by, query=query).status, code(ask("POST", "/a", by=by, query=query))) == (
+        428,
+        "precondition-required",
+    )
+    reply = ask("POST", "/a", by=by, query=query, headers={"if-none-match": "*"})
+    assert "X-Amz-SignedHeaders=host%3Bif-none-match&" in reply.headers["Location"]
 
 
 def test_what_a_rule_demands_of_an_upload_is_asked_of_whoever_may_upload() -> None:

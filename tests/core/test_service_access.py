@@ -76,7 +76,7 @@ def test_every_way_of_asking_is_refused_exactly_where_get_is(way: str, who: str,
     [
         ({"versionId": "\n"}, {}),
         ({"download": "a/b"}, {}),
-        ({"uploadId": "x"}, {}),
+        ({"uploads": ""}, {}),
         ({}, {"x-amz-acl": "public-read"}),
         ({}, {"x-amz-meta-a": "ü"}),
     ],
@@ -87,7 +87,7 @@ def test_what_get_does_not_pass_on_is_passed_on_in_no_way(
     method, more, inline, _ = WAYS[way]
     by = service(head_inline=inline)
     get = ask("GET", "/public/a", query=query, headers=headers)
-    assert get.status in (400, 501)
+    assert get.status == 400
     assert ask(method, "/public/a", by=by, query=more | query, headers=headers).status == get.status
 
 

@@ -1,13 +1,20 @@
 """What a rule demands of an upload: refused in words that help, or promised under the signature."""
 
+import base64
+import hashlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.core.multipart import ABORT, COMPLETE, CREATE, LIST, PART, most_of_part, part_bytes
 from chalicelib.core.problems import (
     BadHeader,
     BadParameter,
+    ChecksumRequired,
+    HeaderRequired,
     LengthRequired,
+    PartTooLarge,
     PayloadTooLarge,
     PreconditionRequired,
     Problem,
@@ -24,9 +31,11 @@ IMAGES = FREE._replace(content_types=("image/*", "Text/Plain"))
 ONCE = FREE._replace(overwrite=False)
 
 
-def promised(rule: Rule, query: dict[str, str] | None = None, **headers: str) -> dict[str, str]:
+def promised(
+    rule: Rule, query: dict[str, str] | None = None, *, step: str | None = None, **headers: str
+) -> dict[str, str]:
     fields = {name.replace("_", "-"): value for name, value in headers.items()}
-    return promises(request("PUT", query=query, headers=fields), rule)
+    return promises(request("PUT", query=query, headers=fields), rule, step)
 
 
 def test_a_rule_without_demands_wants_no_promise() -> None:
@@ -93,6 +102,113 @@ def test_overwriting_must_be_ruled_out(said: str | None) -> None:
 
 def test_overwriting_ruled_out() -> None:
     assert promised(ONCE, if_none_match="*") == {}
+
+
+# Checksums and fixed headers
+
+
+SUM = base64.b64encode(hashlib.sha256(b"x").digest()).decode()
+MD5 = base64.b64encode(hashlib.md5(b"x").digest()).decode()
+SUMMED = FREE._replace(checksum=True)
+KEPT = FREE._replace(require_headers=(("cache-control", "private, max-age=60"), ("x-amz-meta-from", "ci")))
+
+
+def test_a_checksum_is_signed() -> None:
+    assert promised(SUMMED, x_amz_checksum_sha256=SUM) == {"x-amz-checksum-sha256": SUM}
+    assert promised(SUMMED, content_md5=MD5) == {"content-md5": MD5}
+    assert promised(SUMMED, {}, step=PART, x_amz_checksum_sha256=SUM) == {"x-amz-checksum-sha256": SUM}
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"x_amz_checksum_crc32": "AAAAAA=="}, {"x_amz_sdk_checksum_algorithm": "SHA256"}]
+)
+def test_a_checksum_must_be_said(headers: dict[str, str]) -> None:
+    with pytest.raises(ChecksumRequired, match="x-amz-checksum-sha256"):
+        promised(SUMMED, None, **headers)
+
+
+@pytest.mark.parametrize(
+    "said", ["", "x", SUM[:-1], SUM + "A", MD5, SUM.replace("=", ""), SUM + "\n", "ü" * 44, hex(5) * 11]
+)
+def test_a_checksum_that_is_none(said: str) -> None:
+    with pytest.raises(BadHeader):
+        promised(SUMMED, x_amz_checksum_sha256=said)
+
+
+def test_headers_that_the_rule_fixes_are_signed() -> None:
+    fixed = dict(KEPT.require_headers)
+    assert promised(KEPT, cache_control="private, max-age=60", x_amz_meta_from="ci") == fixed
+    assert promised(KEPT, {}, step=CREATE, cache_control="private, max-age=60", x_amz_meta_from="ci") == fixed
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"cache_control": "private, max-age=60"},
+        {"cache_control": "private, max-age=61", "x_amz_meta_from": "ci"},
+        {"cache_control": "private, max-age=60", "x_amz_meta_from": "CI"},
+        {"cache_control": "private, max-age=60", "x_amz_meta_from": ""},
+    ],
+)
+def test_headers_that_the_rule_fixes_must_be_so(headers: dict[str, str]) -> None:
+    with pytest.raises(HeaderRequired, match=r"-H '(cache-control|x-amz-meta-from): "):
+        promised(KEPT, None, **headers)
+
+
+def test_in_two_steps_the_answer_says_what_the_rule_fixes() -> None:
+    assert promised(KEPT, {"presign": ""}, cache_control="public") == dict(KEPT.require_headers)
+
+
+# Parts
+
+
+def test_each_call_promises_what_is_its_own() -> None:
+    rule = SMALL._replace(
+        content_types=("image/*",), overwrite=False, checksum=True, require_headers=(("cache-control", "private"),)
+    )
+    kind = {"content-type": "image/png", "cache-control": "private"}
+    body = {"content-length": "5", "x-amz-checksum-sha256": SUM}
+    said = {
+        "content_type": "image/png",
+        "cache_control": "private",
+        "x_amz_checksum_sha256": SUM,
+        "if_none_match": "*",
+    }
+    query = {"size": "5", "partNumber": "1", "uploadId": "u"}
+    assert promised(rule, query, **said) == kind | body
+    assert promised(rule, query, step=CREATE, content_type="image/png", cache_control="private") == kind
+    assert promised(rule, query, step=PART, x_amz_checksum_sha256=SUM) == body
+    assert promised(rule, query, step=COMPLETE, if_none_match="*") == {}
+    assert promised(rule, query, step=ABORT) == promised(rule, query, step=LIST) == {}
+    with pytest.raises(PreconditionRequired, match="--data-binary"):
+        promised(rule, query, step=COMPLETE)
+
+
+def test_all_parts_together_are_no_larger_than_the_whole_may_be() -> None:
+    limit = 12 * 1024**2
+    rule = FREE._replace(max_bytes=limit)
+    sizes = {1: 5 * 1024**2, 2: 5 * 1024**2, 3: 2 * 1024**2}
+    for number, size in sizes.items():
+        query = {"partNumber": str(number), "uploadId": "u", "size": str(size)}
+        assert promised(rule, query, step=PART) == {"content-length": str(size)}
+        with pytest.raises(PartTooLarge, match="parts of 5,242,880 bytes"):
+            promised(rule, query | {"size": str(size + 1)}, step=PART)
+    for number in ("4", "10000"):
+        with pytest.raises(PartTooLarge):
+            promised(rule, {"partNumber": number, "uploadId": "u", "size": "1"}, step=PART)
+
+
+@given(st.integers(0, 5 * 1024**4))
+def test_the_parts_of_any_limit_are_what_s3_takes_and_add_up_to_it(limit: int) -> None:
+    size = part_bytes(limit)
+    full, rest = divmod(limit, size)
+    assert 5 * 1024**2 <= size <= 5 * 1024**3
+    assert full + (rest > 0) <= 10_000
+    assert most_of_part(limit, full + 1) == rest
+    assert most_of_part(limit, full + 2) == 0
+    if full:
+        assert most_of_part(limit, 1) == most_of_part(limit, full) == size
 
 
 @given(

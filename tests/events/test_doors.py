@@ -75,7 +75,10 @@ REQUESTS: list[tuple[int, str, str, str, Fields, bytes]] = [
     (405, "PATCH", "/", "", [], b""),
     (428, "PUT", "/inbox/a", "", AS_CI, b""),
     (307, "PUT", "/inbox/a", "", [*AS_CI, ("If-None-Match", "*")], b""),
-    (501, "PUT", "/builds/a", "partNumber=1&uploadId=x", AS_CI, b"part"),
+    (307, "PUT", "/builds/a", "partNumber=1&uploadId=x", AS_CI, b"part"),
+    (307, "POST", "/builds/a", "uploads", AS_CI, b""),
+    (400, "PUT", "/builds/a", "partNumber=1", AS_CI, b"part"),
+    (200, "POST", "/builds/", "form", AS_CI, b""),
     (307, "GET", "/public/a", "", [("Cookie", "a=b; c=d"), ("Accept", "")], b""),
 ]
 

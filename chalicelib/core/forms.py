@@ -1,0 +1,61 @@
+"""Forms: what an HTML form says to upload into a directory, straight to S3.
+
+Source: S3 API Reference, "POST Object" and "Creating a POST policy": S3 holds the form to the policy that we sign.
+"""
+
+from typing import Final, NamedTuple
+
+from .message import Request, is_plain
+from .mounts import Target
+from .problems import BadParameter, NotOffered
+from .rules import Rule
+from .uploads import fits
+
+MOST_BYTES: Final = 5 * 1024**3  # S3 User Guide, "Uploading objects": in one request
+
+Condition = dict[str, str] | list[str | int]
+
+
+class Form(NamedTuple):
+    """A form, not signed yet.
+
+    Attributes:
+        fields: its hidden fields, by name. The file comes after them, in a field `file`.
+        conditions: of the policy: what S3 checks of the fields and the file.
+    """
+
+    fields: dict[str, str]
+    conditions: list[Condition]
+
+
+def form(request: Request, rule: Rule, target: Target) -> Form:
+    """Make the form for a directory.
+
+    Args:
+        request: with `?type=`, where the rule takes certain types: a form sends none of its own.
+        rule: what allows to write anything below the directory.
+        target: the directory: its key is the beginning of every key that the form can upload to.
+
+    Raises:
+        NotOffered: the rule demands what no form can promise.
+        BadParameter: the type is not said, or not one that the rule takes.
+    """
+    if not rule.overwrite or rule.checksum:
+        raise NotOffered("A form can promise neither a checksum nor to overwrite nothing. Upload with PUT here.")
+    fixed = {"success_action_status": "201", **dict(rule.require_headers)}
+    if rule.content_types or "type" in request.query:
+        fixed["Content-Type"] = _media_type(request.query.get("type", ""), rule.content_types)
+    most = MOST_BYTES if rule.max_bytes is None else min(rule.max_bytes, MOST_BYTES)
+    conditions: list[Condition] = [
+        {"bucket": target.mount.bucket},
+        ["starts-with", "$key", target.key],
+        ["content-length-range", 0, most],
+        *({name: value} for name, value in fixed.items()),
+    ]
+    return Form({"key": target.key + "${filename}", **fixed}, conditions)
+
+
+def _media_type(said: str, allowed: tuple[str, ...]) -> str:
+    if not is_plain(said) or (allowed and not fits(said, allowed)):
+        raise BadParameter("type", f"say what the form uploads, {' or '.join(allowed) or 'in printable ASCII'}.")
+    return said
