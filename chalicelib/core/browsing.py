@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
-from . import paths, replies
+from . import multipart, paths, replies
 from .listing import MOST, Directories, Entry
 from .message import Reply, Request
 from .mounts import Mounts
@@ -137,7 +137,11 @@ class Browsing:
     def _uploads(self, grant: Grant) -> Uploads | None:
         """What may be uploaded, by the rule for a name that stands for any."""
         able = self._rules.also(grant, "write", paths.decode(quote(grant.path) + "name"))
-        return Uploads(able.rule.overwrite, able.rule.max_bytes, able.rule.content_types) if able else None
+        if able is None:
+            return None
+        rule = able.rule
+        part_bytes = None if rule.max_bytes is None else multipart.part_bytes(rule.max_bytes)
+        return Uploads(rule.overwrite, rule.max_bytes, rule.content_types, rule.checksum, part_bytes)
 
 
 def visitor_of(request: Request, grant: Grant, sign_in: bool) -> Visitor:

@@ -50,11 +50,17 @@ class Row(NamedTuple):
 
 
 class Uploads(NamedTuple):
-    """What may be uploaded into a directory: as `rules.Rule` says it."""
+    """What may be uploaded into a directory: as `rules.Rule` says it.
+
+    Attributes:
+        part_bytes: how large all parts but the last must be where there is a greatest size; None where they may differ.
+    """
 
     overwrite: bool
     max_bytes: int | None
     content_types: tuple[str, ...]
+    checksum: bool
+    part_bytes: int | None
 
 
 class DirectoryView(NamedTuple):

@@ -126,7 +126,13 @@ def every_page(pages: HtmlPages) -> list[bytes]:
     everything = directory(
         row("q3/"),
         *map(row, NASTY),
-        uploads=Uploads(overwrite=False, max_bytes=1_000, content_types=("image/*", "text/plain")),
+        uploads=Uploads(
+            overwrite=False,
+            max_bytes=1_000,
+            content_types=("image/*", "text/plain"),
+            checksum=False,
+            part_bytes=5_242_880,
+        ),
         next_url=f"{BASE}/reports/?cursor=abc",
         is_first=False,
     )
@@ -212,7 +218,7 @@ def test_what_a_visitor_may_not_do_is_not_offered(pages: HtmlPages) -> None:
 
 
 def test_what_takes_a_script_is_hidden_until_one_shows_it(pages: HtmlPages) -> None:
-    page = Reader(pages.directory(directory(row("q3.csv"), uploads=Uploads(True, None, ()))))
+    page = Reader(pages.directory(directory(row("q3.csv"), uploads=Uploads(True, None, (), False, None))))
     for button in page.all("button"):
         alone = button.attributes.get("data-do") in {"share", "delete", "choose"}
         assert not alone or {"hidden", "data-script"} <= button.attributes.keys()
@@ -249,14 +255,14 @@ def test_the_parts_of_a_directory_lead_to_each_other(pages: HtmlPages) -> None:
 
 
 def test_an_empty_directory_says_so(pages: HtmlPages) -> None:
-    uploads = Uploads(True, None, ())
+    uploads = Uploads(True, None, (), False, None)
     assert Reader(pages.directory(directory())).one("p", class_="empty").words == "Nothing is here yet."
     assert "that you upload appear here" in Reader(pages.directory(directory(uploads=uploads))).text()
     assert "Nothing on this page." in Reader(pages.directory(directory(is_first=False))).text()
 
 
 def test_whoever_may_only_upload_is_not_told_that_nothing_is_there(pages: HtmlPages) -> None:
-    drop = directory(visitor=GUEST, uploads=Uploads(True, None, ()), may_share=False)._replace(rows=None)
+    drop = directory(visitor=GUEST, uploads=Uploads(True, None, (), False, None), may_share=False)._replace(rows=None)
     page = Reader(pages.directory(drop))
     assert page.one("p", class_="empty").words == "You may upload here. What is here is not shown to you."
     assert page.all("table") == []
@@ -264,7 +270,13 @@ def test_whoever_may_only_upload_is_not_told_that_nothing_is_there(pages: HtmlPa
 
 
 def test_the_rule_for_uploads_is_said_before_it_is_broken(pages: HtmlPages) -> None:
-    uploads = Uploads(overwrite=False, max_bytes=50_000_000, content_types=("image/*", "text/plain"))
+    uploads = Uploads(
+        overwrite=False,
+        max_bytes=50_000_000,
+        content_types=("image/*", "text/plain"),
+        checksum=False,
+        part_bytes=5_242_880,
+    )
     page = Reader(pages.directory(directory(uploads=uploads)))
     said = "Each may have up to 50 MB. They must be image/* or text/plain. What is there cannot be replaced."
     assert said in page.text()
@@ -278,7 +290,7 @@ def test_the_rule_for_uploads_is_said_before_it_is_broken(pages: HtmlPages) -> N
         }
         == page.one("section").attributes
     )
-    free = Reader(pages.directory(directory(uploads=Uploads(True, None, ())))).one("section").attributes
+    free = Reader(pages.directory(directory(uploads=Uploads(True, None, (), False, None)))).one("section").attributes
     assert (free["data-overwrite"], free["data-max-bytes"], free["data-types"]) == ("yes", "", "")
 
 

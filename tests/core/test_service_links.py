@@ -322,13 +322,36 @@ def test_a_person_with_a_write_link_to_a_directory_gets_a_page_to_upload_from() 
         reply = use(by, token, "/inbox/", headers=browser)
         assert (reply.status, reply.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
         assert b"rows=None" in reply.body
-        assert b"uploads=Uploads(overwrite=False, max_bytes=10, content_types=())" in reply.body
+        assert b"uploads=Uploads(overwrite=False, max_bytes=10, content_types=(), " in reply.body
         assert b"may_share=False" in reply.body
     assert use(by, token, "/inbox/").status == 403
     assert use(by, token, "/inbox/a", headers=browser).status == 403
     good = {"if-none-match": "*", "content-length": "10"}
     assert use(by, token, "/inbox/a", "PUT", headers=good, query={"presign": ""}).status == 200
     assert use(by, token, "/inbox/", headers=browser).status == 410
+
+
+@pytest.mark.parametrize(
+    ("method", "query"),
+    [
+        ("POST", {"uploads": ""}),
+        ("PUT", {"partNumber": "1", "uploadId": "u", "size": "5"}),
+        ("GET", {"uploadId": "u"}),
+        ("DELETE", {"uploadId": "u"}),
+    ],
+)
+def test_parts_go_by_a_write_link_that_has_no_number_of_uses(method: str, query: dict[str, str]) -> None:
+    by = a_service()
+    free, counted = (token_of(make(by, "/inbox/a", action="write", uses=uses)) for uses in (None, 5))
+    assert use(by, free, "/inbox/a", method, query=query).status == 307
+    assert code(use(by, counted, "/inbox/a", method, query=query)) == "not-offered"
+    assert use(by, free, "/inbox/b", method, query=query).status == 403
+
+
+def test_no_form_goes_by_a_link() -> None:
+    by = a_service()
+    token = token_of(make(by, "/shared/", action="write", uses=None))
+    assert code(ask("POST", "/shared/", by=by, query={"form": "", "token": token})) == "not-offered"
 
 
 # Directories

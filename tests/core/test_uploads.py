@@ -194,9 +194,9 @@ def test_all_parts_together_are_no_larger_than_the_whole_may_be() -> None:
         assert promised(rule, query, step=PART) == {"content-length": str(size)}
         with pytest.raises(PartTooLarge, match="parts of 5,242,880 bytes"):
             promised(rule, query | {"size": str(size + 1)}, step=PART)
-    for number in ("4", "10000"):
+    for beyond in ("4", "10000"):
         with pytest.raises(PartTooLarge):
-            promised(rule, {"partNumber": number, "uploadId": "u", "size": "1"}, step=PART)
+            promised(rule, {"partNumber": beyond, "uploadId": "u", "size": "1"}, step=PART)
 
 
 @given(st.integers(0, 5 * 1024**4))
