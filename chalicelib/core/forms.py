@@ -13,6 +13,9 @@ from .uploads import fits
 
 MOST_BYTES: Final = 5 * 1024**3  # S3 User Guide, "Uploading objects": in one request
 
+# S3 API Reference, "POST Object", names the fields: the language has none, and tags have one of their own, in XML.
+_NO_FIELDS: Final = frozenset({"Content-Language", "x-amz-tagging"})
+
 Condition = dict[str, str] | list[str | int]
 
 
@@ -40,9 +43,10 @@ def form(request: Request, rule: Rule, target: Target) -> Form:
         NotOffered: the rule demands what no form can promise.
         BadParameter: the type is not said, or not one that the rule takes.
     """
-    if not rule.overwrite or rule.checksum:
-        raise NotOffered("A form can promise neither a checksum nor to overwrite nothing. Upload with PUT here.")
-    fixed = {"success_action_status": "201", **dict(rule.require_headers)}
+    required = {_field(name): value for name, value in rule.require_headers}
+    if not rule.overwrite or rule.checksum or not _NO_FIELDS.isdisjoint(required):
+        raise NotOffered("A form cannot promise what uploads must promise here. Upload with PUT.")
+    fixed = {"success_action_status": "201", **required}
     if rule.content_types or "type" in request.query:
         fixed["Content-Type"] = _media_type(request.query.get("type", ""), rule.content_types)
     most = MOST_BYTES if rule.max_bytes is None else min(rule.max_bytes, MOST_BYTES)
@@ -53,6 +57,11 @@ def form(request: Request, rule: Rule, target: Target) -> Form:
         *({name: value} for name, value in fixed.items()),
     ]
     return Form({"key": target.key + "${filename}", **fixed}, conditions)
+
+
+def _field(header: str) -> str:
+    """A header as a form's field spells it."""
+    return header if header.startswith("x-amz-") else header.title()
 
 
 def _media_type(said: str, allowed: tuple[str, ...]) -> str:

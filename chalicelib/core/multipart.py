@@ -25,9 +25,9 @@ def step_of(method: str, query: Mapping[str, str]) -> str | None:
         BadParameter: the parameters are those of a multipart call, and it is none that there is. Passed over as unknown
             they would make a part replace a whole object, or delete it.
     """
-    given = _PARAMETERS & query.keys()
-    if not given or method == "OPTIONS":
+    if _PARAMETERS.isdisjoint(query) or method == "OPTIONS":
         return None
+    given = _PARAMETERS & query.keys()
     if "uploads" in given:
         if method != "POST" or len(given) > 1:
             raise BadParameter("uploads", "it begins an upload in parts, by POST, and goes with no other of its kind.")

@@ -4,6 +4,7 @@ A promise is a header under the signature, so S3 refuses an upload that breaks i
 """
 
 import binascii
+from collections.abc import Mapping
 from typing import Final
 
 from . import multipart
@@ -22,8 +23,11 @@ from .problems import (
 )
 from .rules import Rule
 
-# S3 User Guide, "Checking object integrity": what S3 verifies of a body, and how many bytes each digest has.
-_CHECKSUMS: Final = {"x-amz-checksum-sha256": 32, "content-md5": 16}
+# S3 User Guide, "Checking object integrity": what S3 verifies of a body, and how many bytes each digest has. Parts have
+# the one that their upload began with.
+_SHA256: Final = {"x-amz-checksum-sha256": 32}
+_CHECKSUMS: Final = {**_SHA256, "content-md5": 16}
+_ALGORITHM: Final = (("x-amz-checksum-algorithm", "SHA256"),)
 
 
 def promises(request: Request, rule: Rule, step: str | None) -> dict[str, str]:
@@ -47,7 +51,7 @@ def promises(request: Request, rule: Rule, step: str | None) -> dict[str, str]:
         raise LengthRequired()
     promised: dict[str, str] = {}
     if step in (None, multipart.CREATE):
-        promised |= _kind(request, rule)
+        promised |= _kind(request, rule, step)
     if step in (None, multipart.PART):
         promised |= _body(request, rule, step)
     if step in (None, multipart.COMPLETE):
@@ -61,10 +65,11 @@ def _check_keeps(request: Request, rule: Rule, step: str | None) -> None:
         raise PreconditionRequired(in_parts=step is not None)
 
 
-def _kind(request: Request, rule: Rule) -> dict[str, str]:
-    """What the object is to be: its type and the headers that are kept with it."""
+def _kind(request: Request, rule: Rule, step: str | None) -> dict[str, str]:
+    """What the object is to be: its type and the headers that are kept with it, and how its parts are verified."""
     promised = {"content-type": _media_type(request, rule.content_types)} if rule.content_types else {}
-    for name, value in rule.require_headers:
+    algorithm = _ALGORITHM if rule.checksum and step is not None else ()
+    for name, value in (*rule.require_headers, *algorithm):
         # In two steps the answer tells the client what to send; through a redirect it sends what it sent to us.
         if "presign" not in request.query and request.headers.get(name) != value:
             raise HeaderRequired(name, value)
@@ -74,7 +79,7 @@ def _kind(request: Request, rule: Rule) -> dict[str, str]:
 
 def _body(request: Request, rule: Rule, step: str | None) -> dict[str, str]:
     """What is sent: its size and its checksum."""
-    promised = _checksum(request) if rule.checksum else {}
+    promised = _checksum(request, _CHECKSUMS if step is None else _SHA256) if rule.checksum else {}
     if rule.max_bytes is not None:
         promised["content-length"] = str(_size(request, rule.max_bytes, step))
     return promised
@@ -117,9 +122,9 @@ def fits(said: str, allowed: tuple[str, ...]) -> bool:
     return bool({media_type, family} & {one.lower() for one in allowed}) and bool(media_type.partition("/")[2])
 
 
-def _checksum(request: Request) -> dict[str, str]:
+def _checksum(request: Request, accepted: Mapping[str, int]) -> dict[str, str]:
     """The digest of the body, which S3 verifies: SHA-256, or MD5 where the event carries it (FACTS 1.6)."""
-    for name, size in _CHECKSUMS.items():
+    for name, size in accepted.items():
         said = request.headers.get(name)
         if said is not None:
             try:

@@ -41,7 +41,7 @@ def test_a_form_has_the_size_that_the_rule_allows(limit: int | None, most: int) 
 def test_a_form_fixes_its_type_and_headers() -> None:
     rule = FREE._replace(content_types=("image/*",), require_headers=(("cache-control", "private"),))
     fields, conditions = made(rule, type="image/png")
-    for name, value in {"Content-Type": "image/png", "cache-control": "private"}.items():
+    for name, value in {"Content-Type": "image/png", "Cache-Control": "private"}.items():
         assert fields[name] == value
         assert {name: value} in conditions
 
@@ -54,7 +54,15 @@ def test_a_type_that_the_rule_does_not_take(query: dict[str, str]) -> None:
         made(FREE._replace(content_types=("image/*",)), **query)
 
 
-@pytest.mark.parametrize("rule", [FREE._replace(overwrite=False), FREE._replace(checksum=True)])
+@pytest.mark.parametrize(
+    "rule",
+    [
+        FREE._replace(overwrite=False),
+        FREE._replace(checksum=True),
+        FREE._replace(require_headers=(("content-language", "de"),)),
+        FREE._replace(require_headers=(("cache-control", "private"), ("x-amz-tagging", "a=b"))),
+    ],
+)
 def test_what_a_form_cannot_promise_is_not_offered(rule: Rule) -> None:
     with pytest.raises(NotOffered):
         made(rule)

@@ -177,7 +177,14 @@ def test_each_call_promises_what_is_its_own() -> None:
     }
     query = {"size": "5", "partNumber": "1", "uploadId": "u"}
     assert promised(rule, query, **said) == kind | body
-    assert promised(rule, query, step=CREATE, content_type="image/png", cache_control="private") == kind
+    begin = {"content_type": "image/png", "cache_control": "private"}
+    algorithm = {"x-amz-checksum-algorithm": "SHA256"}
+    assert promised(rule, query, step=CREATE, **begin, x_amz_checksum_algorithm="SHA256") == kind | algorithm
+    assert promised(rule, query | {"presign": ""}, step=CREATE, **begin) == kind | algorithm
+    with pytest.raises(HeaderRequired, match="x-amz-checksum-algorithm: SHA256"):
+        promised(rule, query, step=CREATE, **begin)
+    with pytest.raises(ChecksumRequired):
+        promised(rule, query, step=PART, content_md5=MD5)
     assert promised(rule, query, step=PART, x_amz_checksum_sha256=SUM) == body
     assert promised(rule, query, step=COMPLETE, if_none_match="*") == {}
     assert promised(rule, query, step=ABORT) == promised(rule, query, step=LIST) == {}
