@@ -1,10 +1,12 @@
 """One store, one table and one site for all end-to-end tests of a worker."""
 
 from collections.abc import Iterator
+from uuid import uuid4
 
 import pytest
 
 from .sites import Site, Store, Table, open_site, open_store, open_table
+from .upload_sites import begun, client, holds, open_upload_site
 
 
 @pytest.fixture(scope="session")
@@ -34,3 +36,27 @@ def session_site(store: Store, table: Table, tmp_path_factory: pytest.TempPathFa
     folder = tmp_path_factory.mktemp("session")
     with open_site(store, table, folder, store.session_environ(), head="inline") as site:
         yield site
+
+
+@pytest.fixture(scope="session")
+def upload_site(store: Store, table: Table, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Signpost with a rule for each promise that an upload can be asked for."""
+    with open_upload_site(store, table, tmp_path_factory.mktemp("uploads")) as site:
+        yield site
+
+
+@pytest.fixture
+def name() -> str:
+    """A file's name that is no other test's, to stand below the folder of a rule."""
+    return f"{uuid4().hex}.txt"
+
+
+@pytest.fixture
+def unchanged(upload_site: Site, store: Store) -> Iterator[None]:
+    """Nothing is stored while the test runs; what it began in parts is aborted."""
+    before, ids = holds(store), begun(store).keys()
+    yield
+    assert holds(store) == before
+    for upload_id, key in begun(store).items():
+        if upload_id not in ids:
+            client(store).abort_multipart_upload(Bucket=store.bucket, Key=key, UploadId=upload_id)

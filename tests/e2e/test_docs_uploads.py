@@ -1,0 +1,313 @@
+"""docs/uploads.md: its rules are this site's, and every one of its examples runs as it stands."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from mypy_boto3_s3.type_defs import CORSRuleTypeDef
+from playwright.sync_api import Browser, Page, Route
+
+from chalicelib.core import problems
+from tests.browser.sites import open_chromium
+
+from .sites import SECRET, Site, Store, Table, open_site
+from .upload_sites import LEAST_PART, begun, client, is_ceph
+
+PAGE = (Path(__file__).parent.parent.parent / "docs/uploads.md").read_text()
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+PHOTO, DISK = b"\xff\xd8\xff\xe0 a photo", os.urandom(2 * LEAST_PART + 1000)
+STATE = f"disk.img.upload-{LEAST_PART}"
+
+MOUNT = """
+[[mounts]]
+path = "/"
+bucket = "{bucket}"
+endpoint = "{endpoint}"
+region = "{region}"
+
+[[keys]]
+id = "ci"
+sha256 = "{sha256}"
+
+"""
+
+# In place of curl: notes what is asked for, then fails once at the second part, or at the third ends all that runs.
+CURL = """#!/bin/sh
+echo "$*" >> curl.log
+case "$MISHAP $*" in
+  fails*partNumber=2*X-Amz-*) [ -e failed ] || { : > failed; exit 56; } ;;
+  stops*partNumber=3*X-Amz-*) until [ -e "$STATE/part-1" ] && [ -e "$STATE/part-2" ]; do sleep 0.1; done; kill -9 0 ;;
+esac
+exec %s "$@"
+"""
+
+
+@pytest.fixture(scope="module")
+def docs_site(store: Store, table: Table, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Signpost with the rules of the page."""
+    (rules,) = (block for language, block in BLOCKS if language == "toml")
+    folder = tmp_path_factory.mktemp("docs")
+    settings = MOUNT + rules.replace("{", "{{").replace("}", "}}")
+    with open_site(store, table, folder, store.environ(), settings=settings) as site:
+        yield site
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where the examples run: with the files that they upload, the script, and a curl that has mishaps when told to."""
+    (tmp_path / "photo.jpg").write_bytes(PHOTO)
+    (tmp_path / "disk.img").write_bytes(DISK)
+    (tmp_path / "upload.sh").write_text(example("sh", "#!/bin/sh"))
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin/curl"
+    program.write_text(CURL % shutil.which("curl"))
+    program.chmod(0o755)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """The browser."""
+    with open_chromium() as browser:
+        yield browser
+
+
+def example(language: str, words: str, site: Site | None = None) -> str:
+    """The one block of a language with some words in it, for a site."""
+    (block,) = (text for kind, text in BLOCKS if kind == language and words in text)
+    if site is None:
+        return str(block)
+    filled = re.sub(r"\bID\b(\W+)SECRET\b", rf"ci\1{SECRET}", block)
+    return filled.replace("https://files.example.com", site.url)
+
+
+def run(folder: Path, *command: str, check: bool = True, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run an example as a person would, in a process group of its own."""
+    path = f"{folder}/bin:{os.environ['PATH']}"
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env={**os.environ, "PATH": path, **environ},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        start_new_session=True,
+    )
+    assert not check or done.returncode == 0, done
+    return done
+
+
+def shell(folder: Path, commands: str, check: bool = True, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run an example of the shell, in which a curl that is refused fails."""
+    return run(folder, "sh", "-euc", commands.replace("curl ", "curl --fail -sS "), check=check, **environ)
+
+
+def stored(store: Store, key: str) -> bytes:
+    """What is in the bucket."""
+    return client(store).get_object(Bucket=store.bucket, Key=key)["Body"].read()
+
+
+def test_every_block_is_of_a_kind_that_is_run() -> None:
+    kinds = [language for language, _ in BLOCKS]
+    assert sorted(kinds) == sorted(["toml", *["sh"] * 8, *["python"] * 3, *["js"] * 2, "html"])
+
+
+# In one request and in two
+
+
+def test_in_one_request(docs_site: Site, store: Store, folder: Path) -> None:
+    shell(folder, example("sh", "notes/photo.jpg", docs_site))
+    assert stored(store, "notes/photo.jpg") == PHOTO
+    promising = example("sh", "photos/one.jpg", docs_site)
+    shell(folder, promising)
+    assert stored(store, "photos/one.jpg") == PHOTO
+    head = client(store).head_object(Bucket=store.bucket, Key="photos/one.jpg")
+    assert (head["ContentType"], head["CacheControl"]) == ("image/jpeg", "private, max-age=60")
+    assert "412" in shell(folder, promising, check=False).stderr
+
+
+def test_each_line_of_the_command_is_needed(docs_site: Site, folder: Path) -> None:
+    command = example("sh", "photos/one.jpg", docs_site).replace("one.jpg", "less.jpg")
+    lines = re.findall(r"^  -H .*\\\n", command, re.MULTILINE)
+    assert len(lines) == 4
+    for less in (*lines, "?size=$(wc -c < photo.jpg | tr -d ' ')"):
+        refused = shell(folder, command.replace(less, ""), check=False).stderr
+        assert re.search(r"error: (411|415|428)", refused), less
+
+
+def test_in_two_steps(docs_site: Site, store: Store, folder: Path) -> None:
+    shell(folder, example("sh", "notes/two.jpg", docs_site))
+    assert stored(store, "notes/two.jpg") == PHOTO
+
+
+@pytest.mark.parametrize(
+    ("words", "key"), [("three.jpg", "inbox/three.jpg"), ("four.jpg", "inbox/four.jpg"), ("six.jpg", "inbox/six.jpg")]
+)
+def test_python(docs_site: Site, store: Store, folder: Path, words: str, key: str) -> None:
+    run(folder, sys.executable, "-Werror", "-c", example("python", words, docs_site))
+    assert stored(store, key) == PHOTO
+    assert client(store).head_object(Bucket=store.bucket, Key=key)["ContentType"] == "image/jpeg"
+
+
+def test_javascript(docs_site: Site, store: Store, folder: Path) -> None:
+    if shutil.which("node") is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("node is not installed")
+    run(folder, "node", "--no-warnings", "--input-type=module", "--eval", example("js", "five.jpg", docs_site))
+    assert stored(store, "inbox/five.jpg") == PHOTO
+
+
+def open_page(chromium: Browser, site: Site, content: str | None = None) -> Page:
+    """A page of the site's own, whose requests to the site carry the key, as those of someone signed in would.
+
+    Without content it is one of the site's answers: from a page that no server sent, Chromium lets no script at ours.
+    """
+    page, url = chromium.new_page(), site.at("/notes/page?presign")
+
+    def answer(route: Route) -> None:
+        if content and route.request.url == url:
+            route.fulfill(body=content, content_type="text/html")
+        else:
+            route.continue_(headers={**route.request.headers, "authorization": f"Bearer {SECRET}"})
+
+    page.route(f"{site.url}/**", answer)
+    page.goto(url)
+    return page
+
+
+def test_progress_in_a_page(docs_site: Site, store: Store, chromium: Browser) -> None:
+    """The bucket's CORS rule lets the page in; what is told of the progress ends at all of it."""
+    rule: CORSRuleTypeDef = {"AllowedOrigins": ["*"], "AllowedMethods": ["PUT"], "AllowedHeaders": ["*"]}
+    client(store).put_bucket_cors(Bucket=store.bucket, CORSConfiguration={"CORSRules": [rule]})
+    page = open_page(chromium, docs_site)
+    told = page.evaluate(
+        "async () => {"
+        + example("js", "XMLHttpRequest")
+        + """
+        const file = new File(["x".repeat(100000)], "page.jpg"), told = [];
+        const headers = new Headers({ "Content-Type": "image/jpeg" });
+        const asked = await fetch(`/inbox/page.jpg?presign&size=${file.size}`, { method: "PUT", headers });
+        await send(await asked.json(), headers, file, (part) => told.push(part));
+        return told;
+    }"""
+    )
+    page.close()
+    assert told[-1] == 1
+    assert stored(store, "inbox/page.jpg") == b"x" * 100_000
+
+
+# From a form
+
+
+def test_a_form_for_a_page(docs_site: Site, store: Store, chromium: Browser, folder: Path) -> None:
+    page = open_page(chromium, docs_site, example("html", "<form"))
+    page.wait_for_selector("input[name=policy]", state="attached")
+    page.set_input_files("input[type=file]", folder / "photo.jpg")
+    with page.expect_response(
+        lambda response: response.request.method == "POST" and store.bucket in response.url
+    ) as sent:
+        page.click("button")
+    assert sent.value.status == 201
+    page.close()
+    assert stored(store, "inbox/photo.jpg") == PHOTO
+
+
+def test_a_form_is_answered(docs_site: Site, folder: Path) -> None:
+    answer = json.loads(shell(folder, example("sh", "?form", docs_site)).stdout)
+    assert answer.keys() == {"url", "fields", "expires_at"}
+
+
+# In parts
+
+
+def test_upload_sh(docs_site: Site, store: Store, folder: Path) -> None:
+    """The script in its simplest use, and with all that a rule can demand."""
+    shell(folder, example("sh", "sh upload.sh disk.img https://files.example.com/images/", docs_site))
+    assert stored(store, "images/disk.img") == DISK
+    demanding = example("sh", "CHECKSUM=yes", docs_site)
+    shell(folder, demanding)
+    assert stored(store, "photos/disk.img") == DISK
+    head = client(store).head_object(Bucket=store.bucket, Key="photos/disk.img")
+    assert (head["ContentType"], head["CacheControl"]) == ("image/x-raw", "private, max-age=60")
+    assert head["ETag"].endswith('-3"')
+    assert not list(folder.glob("disk.img.*"))
+
+
+def upload(site: Site, folder: Path, key: str, check: bool = True, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run upload.sh in parts of the least size."""
+    environ = {"KEY": f"ci:{SECRET}", "PART_BYTES": str(LEAST_PART), "MISHAP": "", **environ}
+    return run(folder, "sh", "upload.sh", "disk.img", f"{site.url}/{key}", check=check, **environ)
+
+
+def sent_parts(folder: Path) -> list[str]:
+    """The numbers of the parts that curl was asked to send to the store."""
+    return sorted(re.findall(r"partNumber=(\d+)\S*X-Amz-", (folder / "curl.log").read_text()))
+
+
+def test_a_part_that_fails_is_sent_again(docs_site: Site, store: Store, folder: Path) -> None:
+    upload(docs_site, folder, "images/again.img", MISHAP="fails")
+    assert sent_parts(folder) == ["1", "2", "2", "3"]
+    assert stored(store, "images/again.img") == DISK
+
+
+def test_a_script_that_was_killed_goes_on_where_it_was(docs_site: Site, store: Store, folder: Path) -> None:
+    """With the same upload, and what S3 has already is not sent again."""
+    assert upload(docs_site, folder, "images/on.img", check=False, MISHAP="stops").returncode == -9
+    assert begun(store)[(folder / STATE / "id").read_text().strip()] == "images/on.img"
+    (folder / "curl.log").unlink()
+    upload(docs_site, folder, "images/on.img")
+    assert sent_parts(folder) == ["3"]
+    assert "?uploads" not in (folder / "curl.log").read_text()
+    assert stored(store, "images/on.img") == DISK
+
+
+def test_a_file_that_has_changed_is_not_mixed_with_what_it_was(docs_site: Site, folder: Path) -> None:
+    upload(docs_site, folder, "images/mixed.img", check=False, MISHAP="stops")
+    (folder / "disk.img").touch()
+    assert "has changed" in upload(docs_site, folder, "images/mixed.img", check=False).stderr
+
+
+def test_what_is_there_is_not_replaced(docs_site: Site, store: Store, folder: Path) -> None:
+    client(store).put_object(Bucket=store.bucket, Key="images/there.img", Body=b"first")
+    done = upload(docs_site, folder, "images/there.img", check=False, ONCE="yes")
+    if is_ceph(store):  # whose gateway does not look what is there
+        assert stored(store, "images/there.img") == DISK
+    else:
+        assert (done.returncode, "PreconditionFailed" in done.stderr) == (1, True)
+        assert stored(store, "images/there.img") == b"first"
+
+
+def test_a_refusal_is_shown_and_not_tried_again(docs_site: Site, folder: Path) -> None:
+    done = upload(docs_site, folder, "photos/refused.img", check=False)
+    assert (done.returncode, "type-not-allowed" in done.stderr) == (1, True)
+    done = upload(docs_site, folder, "inbox/refused.img", check=False, PART_BYTES="9000000", TYPE="image/x-raw")
+    assert done.returncode != 0
+    assert "send it in parts of 5,242,880 bytes" in done.stderr
+    asked = re.findall(r"partNumber=1&\S*size=9000000", (folder / "curl.log").read_text())
+    assert (len(asked), "1" in sent_parts(folder)) == (1, False)
+
+
+def test_an_upload_is_listed_and_given_up(docs_site: Site, store: Store, folder: Path) -> None:
+    upload(docs_site, folder, "images/disk.img", check=False, MISHAP="stops")
+    (folder / STATE).rename(folder / "disk.img.upload-67108864")
+    listed = shell(folder, example("sh", "-X DELETE", docs_site), MISHAP="").stdout
+    assert re.findall(r"<PartNumber>(\d)</PartNumber>", listed) == ["1", "2"]
+    assert "images/disk.img" not in begun(store).values()
+    assert not list(folder.glob("disk.img.*"))
+
+
+# Refusals
+
+
+def test_the_refusals_are_those_of_the_code() -> None:
+    """Each with its status."""
+    found = re.findall(r"^\| (\d{3}) \| (`[a-z].*?) \|", PAGE, re.MULTILINE)
+    codes = {(int(status), code) for status, names in found for code in re.findall(r"`([a-z-]+)`", names)}
+    known = {(kind.status, kind.code) for kind in vars(problems).values() if hasattr(kind, "code")}
+    assert len(codes) == 11
+    assert codes <= known

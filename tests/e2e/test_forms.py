@@ -1,0 +1,142 @@
+"""Forms: what `POST /dir/?form` answers uploads to that directory what its rule takes, and nothing else."""
+
+import base64
+import json
+import time
+from typing import Any
+
+import pytest
+
+from .sites import Answer, Site, Store
+from .upload_sites import client
+
+Fields = dict[str, str]
+
+
+@pytest.fixture
+def form(upload_site: Site) -> dict[str, Any]:
+    """A form for photos of 1,000 bytes at most, which must say where they come from."""
+    answer = upload_site.curl("-d", "", f"{upload_site.at('/photos/')}?form&type=image/png")
+    assert answer.status == 200, answer
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def post(site: Site, url: str, fields: Fields, body: bytes, name: str) -> Answer:
+    """Send a form with curl, as a browser does: the file last."""
+    words = [word for field, value in fields.items() for word in ("--form-string", f"{field}={value}")]
+    return site.curl(*words, "-F", f"file=@{site.file(body)};filename={name}", url, user=None)
+
+
+def test_a_form_uploads(upload_site: Site, store: Store, form: dict[str, Any], name: str) -> None:
+    """The file's name ends the key; type and headers are those of the rule; it may be as large as the rule says."""
+    assert post(upload_site, form["url"], form["fields"], b"x" * 1000, name).status == 201
+    stored = client(store).get_object(Bucket=store.bucket, Key=f"tenant/photos/{name}")
+    assert stored["Body"].read() == b"x" * 1000
+    assert (stored["ContentType"], stored["Metadata"]) == ("image/png", {"from": "a form"})
+
+
+def test_a_form_uploads_any_number_of_files(upload_site: Site, store: Store, form: dict[str, Any], name: str) -> None:
+    """Below its directory, under names of the sender's."""
+    for number in range(3):
+        fields = {**form["fields"], "key": f"tenant/photos/{name}/{number}.png"}
+        assert post(upload_site, form["url"], fields, b"", "x").status == 201
+    found = client(store).list_objects_v2(Bucket=store.bucket, Prefix=f"tenant/photos/{name}/")
+    assert [item["Key"][-5:] for item in found["Contents"]] == ["0.png", "1.png", "2.png"]
+
+
+def test_a_form_of_a_role(session_site: Site, store: Store, name: str) -> None:
+    """As on Lambda: its session token is one of the fields; without it, or with another, the form is worth nothing."""
+    form = session_site.curl("-d", "", f"{session_site.at('/forms/')}?form").json()
+    assert post(session_site, form["url"], form["fields"], b"x", name).status == 201
+    token = form["fields"].pop("x-amz-security-token")
+    for fields in ({}, {"x-amz-security-token": token[:-8] + "AAAAAAA="}):
+        assert post(session_site, form["url"], form["fields"] | fields, b"x", f"not-{name}").status in (400, 403)
+    found = client(store).list_objects_v2(Bucket=store.bucket, Prefix="tenant/forms/")
+    assert [item["Key"] for item in found["Contents"]] == [f"tenant/forms/{name}"]
+
+
+@pytest.mark.usefixtures("unchanged")
+@pytest.mark.parametrize("size", [1001, 2000, 1_000_000])
+def test_a_file_that_is_too_large(upload_site: Site, form: dict[str, Any], name: str, size: int) -> None:
+    answer = post(upload_site, form["url"], form["fields"], b"x" * size, name)
+    assert (answer.status, b"EntityTooLarge" in answer.body) == (400, True)
+
+
+@pytest.mark.usefixtures("unchanged")
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"key": "tenant/photo/${filename}"},
+        {"key": "tenant/${filename}"},
+        {"key": "x/tenant/photos/${filename}"},
+        {"key": "${filename}"},
+        {"key": None},
+        {"Content-Type": "image/jpeg"},
+        {"Content-Type": "text/html"},
+        {"Content-Type": None},
+        {"x-amz-meta-from": "elsewhere"},
+        {"x-amz-meta-from": None},
+        {"success_action_status": "200"},
+        {"acl": "public-read"},
+        {"x-amz-meta-more": "x"},
+        {"x-amz-storage-class": "STANDARD"},
+        {"success_action_redirect": "https://example.com/"},
+        {"policy": None},
+        {"x-amz-signature": None},
+        {"x-amz-signature": "0" * 64},
+        {"x-amz-date": "20200101T000000Z"},
+        {"x-amz-credential": "AKIDOTHER/20200101/us-east-1/s3/aws4_request"},
+        {"x-amz-algorithm": "AWS4-HMAC-SHA1"},
+    ],
+    ids=lambda changes: " ".join(f"{name}={str(value)[:24]}" for name, value in changes.items()),
+)
+def test_fields_that_are_changed_or_left_out_or_added(
+    upload_site: Site, form: dict[str, Any], name: str, changes: dict[str, str | None]
+) -> None:
+    fields = {field: value for field, value in {**form["fields"], **changes}.items() if value is not None}
+    assert post(upload_site, form["url"], fields, b"x", name).status in (400, 403)
+
+
+@pytest.mark.usefixtures("unchanged")
+@pytest.mark.parametrize(
+    ("old", "new"), [("tenant/photos/", "tenant/"), ("1000", "9000"), ("image/png", "text/html"), ("Z", "9Z")]
+)
+def test_a_policy_that_is_changed(upload_site: Site, form: dict[str, Any], name: str, old: str, new: str) -> None:
+    policy = base64.b64decode(form["fields"]["policy"]).decode()
+    assert old in policy
+    changed = base64.b64encode(policy.replace(old, new).encode()).decode()
+    assert post(upload_site, form["url"], {**form["fields"], "policy": changed}, b"x", name).status in (400, 403)
+
+
+def test_a_form_is_for_one_bucket(upload_site: Site, store: Store, form: dict[str, Any], name: str) -> None:
+    other = form["url"].replace(store.bucket, f"{store.bucket}-versions")
+    assert post(upload_site, other, form["fields"], b"x", name).status == 403
+    assert "Contents" not in client(store).list_objects_v2(Bucket=f"{store.bucket}-versions", Prefix="tenant/photos/")
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_a_form_is_for_a_while(upload_site: Site, name: str) -> None:
+    form = upload_site.curl("-d", "", f"{upload_site.at('/brief/')}?form").json()
+    time.sleep(2.1)  # the clock is the store's own
+    assert post(upload_site, form["url"], form["fields"], b"x", name).status in (400, 403)
+
+
+@pytest.mark.usefixtures("unchanged")
+@pytest.mark.parametrize(
+    ("path", "user", "status"),
+    [
+        ("/photos/?form&type=text/html", "key", 400),
+        ("/photos/?form", "key", 400),
+        ("/once/?form", "key", 501),
+        ("/summed/?form", "key", 501),
+        ("/free/x?form", "key", 405),
+        ("/photos/?form&type=image/png", None, 401),
+        ("/photos/?form&type=image/png", "ci:wrong", 401),
+    ],
+)
+def test_no_form_where_the_rule_could_not_be_kept(upload_site: Site, path: str, user: str | None, status: int) -> None:
+    given = {} if user == "key" else {"user": user}
+    answer = upload_site.curl("-d", "", upload_site.at(path), **given)
+    assert answer.status == status
+    assert "fields" not in json.loads(answer.body)

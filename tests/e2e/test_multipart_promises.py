@@ -1,0 +1,207 @@
+"""What a rule demands of an upload in parts: each call is held to what is its own, and all parts to the whole."""
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import requests
+
+from .sites import Site, Store
+from .upload_sites import LEAST_PART, MOST, begin, begun, client, complete, is_ceph, listing, send, sha256
+
+ONCE = ("-H", "If-None-Match: *")
+KEPT = ("Cache-Control: private, max-age=60", "x-amz-meta-from: ci")
+
+# What a URL is for
+
+
+@pytest.mark.usefixtures("unchanged")
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("partNumber=1&", "partNumber=2&"),
+        ("partNumber=1&", "partNumber=10000&"),
+        ("partNumber=1&", ""),
+        ("partNumber=1&uploadId=", "x="),
+        ("uploadId=", "uploadId=x"),
+        ("uploadId={mine}", "uploadId={other}"),
+        (".txt?", ".html?"),
+        ("/free/", "/once/"),
+        ("/tenant/", "/"),
+    ],
+)
+def test_a_url_is_for_one_part(upload_site: Site, name: str, old: str, new: str) -> None:
+    path = f"/free/{name}"
+    ids = {"mine": begin(upload_site, path), "other": begin(upload_site, path)}
+    url = f"{upload_site.at(path)}?partNumber=1&uploadId={ids['mine']}"
+    location = upload_site.location(url, "-X", "PUT", "-d", "")
+    tampered = location.replace(old.format_map(ids), new.format_map(ids), 1)
+    assert tampered != location
+    assert upload_site.curl("-T", upload_site.file(b"x"), tampered, user=None).status == 403
+
+
+@pytest.mark.usefixtures("unchanged")
+@pytest.mark.parametrize(
+    ("method", "query", "others"),
+    [
+        ("POST", "uploads", ("PUT", "GET", "DELETE")),
+        ("PUT", "partNumber=1&uploadId={id}", ("POST", "GET", "DELETE")),
+        ("GET", "uploadId={id}", ("POST", "PUT", "DELETE")),
+        ("POST", "uploadId={id}", ("PUT", "GET", "DELETE")),
+        ("DELETE", "uploadId={id}", ("POST", "PUT", "GET")),
+    ],
+)
+def test_a_url_is_for_one_call(
+    upload_site: Site, store: Store, name: str, method: str, query: str, others: tuple[str, ...]
+) -> None:
+    """With another method, or for a whole object, it is worth nothing; and the upload is still there."""
+    path = f"/free/{name}"
+    upload_id = begin(upload_site, path)
+    query = query.format(id=upload_id)
+    location = upload_site.location(f"{upload_site.at(path)}?{query}", "-X", method, "-d", "")
+    for other in others:
+        assert upload_site.curl("-X", other, "-d", "", location, user=None).status in (403, 405)
+    bare = re.sub(r"(uploads=|partNumber=1|uploadId=[^&]*)&", "", location)
+    assert bare != location
+    assert upload_site.curl("-X", method, "-d", "", bare, user=None).status in (403, 405)
+    assert begun(store)[upload_id] == f"tenant{path}"
+
+
+# What a rule demands
+
+
+@pytest.mark.usefixtures("unchanged")
+@pytest.mark.parametrize(
+    ("number", "query", "status", "code"),
+    [
+        (1, "", 411, "size-required"),
+        (1, f"&size={LEAST_PART + 1}", 413, "part-too-large"),
+        (3, f"&size={MOST - 2 * LEAST_PART + 1}", 413, "part-too-large"),
+        (4, "&size=1", 413, "part-too-large"),
+        (10_000, "&size=1", 413, "part-too-large"),
+        (10_001, "&size=1", 400, "bad-parameter"),
+        (1, "&size=many", 400, "bad-parameter"),
+    ],
+)
+def test_parts_are_bounded_in_number_and_size(
+    upload_site: Site, name: str, number: int, query: str, status: int, code: str
+) -> None:
+    path = f"/parts/{name}"
+    answer = send(upload_site, path, begin(upload_site, path), number, b"x", query=query)
+    assert (answer.status, answer.code) == (status, code)
+
+
+@pytest.mark.usefixtures("unchanged")
+@pytest.mark.parametrize("body", [b"", b"four", b"sixsix", b"x" * 100_000])
+def test_a_part_has_the_size_that_was_said(upload_site: Site, name: str, body: bytes) -> None:
+    path = f"/parts/{name}"
+    url = f"{upload_site.at(path)}?partNumber=1&uploadId={begin(upload_site, path)}&size=5"
+    location = upload_site.location(url, "-X", "PUT", "-d", "")
+    assert upload_site.curl("-T", upload_site.file(body), location, user=None).status == 403
+
+
+def test_all_parts_that_may_be_sent_are_as_large_as_the_whole_may_be(
+    upload_site: Site, store: Store, name: str
+) -> None:
+    path = f"/parts/{name}"
+    upload_id = begin(upload_site, path)
+    bodies = {1: b"1" * LEAST_PART, 2: b"2" * LEAST_PART, 3: b"3" * (MOST - 2 * LEAST_PART)}
+    parts = {
+        number: send(upload_site, path, upload_id, number, body, query=f"&size={len(body)}").headers["etag"]
+        for number, body in bodies.items()
+    }
+    assert complete(upload_site, path, upload_id, parts).status == 200
+    assert client(store).head_object(Bucket=store.bucket, Key=f"tenant{path}")["ContentLength"] == MOST
+
+
+@pytest.mark.usefixtures("unchanged")
+@pytest.mark.parametrize(
+    ("folder", "field", "status", "code"),
+    [
+        ("typed", "Content-Type: image/png", 415, "type-not-allowed"),
+        ("typed", "Content-Type:", 415, "type-not-allowed"),
+        ("kept", "Cache-Control: public", 428, "header-required"),
+        ("kept", "Cache-Control: private, max-age=60", 428, "header-required"),
+        ("free", "x-amz-acl: public-read", 400, "bad-header"),
+    ],
+)
+def test_what_an_upload_is_to_be_is_said_when_it_begins(
+    upload_site: Site, name: str, folder: str, field: str, status: int, code: str
+) -> None:
+    answer = upload_site.curl("-L", "-d", "", "-H", field, f"{upload_site.at(f'/{folder}/{name}')}?uploads")
+    assert (answer.status, answer.code) == (status, code)
+
+
+def test_what_was_said_at_the_beginning_is_held_to(upload_site: Site, store: Store, name: str) -> None:
+    """Another type, none, or a header left out or changed: no upload begins."""
+    before = begun(store)
+    for folder, said, sent in (
+        ("typed", ("Content-Type: text/plain",), ("Content-Type: text/html",)),
+        ("typed", ("Content-Type: text/plain",), ("Content-Type: image/png",)),
+        ("typed", ("Content-Type: text/plain",), ()),
+        ("kept", KEPT, ("x-amz-meta-from: me", KEPT[0])),
+        ("kept", KEPT, (KEPT[0],)),
+        ("kept", KEPT, ()),
+    ):
+        url = f"{upload_site.at(f'/{folder}/{name}')}?uploads"
+        fields = [word for field in said for word in ("-H", field)]
+        location = upload_site.location(url, "-d", "", *fields)
+        others = [word for field in sent for word in ("-H", field)]
+        assert upload_site.curl("-d", "", *others, location, user=None).status == 403
+    assert begun(store) == before
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_each_part_has_its_checksum(upload_site: Site, store: Store, name: str) -> None:
+    """Without one it is refused, with another's the store refuses it; Ceph's gateway does not look."""
+    path = f"/summed/{name}"
+    upload_id = begin(upload_site, path, "-H", "x-amz-checksum-algorithm: SHA256")
+    answer = send(upload_site, path, upload_id, 1, b"hello")
+    assert (answer.status, answer.code) == (428, "checksum-required")
+    url = f"{upload_site.at(path)}?partNumber=1&uploadId={upload_id}"
+    location = upload_site.location(url, "-X", "PUT", "-d", "", "-H", sha256(b"hello"))
+    for fields in ((), ("-H", sha256(b"other"))):
+        assert upload_site.curl("-T", upload_site.file(b"other"), *fields, location, user=None).status == 403
+    if not is_ceph(store):
+        other = upload_site.curl("-T", upload_site.file(b"other"), "-H", sha256(b"hello"), location, user=None)
+        assert other.status == 400
+
+
+def test_nothing_is_overwritten_by_parts(upload_site: Site, store: Store, name: str) -> None:
+    """The end of an upload promises it, under the signature. Ceph's gateway does not look what is there."""
+    path = f"/once/{name}"
+    first, second = begin(upload_site, path), begin(upload_site, path)
+    parts = {1: send(upload_site, path, first, 1, b"first").headers["etag"]}
+    answer = complete(upload_site, path, first, parts)
+    assert (answer.status, answer.code) == (428, "precondition-required")
+    location = upload_site.location(f"{upload_site.at(path)}?uploadId={first}", "--data-binary", listing(parts), *ONCE)
+    for fields in ((), ("-H", 'If-None-Match: "x"'), ("-H", "If-Match: *")):
+        assert upload_site.curl("--data-binary", listing(parts), *fields, location, user=None).status == 403
+    assert complete(upload_site, path, first, parts, *ONCE).status == 200
+    others = {1: send(upload_site, path, second, 1, b"second").headers["etag"]}
+    assert complete(upload_site, path, second, others, *ONCE).status == (200 if is_ceph(store) else 412)
+    stored = client(store).get_object(Bucket=store.bucket, Key=f"tenant{path}")["Body"].read()
+    assert stored == (b"second" if is_ceph(store) else b"first")
+
+
+def test_of_several_who_complete_at_once_one_wins(upload_site: Site, store: Store, name: str) -> None:
+    """Where nothing may be overwritten; Ceph's gateway lets the last one win."""
+    path = f"/once/{name}"
+    ids = [begin(upload_site, path) for _ in range(8)]
+    bodies = [
+        listing({1: send(upload_site, path, upload_id, 1, b"from %d" % number).headers["etag"]})
+        for number, upload_id in enumerate(ids)
+    ]
+    locations = [
+        upload_site.location(f"{upload_site.at(path)}?uploadId={upload_id}", "-d", "", *ONCE) for upload_id in ids
+    ]
+
+    def end(number: int) -> int:
+        fields = {"If-None-Match": "*"}
+        return requests.post(locations[number], data=bodies[number], headers=fields, timeout=30).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        statuses = list(pool.map(end, range(8)))
+    if not is_ceph(store):
+        assert statuses.count(200) == 1
+        assert set(statuses) <= {200, 409, 412}

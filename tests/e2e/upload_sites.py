@@ -1,0 +1,154 @@
+"""Signpost with a rule for each promise that an upload can be asked for, and all that its bucket holds afterwards."""
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+from mypy_boto3_s3 import S3Client
+
+from .sites import Answer, Site, Store, Table, open_site
+
+LEAST_PART = 5 * 1024**2  # bytes, of all parts but the last
+MOST = 2 * LEAST_PART + 1024**2  # bytes, of an upload below /parts/
+
+SETTINGS = """
+[[mounts]]
+path = "/"
+bucket = "{bucket}"
+prefix = "tenant/"
+endpoint = "{endpoint}"
+region = "{region}"
+
+[[mounts]]
+path = "/brief"
+bucket = "{bucket}"
+prefix = "brief/"
+endpoint = "{endpoint}"
+region = "{region}"
+url_seconds = 1
+
+[[keys]]
+id = "ci"
+sha256 = "{sha256}"
+
+[[rules]]
+path = "/sized/**"
+allow = ["write"]
+to = ["key:ci"]
+max_bytes = 10
+
+[[rules]]
+path = "/typed/**"
+allow = ["write"]
+to = ["key:ci"]
+content_types = ["text/*"]
+
+[[rules]]
+path = "/once/**"
+allow = ["write"]
+to = ["key:ci"]
+overwrite = false
+
+[[rules]]
+path = "/summed/**"
+allow = ["write"]
+to = ["key:ci"]
+checksum = "sha256"
+
+[[rules]]
+path = "/kept/**"
+allow = ["write"]
+to = ["key:ci"]
+require_headers = {{ "cache-control" = "private, max-age=60", "x-amz-meta-from" = "ci" }}
+
+[[rules]]
+path = "/parts/**"
+allow = ["write"]
+to = ["key:ci"]
+max_bytes = 11534336
+
+[[rules]]
+path = "/photos/**"
+allow = ["write"]
+to = ["key:ci"]
+max_bytes = 1000
+content_types = ["image/*"]
+require_headers = {{ "x-amz-meta-from" = "a form" }}
+
+[[rules]]
+path = "/**"
+allow = ["read", "list", "write", "delete"]
+to = ["key:ci"]
+"""
+
+
+@contextmanager
+def open_upload_site(store: Store, table: Table, folder: Path) -> Iterator[Site]:
+    """Signpost with those rules."""
+    with open_site(store, table, folder, store.environ(), settings=SETTINGS) as site:
+        yield site
+
+
+@cache
+def client(store: Store) -> S3Client:
+    """boto3 at this store, made once: that takes longer than a request."""
+    return store.client()
+
+
+def is_ceph(store: Store) -> bool:
+    """Whether the store is Ceph's gateway, which lets some things through that AWS refuses (FACTS 5.2)."""
+    return client(store).list_buckets()["ResponseMetadata"]["HTTPHeaders"].get("x-amz-request-id", "").startswith("tx")
+
+
+def holds(store: Store) -> set[str]:
+    """A line for all that the bucket holds: each object, and each part of an upload that is not completed."""
+    s3, bucket = client(store), store.bucket
+    objects = s3.list_objects_v2(Bucket=bucket).get("Contents", ())
+    found = {f"{item['Key']} {item['Size']} {item['ETag']}" for item in objects}
+    for upload_id, key in begun(store).items():
+        parts = s3.list_parts(Bucket=bucket, Key=key, UploadId=upload_id).get("Parts", ())
+        found |= {f"{key} {upload_id} {part['PartNumber']} {part['ETag']}" for part in parts}
+    return found
+
+
+def begun(store: Store) -> dict[str, str]:
+    """The uploads in parts that are not completed: their ids, with their keys."""
+    found = client(store).list_multipart_uploads(Bucket=store.bucket).get("Uploads", ())
+    return {upload["UploadId"]: upload["Key"] for upload in found}
+
+
+def sha256(body: bytes) -> str:
+    """The header with a body's checksum."""
+    return f"x-amz-checksum-sha256: {base64.b64encode(hashlib.sha256(body).digest()).decode()}"
+
+
+def begin(site: Site, path: str, *arguments: str) -> str:
+    """Begin an upload in parts with curl, and return its id."""
+    answer = site.curl("-L", "-d", "", "-H", "Content-Type: text/plain", *arguments, f"{site.at(path)}?uploads")
+    found = re.search(rb"<UploadId>(.+)</UploadId>", answer.body)
+    assert found, answer
+    return found[1].decode()
+
+
+def send(site: Site, path: str, upload_id: str, number: int, body: bytes, *arguments: str, query: str = "") -> Answer:
+    """Upload one part with curl."""
+    url = f"{site.at(path)}?partNumber={number}&uploadId={upload_id}{query}"
+    return site.curl("-L", "-T", site.file(body), *arguments, url)
+
+
+def listing(parts: dict[int, str]) -> str:
+    """What completes an upload: the number and entity tag of each part."""
+    lines = (
+        f"<Part><PartNumber>{number}</PartNumber><ETag>{etag}</ETag></Part>" for number, etag in sorted(parts.items())
+    )
+    return f"<CompleteMultipartUpload>{''.join(lines)}</CompleteMultipartUpload>"
+
+
+def complete(site: Site, path: str, upload_id: str, parts: dict[int, str], *arguments: str) -> Answer:
+    """Complete an upload with curl."""
+    body = ("--data-binary", listing(parts))
+    return site.curl("-L", *body, *arguments, f"{site.at(path)}?uploadId={upload_id}")
