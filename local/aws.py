@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from moto.moto_api._internal.models import moto_api_backend
 from moto.moto_server.werkzeug_app import MotoRequestHandler, create_backend_app
-from werkzeug.exceptions import ClientDisconnected
 from werkzeug.serving import BaseWSGIServer, make_server
-from werkzeug.wsgi import get_input_stream
 
+from local.bodies import SEND_CONTINUE, take_body
 from local.claims import Refusal
 from local.cors import Cors
+from local.forms import Forms
 from local.gate import ACCESS_KEY as ACCESS_KEY
 from local.gate import SECRET_KEY as SECRET_KEY
 from local.gate import Gate
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 REGION: Final = "eu-west-1"
 OTHER_SERVICES = ("dynamodb", "sts", "ssm", "secretsmanager")
-SEND_CONTINUE = "local.send_continue"
 # moto's state belongs to the process, and so does what guards it.
 MOTO = threading.Lock()
 RUNNING: list[BaseWSGIServer] = []
@@ -71,7 +70,8 @@ class Services:
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
-        self._s3 = Cors(Gate(Serialised(Objects()), clock))
+        store = Serialised(Objects())
+        self._s3 = Cors(Forms(Gate(store, clock), store, clock))
         self._other = cache(lambda name: Serialised(create_backend_app(name)))
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -87,12 +87,10 @@ class Serialised:
         self._app = app
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        environ[SEND_CONTINUE]()
         try:
-            body = get_input_stream(environ).read()
-        except ClientDisconnected:
-            message = "Your socket connection to the server was not read from or written to within the timeout period."
-            return Refusal("400 Bad Request", "RequestTimeout", message)(environ, start_response)
+            body = take_body(environ)
+        except Refusal as refusal:
+            return refusal(environ, start_response)
         with MOTO:
             return list(self._app({**environ, "wsgi.input": BytesIO(body)}, start_response))
 
@@ -123,6 +121,7 @@ class Handler(MotoRequestHandler):
 
     def _send_continue(self) -> None:
         if self._expects_continue:
+            self._expects_continue = False
             self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:

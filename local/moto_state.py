@@ -1,8 +1,8 @@
-"""What the S3 in front of moto reads from the moto in this process: its buckets and its sessions."""
+"""What the S3 in front of moto reads from the moto in this process: its buckets, what they hold, and its sessions."""
 
 from __future__ import annotations
 
-from moto.s3.models import FakeBucket, s3_backends
+from moto.s3.models import FakeBucket, FakeKey, FakeMultipart, s3_backends
 from moto.sts.models import AssumedRole, sts_backends
 
 
@@ -12,6 +12,20 @@ def find_bucket(name: str) -> FakeBucket | None:
         return None
     partition, account = s3_backends.bucket_accounts[name]
     return s3_backends[account][partition].buckets[name]
+
+
+def find_object(bucket: str, key: str) -> FakeKey | None:
+    """The object, None where there is none or it is deleted."""
+    found = find_bucket(bucket)
+    stored = found.keys.get(key) if found else None
+    return stored if isinstance(stored, FakeKey) else None
+
+
+def find_upload(bucket: str, key: str, upload_id: str) -> FakeMultipart | None:
+    """The upload in parts that was begun for this key and has neither been completed nor aborted."""
+    found = find_bucket(bucket)
+    upload = found.multiparts.get(upload_id) if found else None
+    return upload if upload and upload.key_name == key else None
 
 
 def find_session(access_key: str) -> AssumedRole | None:

@@ -1,6 +1,7 @@
 """The objects of S3 where moto 5.2.5 keeps them otherwise: each function here names one shortcoming and repairs it.
 
-Requests come here authenticated, their bodies complete. CORS is in `local.cors`.
+Requests come here authenticated, their bodies complete. Uploads in parts are in `local.multipart`, CORS in
+`local.cors`.
 """
 
 from __future__ import annotations
@@ -8,8 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
@@ -17,7 +17,9 @@ from moto.moto_server.werkzeug_app import BackendRequest, create_backend_app
 from werkzeug.http import parse_date, parse_etags
 from werkzeug.test import run_wsgi_app
 
+from local import multipart
 from local.claims import Refusal
+from local.digests import DIGESTS, body_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -30,12 +32,6 @@ CONDITIONS = (
     "HTTP_IF_UNMODIFIED_SINCE",
     "HTTP_IF_RANGE",
 )
-DIGESTS: dict[str, Callable[[bytes], bytes]] = {
-    "content-md5": lambda body: hashlib.md5(body).digest(),
-    "x-amz-checksum-crc32": lambda body: zlib.crc32(body).to_bytes(4, "big"),
-    "x-amz-checksum-sha1": lambda body: hashlib.sha1(body).digest(),
-    "x-amz-checksum-sha256": lambda body: hashlib.sha256(body).digest(),
-}
 
 
 class RawBodyRequest(BackendRequest):
@@ -58,6 +54,7 @@ class Objects:
         try:
             refuse_long_key(environ)
             refuse_wrong_digest(environ)
+            multipart.check(environ)
         except Refusal as refusal:
             return refusal(environ, start_response)
         drop_unreadable_range(environ)
@@ -117,8 +114,7 @@ def refuse_wrong_digest(environ: WSGIEnvironment) -> None:
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
     """
-    body = environ["wsgi.input"].read()
-    environ["wsgi.input"].seek(0)
+    body = body_of(environ)
     sha256 = environ.get("HTTP_X_AMZ_CONTENT_SHA256", "")
     if re.fullmatch("[0-9a-f]{64}", sha256) and sha256 != hashlib.sha256(body).hexdigest():
         message = "The provided 'x-amz-content-sha256' header does not match what was computed."

@@ -1,4 +1,4 @@
-"""HTML for people: the templates of `chalicelib/pages`, and the stylesheet and the script that they load."""
+"""HTML for people: the templates of `chalicelib/pages`, and the stylesheet and the scripts that they load."""
 
 import hashlib
 import os.path
@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 _FOLDER: Final = os.path.join(os.path.dirname(__file__), os.pardir, "pages")
-_STYLESHEET: Final = (".css", "text/css; charset=utf-8")
-_SCRIPT: Final = (".js", "text/javascript; charset=utf-8")
+_STYLESHEET: Final = "page.css"
+_SCRIPT: Final = "page.js"
+_ASSETS: Final = (_STYLESHEET, "store.js", "parts.js", _SCRIPT)  # a script comes after those that it imports
+_MEDIA_TYPES: Final = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
 
 
 class HtmlPages:
@@ -32,8 +34,8 @@ class HtmlPages:
         return self._render("sign_in.html", view)
 
     def asset(self, name: str) -> Asset | None:
-        """Return the stylesheet or the script by the name that this version's pages load it by, else None."""
-        return self._assets.get(name)
+        """Return the stylesheet or a script by the name that this version's pages load it by, else None."""
+        return self._assets[1].get(name)
 
     def _render(self, template: str, view: DirectoryView | ProblemView | SignInView) -> bytes:
         html = self._templates.get_template(template).render(view=view)
@@ -52,19 +54,24 @@ class HtmlPages:
             lstrip_blocks=True,
         )
         templates.filters |= {"size": readable_size, "day": _day, "clock": _clock, "rfc3339": _rfc3339}
-        stylesheet, script = self._assets
-        templates.globals |= {"stylesheet": stylesheet, "script": script}
+        names, _ = self._assets
+        templates.globals |= {"stylesheet": names[_STYLESHEET], "script": names[_SCRIPT]}
         return templates
 
     @cached_property
-    def _assets(self) -> dict[str, Asset]:
-        """The stylesheet, then the script, by their names, each with a hash of its content in it."""
-        found = {}
-        for extension, media_type in (_STYLESHEET, _SCRIPT):
-            with open(os.path.join(_FOLDER, f"page{extension}"), "rb") as file:
+    def _assets(self) -> tuple[dict[str, str], dict[str, Asset]]:
+        """The name that each file is loaded by, with a hash of its content in it; and the files by these names."""
+        names: dict[str, str] = {}
+        found: dict[str, Asset] = {}
+        for file_name in _ASSETS:
+            with open(os.path.join(_FOLDER, file_name), "rb") as file:
                 body = file.read()
-            found[f"page.{hashlib.sha256(body).hexdigest()[:16]}{extension}"] = Asset(media_type, body)
-        return found
+            for plain, name in names.items():
+                body = body.replace(f'"./{plain}"'.encode(), f'"./{name}"'.encode())
+            stem, extension = file_name.split(".")
+            names[file_name] = f"{stem}.{hashlib.sha256(body).hexdigest()[:16]}.{extension}"
+            found[names[file_name]] = Asset(_MEDIA_TYPES[extension], body)
+        return names, found
 
 
 def readable_size(size: int) -> str:

@@ -1,67 +1,22 @@
 // What a directory's page can do beyond its links: sort, filter, share, delete and upload.
 // Everything it starts from stands in the page, and everything works on after the listing was read anew.
 
+import { Parts } from "./parts.js";
+import { address, ask, byLink, call, checksumOf, send } from "./store.js";
+
 const PARALLEL = 3;
+const IN_PARTS = 64 * 1000 ** 2; // bytes; what is bigger goes in parts, for a part that fails costs less than all
 const LARGEST = 5 * 1024 ** 3; // bytes; S3 API Reference, PutObject: what one request may carry
+const LARGEST_IN_PARTS = 5 * 1024 ** 4;
 const REFRESH_PAUSE = 800; // milliseconds: many small uploads that end together cause one reading
 
 const $ = (selector, root = document) => root.querySelector(selector);
 const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
 const here = $("main").dataset.url;
-const token = new URLSearchParams(location.search).get("token"); // of the link that the visitor came by
 
 /** Tell people who cannot see what happened. */
 function say(text) {
   $("#said").textContent = text;
-}
-
-// The service and the store
-
-/** What went wrong, in words for the visitor. */
-class Refusal extends Error {}
-
-/** A URL with parameters, and with the visitor's own link. */
-function address(url, parameters) {
-  const found = new URL(url);
-  const all = token === null ? parameters : { token, ...parameters };
-  for (const [name, value] of Object.entries(all)) found.searchParams.set(name, value);
-  return found;
-}
-
-/** Ask the service for something; returns its JSON. */
-async function ask(method, url, parameters, options = {}) {
-  const response = await reach(address(url, parameters), { method, ...options });
-  if (response.ok) return response.json();
-  const problem = await response.json().catch(() => ({}));
-  if (response.status === 401) throw new Refusal("You are signed out. Sign in again in another tab, then retry.");
-  throw new Refusal(problem.detail ?? `The service answered ${response.status}.`);
-}
-
-/** `fetch`, with words for a failure. */
-async function reach(url, options) {
-  try {
-    return await fetch(url, options);
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
-    throw new Refusal("The connection failed. Check it, then retry.");
-  }
-}
-
-/** What a store's answer means that is no success. */
-function storeRefusal(status, body) {
-  if (status === 0) return "The connection failed. Check it, then retry.";
-  if (status === 403) return "The permission to do this has ended or was refused. Retry asks for a new one.";
-  const message = new DOMParser().parseFromString(body, "application/xml").querySelector("Message")?.textContent;
-  return `The store answered ${status}${message ? `: ${message}` : "."}`;
-}
-
-/** The headers to send to the store: those that were signed, less what browsers set by themselves. */
-function storeHeaders(target, type = "") {
-  const headers = new Headers(target.headers);
-  if (type) headers.set("Content-Type", type);
-  headers.delete("Content-Length");
-  headers.delete("Host");
-  return headers;
 }
 
 // Words
@@ -148,7 +103,7 @@ let sorted = false;
 /** Read the listing anew, soon: with its order, its filter and the focus as they are. */
 function refresh() {
   clearTimeout(refreshing);
-  if (token === null) refreshing = setTimeout(readListing, REFRESH_PAUSE); // to read by a link could use it up
+  if (!byLink) refreshing = setTimeout(readListing, REFRESH_PAUSE); // to read by a link could use it up
 }
 
 async function readListing() {
@@ -193,14 +148,7 @@ function open(dialog, name, submit) {
 function openDeletion(button) {
   const dialog = $("#deletion");
   open(dialog, button.dataset.name, async () => {
-    const target = await ask("DELETE", button.dataset.url, { presign: "" });
-    const response = await reach(target.url, {
-      method: "DELETE",
-      headers: storeHeaders(target),
-      credentials: "omit",
-      referrerPolicy: "no-referrer",
-    });
-    if (!response.ok) throw new Refusal(storeRefusal(response.status, await response.text()));
+    await call(await ask("DELETE", button.dataset.url, { presign: "" }));
     dialog.close();
     remove(button.closest("tr"));
     say(`${button.dataset.name} is deleted.`);
@@ -274,12 +222,16 @@ const UNFINISHED = ["waiting", "sending", "exists"];
 /** A file on its way: two steps, for a browser would send it twice through a redirect, and show no progress. */
 class Upload {
   #file;
+  #url;
+  #rule = $("#uploads").dataset;
   #item;
+  #parts = null;
   #replace = false;
   #abort = new AbortController();
 
   constructor(file, isDirectory) {
     this.#file = file;
+    this.#url = here + encodeURIComponent(file.name);
     this.#item = $("#upload").content.firstElementChild.cloneNode(true);
     $("bdi", this.#item).textContent = file.name;
     $("progress", this.#item).ariaLabel = `Upload of ${file.name}`;
@@ -292,12 +244,18 @@ class Upload {
     return this.#item.dataset.state;
   }
 
+  get name() {
+    return this.#file.name;
+  }
+
   cancel() {
     this.#abort.abort();
+    this.#discard();
     this.#become("cancelled", "Cancelled.");
   }
 
   skip() {
+    this.#discard();
     this.#become("cancelled", "Not uploaded: the old one stays.");
   }
 
@@ -316,71 +274,83 @@ class Upload {
 
   /** Upload it, to whatever end. */
   async run() {
-    this.#abort = new AbortController();
+    const { signal } = (this.#abort = new AbortController());
     this.#become("sending", "Starting…");
     try {
-      const target = await this.#target();
-      const { status, body } = await this.#send(target);
-      if (status >= 200 && status < 300) this.#finish();
-      else if (status === 412) this.#meet();
-      else throw new Refusal(storeRefusal(status, body));
+      await (this.#isInParts ? this.#sendParts(signal) : this.#sendWhole(signal));
+      this.#finish();
     } catch (error) {
-      if (error.name !== "AbortError") this.#become("failed", error.message);
+      if (signal.aborted) return;
+      if (error.status === 412 || error.code === "PreconditionFailed") this.#meet();
+      else this.#become("failed", error.message);
     }
+  }
+
+  get #isInParts() {
+    return this.#file.size > IN_PARTS && !byLink; // a link that counts takes one request a file
   }
 
   /** Refuse here what would be refused there, and ask before anything is replaced. */
   #begin(isDirectory) {
-    const { maxBytes, types } = $("#uploads").dataset;
+    const { maxBytes, types } = this.#rule;
     const { name, size, type } = this.#file;
+    const most = Math.min(maxBytes || Infinity, this.#isInParts ? LARGEST_IN_PARTS : LARGEST);
     const fits = types.split(",").some((one) => one === type || (one.endsWith("/*") && type.startsWith(one.slice(0, -1))));
     if (isDirectory) this.#become("refused", "This is a folder. Drop the files that are in it.");
-    else if (maxBytes && size > Number(maxBytes))
-      this.#become("refused", `Too big: it has ${readableSize(size)}, and may have ${readableSize(Number(maxBytes))}.`);
-    else if (size > LARGEST) this.#become("refused", `Too big: it has ${readableSize(size)}, and may have 5 GB.`);
+    else if (size > most)
+      this.#become("refused", `Too big: it has ${readableSize(size)}, and may have ${readableSize(most)}.`);
     else if (types && !fits)
       this.#become("refused", `The wrong kind: it is ${type || "of an unknown type"}, and must be ${types.replaceAll(",", " or ")}.`);
+    else if (uploads.some((upload) => upload.name === name && UNFINISHED.includes(upload.state)))
+      this.#become("refused", "One of that name is under way.");
     else if (fileNames().has(name)) this.#meet();
     else this.retry();
   }
 
   /** There is a file of that name. */
   #meet() {
-    if ($("#uploads").dataset.overwrite === "yes") this.#become("exists", "There is one of that name. Replace it?");
-    else this.#become("refused", "There is one of that name, and it cannot be replaced here. Rename yours.");
+    if (this.#rule.overwrite === "yes") return this.#become("exists", "There is one of that name. Replace it?");
+    this.#discard();
+    this.#become("refused", "There is one of that name, and it cannot be replaced here. Rename yours.");
   }
 
-  async #target() {
-    const headers = {};
-    if (this.#file.type) headers["Content-Type"] = this.#file.type;
-    if (!this.#replace) headers["If-None-Match"] = "*";
-    const url = here + encodeURIComponent(this.#file.name);
-    return ask("PUT", url, { presign: "", size: this.#file.size }, { headers, signal: this.#abort.signal });
+  async #sendWhole(signal) {
+    const { size, type } = this.#file;
+    const headers = this.#replace ? {} : { "If-None-Match": "*" };
+    if (type) headers["Content-Type"] = type;
+    if (this.#rule.checksum === "yes") headers["x-amz-checksum-sha256"] = await checksumOf(this.#file);
+    const target = await ask("PUT", this.#url, { presign: "", size }, { headers, signal });
+    await send(target, this.#file, { type, signal, onprogress: this.#progress() });
   }
 
-  #send(target) {
-    return new Promise((resolve, reject) => {
-      const request = new XMLHttpRequest(); // fetch tells no progress of what it sends
-      request.open("PUT", target.url);
-      for (const [name, value] of storeHeaders(target, this.#file.type)) request.setRequestHeader(name, value);
-      request.upload.onprogress = this.#progress();
-      request.onload = () => resolve({ status: request.status, body: request.responseText });
-      request.onerror = () => resolve({ status: 0, body: "" });
-      request.onabort = () => reject(new DOMException("", "AbortError"));
-      this.#abort.signal.onabort = () => request.abort();
-      request.send(this.#file);
-    });
+  async #sendParts(signal) {
+    const { partBytes, checksum } = this.#rule;
+    const how = { partBytes: Number(partBytes), checksum: checksum === "yes" };
+    this.#parts ??= new Parts(this.#file, this.#url, how);
+    const onresume = ({ loaded, total }) => {
+      const text = `Resuming: ${readableSize(loaded)} of ${readableSize(total)} are there.`;
+      $(".state", this.#item).textContent = text;
+      say(`${this.#file.name}: ${text}`);
+    };
+    await this.#parts.send({ replace: this.#replace, signal, onresume, onprogress: this.#progress() });
+  }
+
+  /** Take back what arrived of a file that is not wanted any more; else the store forgets it, later. */
+  #discard() {
+    this.#parts?.discard().catch(() => {});
+    this.#parts = null;
   }
 
   /** Show how far it is, how fast, and how long it will take: by the speed of the last seconds. */
   #progress() {
-    let before = { time: performance.now(), loaded: 0 };
+    let before = null;
     let speed = 0;
     return ({ loaded, total }) => {
       const time = performance.now();
+      before ??= { time, loaded }; // what was there before was not sent now
       const seconds = (time - before.time) / 1000;
       if (seconds > 0.5 || (speed === 0 && seconds > 0.1)) {
-        const now = (loaded - before.loaded) / seconds;
+        const now = Math.max(0, loaded - before.loaded) / seconds; // less where a part is sent again
         speed = speed ? 0.7 * speed + 0.3 * now : now;
         before = { time, loaded };
       }
@@ -393,9 +363,9 @@ class Upload {
 
   #finish() {
     const link = document.createElement("a");
-    link.href = address(here + encodeURIComponent(this.#file.name), {});
+    link.href = address(this.#url, {});
     const name = $("bdi", this.#item);
-    if (token === null) name.replaceWith(link), link.append(name); // a link to upload does not open what it uploaded
+    if (!byLink) name.replaceWith(link), link.append(name); // a link to upload does not open what it uploaded
     this.#become("done", `Uploaded, ${readableSize(this.#file.size)}.`);
     refresh();
   }

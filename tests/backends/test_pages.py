@@ -287,11 +287,15 @@ def test_the_rule_for_uploads_is_said_before_it_is_broken(pages: HtmlPages) -> N
             "data-overwrite": "no",
             "data-max-bytes": "50000000",
             "data-types": "image/*,text/plain",
+            "data-part-bytes": "5242880",
+            "data-checksum": "no",
         }
         == page.one("section").attributes
     )
     free = Reader(pages.directory(directory(uploads=Uploads(True, None, (), False, None)))).one("section").attributes
     assert (free["data-overwrite"], free["data-max-bytes"], free["data-types"]) == ("yes", "", "")
+    checked = Reader(pages.directory(directory(uploads=Uploads(True, None, (), True, None)))).one("section").attributes
+    assert (checked["data-part-bytes"], checked["data-checksum"]) == ("", "yes")
 
 
 def test_a_refusal_is_said_in_words_with_what_to_do(pages: HtmlPages) -> None:
@@ -340,8 +344,22 @@ def test_pages_load_assets_whose_name_is_their_content(pages: HtmlPages) -> None
         assert name.split(".")[1] == hashlib.sha256(asset.body).hexdigest()[:16]
 
 
+def test_scripts_import_each_other_by_such_names(pages: HtmlPages) -> None:
+    """So that no old one is ever met by a new one."""
+    waiting = [Reader(pages.directory(directory())).one("script").attributes["src"].rpartition("/")[2]]
+    seen = set()
+    while waiting:
+        name = waiting.pop()
+        seen.add(name.partition(".")[0])
+        asset = pages.asset(name)
+        assert asset is not None
+        assert name.split(".")[1] == hashlib.sha256(asset.body).hexdigest()[:16]
+        waiting += re.findall(r'from "\./(.*?)"', asset.body.decode())
+    assert seen == {"page", "parts", "store"}
+
+
 @pytest.mark.parametrize(
-    "name", ["", "page.css", "page.0000000000000000.css", "../pages/page.css", "layout.html", "page.js"]
+    "name", ["", "page.css", "page.0000000000000000.css", "../pages/page.css", "layout.html", "page.js", "parts.js"]
 )
 def test_no_other_name_is_an_asset(pages: HtmlPages, name: str) -> None:
     assert pages.asset(name) is None

@@ -1,15 +1,17 @@
 """What the browser tests talk to: Signpost with its pages, links and sessions, and Chromium."""
 
 import hashlib
+import json
 import os
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import quote
+from uuid import uuid4
 
 import boto3
 import pytest
@@ -21,11 +23,11 @@ from tests.e2e.sites import Store
 
 SECRET: Final = "the-secret-of-the-visitor's-key"
 PATIENCE: Final = 20_000  # milliseconds: a machine can be busy with other tests
-_TABLE: Final = "signpost-browser"
 
 _SETTINGS: Final = """
 [service]
 realm = "Acme files"
+cors_origins = {origins}
 
 [[mounts]]
 path = "/"
@@ -59,6 +61,18 @@ allow = ["write"]
 to = ["key:ann"]
 max_bytes = 1_000
 content_types = ["text/*"]
+
+[[rules]]
+path = "/bounded/**"
+allow = ["write"]
+to = ["key:ann"]
+max_bytes = 200_000_000
+
+[[rules]]
+path = "/checked/**"
+allow = ["write"]
+to = ["key:ann"]
+checksum = "sha256"
 
 [[rules]]
 path = "/**"
@@ -101,6 +115,18 @@ class Site(NamedTuple):
         """Take an object away."""
         client_of(self.store).delete_object(Bucket=self.store.bucket, Key=key)
 
+    def unfinished(self, key: str) -> list[str]:
+        """The uploads in parts of a key that nobody finished or took back."""
+        found = client_of(self.store).list_multipart_uploads(Bucket=self.store.bucket, Prefix=key)
+        return [item["UploadId"] for item in found.get("Uploads", ()) if item["Key"] == key]
+
+    def parts(self, key: str) -> set[int]:
+        """The numbers of the parts that arrived of its one unfinished upload."""
+        for upload in self.unfinished(key):
+            found = client_of(self.store).list_parts(Bucket=self.store.bucket, Key=key, UploadId=upload)
+            return {part["PartNumber"] for part in found.get("Parts", ())}
+        return set()
+
     def keys(self, prefix: str) -> set[str]:
         """The keys that begin with this."""
         found = client_of(self.store).list_objects_v2(Bucket=self.store.bucket, Prefix=prefix)
@@ -114,15 +140,21 @@ def client_of(store: Store) -> S3Client:
 
 
 @contextmanager
-def open_site(store: Store, folder: Path) -> Iterator[Site]:
-    """Signpost in front of a store that lets pages of any site at its objects, with a table of an embedded AWS."""
+def open_site(store: Store, folder: Path, origins: Sequence[str] = ()) -> Iterator[Site]:
+    """Signpost in front of a store that lets pages of any site at its objects, with a table of an embedded AWS.
+
+    Args:
+        store: an S3.
+        folder: for its settings and its log.
+        origins: the other sites whose pages may call it.
+    """
     store.client().put_bucket_cors(
         Bucket=store.bucket,
         CORSConfiguration={
             "CORSRules": [
                 {
                     "AllowedOrigins": ["*"],
-                    "AllowedMethods": ["GET", "PUT", "DELETE", "HEAD"],
+                    "AllowedMethods": ["GET", "PUT", "POST", "DELETE", "HEAD"],
                     "AllowedHeaders": ["*"],
                     "ExposeHeaders": ["ETag"],
                 }
@@ -132,17 +164,24 @@ def open_site(store: Store, folder: Path) -> Iterator[Site]:
     settings = folder / "signpost.toml"
     sha256 = hashlib.sha256(SECRET.encode()).hexdigest()
     settings.write_text(
-        _SETTINGS.format(bucket=store.bucket, endpoint=store.endpoint, region=store.region, sha256=sha256)
+        _SETTINGS.format(
+            bucket=store.bucket,
+            endpoint=store.endpoint,
+            region=store.region,
+            sha256=sha256,
+            origins=json.dumps([*origins]),
+        )
     )
+    table = f"signpost-browser-{uuid4().hex[:8]}"
     with ExitStack() as stack:
         environ = {
             **store.environ(),
             "SIGNPOST_CONFIG": str(settings),
             "SIGNPOST_SECRET": "0123456789abcdef" * 4,
-            "SIGNPOST_TABLE": _TABLE,
+            "SIGNPOST_TABLE": table,
             "AWS_REGION": store.region,
             "AWS_DEFAULT_REGION": store.region,  # on Lambda both are set, and boto3 reads this one
-            "AWS_ENDPOINT_URL_DYNAMODB": stack.enter_context(_open_table(store)),
+            "AWS_ENDPOINT_URL_DYNAMODB": stack.enter_context(_open_table(store, table)),
         }
         port = free_port()
         output = stack.enter_context((folder / "log").open("w"))
@@ -151,19 +190,19 @@ def open_site(store: Store, folder: Path) -> Iterator[Site]:
 
 
 @contextmanager
-def _open_table(store: Store) -> Iterator[str]:
+def _open_table(store: Store, name: str) -> Iterator[str]:
     with aws.serve() as endpoint:
         dynamodb = boto3.Session(store.access_key, store.secret_key, region_name=store.region).client(
             "dynamodb", endpoint_url=endpoint
         )
         dynamodb.create_table(
-            TableName=_TABLE,
+            TableName=name,
             AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
             KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
             BillingMode="PAY_PER_REQUEST",
         )
         yield endpoint
-        dynamodb.delete_table(TableName=_TABLE)
+        dynamodb.delete_table(TableName=name)
 
 
 def free_port() -> int:

@@ -135,12 +135,14 @@ def serve() -> None:
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import make_server
 
+    from local.forms import Forms
     from local.gate import Gate
     from local.objects import Objects
     from tests.deploy import moto_repairs
 
     moto_repairs.install_rest_api_import()
-    s3 = Gate(moto_repairs.ObjectPermissions(Objects()))
+    store = moto_repairs.ObjectPermissions(Objects())
+    s3 = Forms(Gate(store), store, time.time)
     others = moto_repairs.ServicePermissions(DomainDispatcherApplication(create_backend_app))
 
     def by_service(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -1,15 +1,18 @@
 """The features of the service, each tried with the credentials of a role: what a policy is measured by."""
 
 import http.client
+import json
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
+from xml.etree import ElementTree
 
 import pytest
 from botocore.exceptions import ClientError
+from urllib3 import encode_multipart_formdata
 
 from chalicelib import wiring
 from local import aws
@@ -38,11 +41,15 @@ to = ["anyone"]
 
 
 class Site(NamedTuple):
-    """The service with the credentials of a role, wired anew; `version` is an old one of /old.txt."""
+    """The service with the credentials of a role, wired anew.
+
+    `version` is an old one of /old.txt, and `upload` one in parts of /parts.bin that someone else has begun.
+    """
 
     account: Account
     environ: dict[str, str]
     version: str
+    upload: str
     settings: Path
     environment: pytest.MonkeyPatch
 
@@ -52,14 +59,33 @@ class Site(NamedTuple):
         wiring.exchange.cache_clear()
         return at_rest_api(rest_event(method, path, query, list(headers.items())))
 
-    def status(self, method: str, path: str, query: str = "", body: bytes | None = None, **headers: str) -> int:
+    def follow(self, method: str, path: str, query: str = "", body: bytes | None = None, **headers: str) -> Answer:
         """What the client ends with, that follows the redirect."""
         redirect = self.ask(method, path, query, **headers)
         assert redirect.status == 307, redirect
-        url = urlsplit(redirect.headers["location"])
-        with closing(http.client.HTTPConnection(url.netloc, timeout=10)) as connection:
-            connection.request(method, f"{url.path}?{url.query}", body, headers)
-            return connection.getresponse().status
+        return sent(method, redirect.headers["location"], body, headers)
+
+    def status(self, method: str, path: str, query: str = "", body: bytes | None = None, **headers: str) -> int:
+        """The status of that."""
+        return self.follow(method, path, query, body, **headers).status
+
+    def uploads_in_parts(self) -> bool:
+        """Whether an upload can be begun, given a part and completed."""
+        begun = self.follow("POST", "/big.bin", "uploads")
+        if begun.status != 200:
+            return False
+        upload = ElementTree.fromstring(begun.body).findtext("{*}UploadId")
+        etag = self.follow("PUT", "/big.bin", f"partNumber=1&uploadId={upload}", b"part").headers["etag"]
+        part = f"<Part><PartNumber>1</PartNumber><ETag>{etag}</ETag></Part>"
+        body = f"<CompleteMultipartUpload>{part}</CompleteMultipartUpload>".encode()
+        return self.status("POST", "/big.bin", f"uploadId={upload}", body) == 200
+
+    def takes_forms(self) -> bool:
+        """Whether a form uploads."""
+        form = json.loads(self.ask("POST", "/inbox/", "form").body)
+        fields = [*form["fields"].items(), ("file", ("a.txt", b"a"))]
+        body, content_type = encode_multipart_formdata(fields)
+        return sent("POST", form["url"], body, {"Content-Type": content_type}).status == 201
 
     def logs(self) -> bool:
         """Whether Lambda can write a log with the role, from the first line on."""
@@ -70,6 +96,15 @@ class Site(NamedTuple):
                 raise
             return False
         return True
+
+
+def sent(method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
+    """What a store answers."""
+    parts = urlsplit(url)
+    with closing(http.client.HTTPConnection(parts.netloc, timeout=10)) as connection:
+        connection.request(method, f"{parts.path}?{parts.query}", body, dict(headers))
+        response = connection.getresponse()
+        return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
 
 
 @contextmanager
@@ -96,9 +131,11 @@ def site(account: Account, document: Document, environment: pytest.MonkeyPatch, 
     put = account.client("s3").put_object
     version = put(Bucket=BUCKET, Key="old.txt", Body=b"old")["VersionId"]
     put(Bucket=BUCKET, Key="old.txt", Body=b"new")
-    return Site(account, environ, version, settings, environment)
+    upload = account.client("s3").create_multipart_upload(Bucket=BUCKET, Key="parts.bin")["UploadId"]
+    return Site(account, environ, version, upload, settings, environment)
 
 
+TAGS = {"x-amz-tagging": "a=b"}
 FEATURES: dict[str, Callable[[Site], bool]] = {
     "read": lambda site: site.status("GET", "/a.txt") == 200,
     "read a version": lambda site: site.status("GET", "/old.txt", f"versionId={site.version}") == 200,
@@ -106,6 +143,12 @@ FEATURES: dict[str, Callable[[Site], bool]] = {
     "head of a version": lambda site: site.status("HEAD", "/old.txt", f"versionId={site.version}") == 200,
     "head inline": lambda site: site.ask("HEAD", "/a.txt", head="inline").status == 200,
     "write": lambda site: site.status("PUT", "/new.txt", body=b"new") == 200,
+    "write with tags": lambda site: site.status("PUT", "/tagged.txt", "", b"", **TAGS) == 200,
+    "write in parts": lambda site: site.uploads_in_parts(),
+    "begin with tags": lambda site: site.status("POST", "/big.bin", "uploads", b"", **TAGS) == 200,
+    "list the parts": lambda site: site.status("GET", "/parts.bin", f"uploadId={site.upload}") == 200,
+    "abort": lambda site: site.status("DELETE", "/parts.bin", f"uploadId={site.upload}") == 204,
+    "write by a form": lambda site: site.takes_forms(),
     "missing": lambda site: site.status("GET", "/missing.txt") == 404,
     "missing, inline": lambda site: site.ask("HEAD", "/missing.txt", head="inline").status == 404,
     "list": lambda site: site.ask("GET", "/").status == 200,
@@ -119,7 +162,10 @@ FEATURES: dict[str, Callable[[Site], bool]] = {
 NEEDED_FOR = {
     "s3:GetObject": {"read", "head", "head inline", "missing", "missing, inline"},
     "s3:GetObjectVersion": {"read a version", "head of a version"},
-    "s3:PutObject": {"write"},
+    "s3:PutObject": {"write", "write with tags", "write in parts", "begin with tags", "write by a form"},
+    "s3:PutObjectTagging": {"write with tags", "begin with tags"},
+    "s3:AbortMultipartUpload": {"abort"},
+    "s3:ListMultipartUploadParts": {"list the parts"},
     "s3:DeleteObject": {"delete"},
     "s3:DeleteObjectVersion": {"delete a version"},
     "s3:ListBucket": {"missing", "missing, inline", "list"},

@@ -93,13 +93,17 @@ class Caller:
         return True
 
 
-# "Actions, resources, and condition keys for Amazon S3", Service Authorization Reference: without and with a versionId.
+# "Actions, resources, and condition keys for Amazon S3", Service Authorization Reference; "Multipart upload API and
+# permissions" of the User Guide: what a method asks for, and what it asks for with a versionId or an uploadId.
 OBJECT_ACTIONS = {
-    "GET": ("GetObject", "GetObjectVersion"),
-    "HEAD": ("GetObject", "GetObjectVersion"),
-    "PUT": ("PutObject", "PutObject"),
-    "DELETE": ("DeleteObject", "DeleteObjectVersion"),
+    "GET": "GetObject",
+    "HEAD": "GetObject",
+    "PUT": "PutObject",
+    "POST": "PutObject",
+    "DELETE": "DeleteObject",
 }
+VERSION_ACTIONS = {"GET": "GetObjectVersion", "HEAD": "GetObjectVersion", "DELETE": "DeleteObjectVersion"}
+UPLOAD_ACTIONS = {"GET": "ListMultipartUploadParts", "DELETE": "AbortMultipartUpload"}
 
 
 class ObjectPermissions:
@@ -128,8 +132,10 @@ def _questions(environ: WSGIEnvironment, target: Target) -> Iterable[tuple[str, 
     path = target.path.removeprefix("/").partition("/")[2]
     if not path:
         return [("ListBucket" if method == "GET" and "list-type" in target.parameters() else "OfTheBucketItself", "")]
-    action = OBJECT_ACTIONS[method]["versionId" in target.parameters()]
-    # PutObject, "Permissions": tags need one of their own.
+    special = {"uploadId": UPLOAD_ACTIONS, "versionId": VERSION_ACTIONS}
+    found = [actions[method] for name, actions in special.items() if name in target.parameters() and method in actions]
+    action = found[0] if found else OBJECT_ACTIONS[method]
+    # PutObject and CreateMultipartUpload, "Permissions": tags need one of their own.
     tagging = ["PutObjectTagging"] if "HTTP_X_AMZ_TAGGING" in environ else []
     return [(action, f"/{path}") for action in (action, *tagging)]
 

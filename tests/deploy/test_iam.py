@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from chalicelib.policy import policy as made_policy
 from tests.builders import mount
 from tests.deploy.deployments import BUCKET, Account
-from tests.deploy.features import FEATURES, NEEDED_FOR, OTHER, Site, broken, open_buckets, site
+from tests.deploy.features import FEATURES, NEEDED_FOR, OTHER, TAGS, Site, broken, open_buckets, site
 from tests.deploy.policies import Document, actions, policy, without_action, without_statement
 
 POLICY = policy("dev")
@@ -85,13 +85,12 @@ def test_what_is_beside_a_mounts_prefix_is_closed(account: Account) -> None:
             s3.put_object(Bucket=BUCKET, Key=key, Body=b"")
 
 
-def test_tags_need_a_permission_of_their_own(with_policy: Open) -> None:
-    """The service signs any x-amz-tagging; whether the role may set tags is for its administrator to say."""
-    tags = {"x-amz-tagging": "a=b"}
-    assert with_policy(POLICY).status("PUT", "/tagged.txt", body=b"", **tags) == 403
-    more = without_action(POLICY, "none")
-    more["Statement"][0]["Action"].append("s3:PutObjectTagging")
-    assert with_policy(more).status("PUT", "/tagged.txt", body=b"", **tags) == 200
+def test_tags_are_set(with_policy: Open) -> None:
+    """Those that the client asks for, signed like all that it says of its file."""
+    site = with_policy(POLICY)
+    assert site.status("PUT", "/tagged.txt", "", b"", **TAGS) == 200
+    owner = site.account.client("s3")
+    assert owner.get_object_tagging(Bucket=BUCKET, Key="tagged.txt")["TagSet"] == [{"Key": "a", "Value": "b"}]
 
 
 def secrets(site: Site) -> list[str]:

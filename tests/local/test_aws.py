@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from werkzeug.test import create_environ
 
 from local import aws
+from local.bodies import SEND_CONTINUE
 from tests.local.embedded import Embedded
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 TWICE = """
 from local import aws
+from local.bodies import SEND_CONTINUE
 from tests.local.embedded import BUCKET, Clock, Embedded
 
 for _ in range(2):
@@ -71,7 +73,7 @@ def test_moto_runs_under_its_lock_alone() -> None:
         locked.append(aws.MOTO.locked())
         return []
 
-    environ = {**create_environ(), aws.SEND_CONTINUE: lambda: None}
+    environ = {**create_environ(), SEND_CONTINUE: lambda: None}
     aws.Serialised(app)(environ, lambda *_: lambda _: None)
     assert locked == [True]
     assert not aws.MOTO.locked()
