@@ -270,8 +270,8 @@ class PartTooLarge(Problem):
 
     def __init__(self, size: int, limit: int, part_bytes: int, max_bytes: int) -> None:
         super().__init__(
-            f"This part has {size:,} bytes and may have {limit:,}. An upload here has {max_bytes:,} bytes at most: send "
-            f"it in parts of {min(part_bytes, max_bytes):,} bytes, numbered from 1, of which the last may be smaller."
+            f"This part has {size:,} bytes and may have {limit:,}. An upload here has {max_bytes:,} bytes at most: "
+            f"send it in parts of {min(part_bytes, max_bytes):,} bytes, numbered from 1; the last may be smaller."
         )
         self.size, self.limit = size, limit
 

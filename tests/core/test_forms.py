@@ -137,6 +137,15 @@ def test_nobody_else_gets_a_form() -> None:
     assert ask_form("/inbox/closed/").status == 403
 
 
+def test_there_is_no_form_for_what_is_the_services_own_or_another_mounts() -> None:
+    """A policy knows where keys begin, and no exceptions: a form could write what no PUT reaches."""
+    everything = numbered(allow("/**", "write", "key:ann"))
+    mounts = [mount(), mount("/plain/sub/other", bucket="other")]
+    by = service(rules=everything, mounts=mounts)
+    for raw_path, status in (("/", 501), ("/plain/", 501), ("/plain/sub/", 501), ("/else/", 200)):
+        assert ask("POST", raw_path, by=by, query={"form": ""}, headers=basic("ann")).status == status
+
+
 def test_a_form_is_for_a_directory() -> None:
     assert ask_form("/plain/a").status == 405
 
