@@ -157,7 +157,7 @@ class Service:
     def _form(self, request: Request, grant: Grant, now: float) -> Reply:
         if grant.link:
             raise NotOffered("A form takes any number of files, so a link gives none. Upload with PUT.")
-        # A policy knows where keys begin, and no exceptions: not what is the service's own, nor what is another mount's.
+        # A policy knows where keys begin, and no exceptions: neither what is our own, nor what another mount has.
         if grant.path == "/" or self._mounts.below(grant.path) or not self._rules.covers(grant):
             raise NotOffered("Not all below this directory is alike, and a form has one rule for it. Upload with PUT.")
         target = self._mounts.directory(grant, grant.path)
