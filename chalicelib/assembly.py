@@ -2,35 +2,31 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from .backends.credentials import ChainCredentials, FixedCredentials
-from .backends.objects import S3Objects
-from .backends.pages import HtmlPages
 from .backends.secrets import secret_source
-from .backends.tokens import DynamoTokens
-from .core.browsing import Browsing
+from .beyond import Beyond, Common
 from .core.cors import Cors
 from .core.credentials import Credentials
-from .core.exchange import Answer, Exchange
+from .core.exchange import Exchange
 from .core.links import Links, Random
-from .core.listing import Directories
 from .core.message import Reply, Request
 from .core.mounts import Mounts
-from .core.own_pages import OwnPages
-from .core.ports import Clock, CredentialSource, Log
 from .core.principals import ApiKeys, Keys
 from .core.problems import Misconfigured, NotOffered
 from .core.rules import RuleSet
 from .core.service import METHODS, Service
 from .core.sessions import Sessions
-from .core.sharing import Sharing
 from .core.signatures import Secrets, Signer
 from .core.trace import Trace
 from .settings import InvalidSettings, load
 
+if TYPE_CHECKING:
+    from .core.ports import Clock, CredentialSource, Log, Pages
 
-def assemble(file: str, environ: Mapping[str, str], clock: Clock, random: Random, log: Log) -> Exchange:
+
+def assemble(file: str, environ: Mapping[str, str], clock: "Clock", random: Random, log: "Log") -> Exchange:
     """Return the service. With invalid settings it answers 500 to everything: it fails closed.
 
     Args:
@@ -40,64 +36,72 @@ def assemble(file: str, environ: Mapping[str, str], clock: Clock, random: Random
         random: bytes that nobody can guess.
         log: written to once a request.
     """
-    pages = HtmlPages()
     try:
         settings = load(file, environ)
         credentials = _credentials(environ)
         secrets = _secrets(environ)
     except InvalidSettings as error:
-        nobody = Cors((), METHODS)
-        return Exchange(
-            answer=_misconfigured(error),
-            cors=nobody,
-            pages=pages,
-            realm="Signpost",
-            sign_in=False,
-            public_url=None,
-            clock=clock,
-            log=log,
-        )
+        return _closed(error, clock, log)
     signing = secrets or _no_secrets
     keys = Keys(settings.keys)
     sessions = Sessions(keys, Signer(signing, "session")) if secrets else None
-    rules, mounts = RuleSet(settings.rules), Mounts(settings.mounts)
+    common = Common(
+        realm=settings.realm,
+        secrets=signing,
+        keys=keys,
+        sessions=sessions,
+        rules=RuleSet(settings.rules),
+        mounts=Mounts(settings.mounts),
+        links=Links(_link_signer(signing), random),
+        table=environ.get("SIGNPOST_TABLE") or None,
+        region=environ.get("AWS_REGION"),
+    )
+    beyond = Beyond(common)
     cors = Cors(settings.cors_origins, METHODS)
-    objects = S3Objects()
-    tokens_of = Links(_link_signer(signing), random)
-    table = environ.get("SIGNPOST_TABLE")
-    tokens = DynamoTokens(table, environ.get("AWS_REGION")) if table else None
-    sharing = Sharing(rules=rules, links=tokens_of, tokens=tokens)
     service = Service(
         keys=keys,
         authenticators=(ApiKeys(keys), *([sessions] if sessions else [])),
-        rules=rules,
-        mounts=mounts,
+        rules=common.rules,
+        mounts=common.mounts,
         cors=cors,
         credentials=credentials,
-        objects=objects if settings.head_inline else None,
-        links=tokens_of,
-        sharing=sharing,
-        tokens=tokens,
+        objects=(lambda: beyond.objects) if settings.head_inline else None,
+        links=common.links,
+        sharing=lambda: beyond.sharing,
+        tokens=lambda: beyond.tokens,
         clients=Signer(signing, "client"),
         random=random,
-        browsing=Browsing(
-            directories=Directories(rules=rules, mounts=mounts, objects=objects, signer=Signer(signing, "cursor")),
-            rules=rules,
-            mounts=mounts,
-            sharing=sharing,
-            pages=pages,
-            realm=settings.realm,
-            sign_in=sessions is not None,
-        ),
-        own_pages=OwnPages(keys=keys, sessions=sessions, pages=pages, realm=settings.realm),
+        browsing=lambda: beyond.browsing,
+        own_pages=lambda: beyond.own_pages,
     )
     return Exchange(
         answer=service.answer,
         cors=cors,
-        pages=pages,
+        pages=lambda: beyond.pages,
         realm=settings.realm,
         sign_in=sessions is not None,
         public_url=settings.public_url,
+        clock=clock,
+        log=log,
+    )
+
+
+def _closed(error: InvalidSettings, clock: "Clock", log: "Log") -> Exchange:
+    def answer(request: Request, now: float, trace: Trace) -> Reply:
+        raise Misconfigured(error.mistakes)
+
+    def pages() -> "Pages":
+        from .backends.pages import HtmlPages
+
+        return HtmlPages()
+
+    return Exchange(
+        answer=answer,
+        cors=Cors((), METHODS),
+        pages=pages,
+        realm="Signpost",
+        sign_in=False,
+        public_url=None,
         clock=clock,
         log=log,
     )
@@ -129,14 +133,7 @@ def _no_secrets() -> NoReturn:
     )
 
 
-def _misconfigured(error: InvalidSettings) -> Answer:
-    def answer(request: Request, now: float, trace: Trace) -> Reply:
-        raise Misconfigured(error.mistakes)
-
-    return answer
-
-
-def _credentials(environ: Mapping[str, str]) -> CredentialSource:
+def _credentials(environ: Mapping[str, str]) -> "CredentialSource":
     """Those of the environment, else boto3's usual chain."""
     if not (environ.get("AWS_ACCESS_KEY_ID") and environ.get("AWS_SECRET_ACCESS_KEY")):
         return ChainCredentials()

@@ -64,4 +64,4 @@ def doors(environment: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 @pytest.fixture
 def empty_buckets(doors: Path, environment: pytest.MonkeyPatch) -> None:
     """Behind the doors all buckets are empty, and no network is asked."""
-    environment.setattr("chalicelib.assembly.S3Objects", Objects)
+    environment.setattr("chalicelib.backends.objects.S3Objects", Objects)

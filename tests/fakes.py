@@ -148,13 +148,13 @@ def service(
         mounts=mounted,
         cors=Cors(cors_origins, METHODS),
         credentials=credentials or Fixed(),
-        objects=store if head_inline else None,
+        objects=(lambda: store) if head_inline else None,
         links=links(),
-        sharing=sharing,
-        tokens=tokens,
+        sharing=lambda: sharing,
+        tokens=lambda: tokens,
         clients=signer("client"),
         random=Randomness(),
-        browsing=Browsing(
+        browsing=lambda: Browsing(
             directories=Directories(rules=rule_set, mounts=mounted, objects=store, signer=signer("cursor")),
             rules=rule_set,
             mounts=mounted,
@@ -163,7 +163,7 @@ def service(
             realm="Acme files",
             sign_in=sign_in,
         ),
-        own_pages=OwnPages(keys=known, sessions=sessions, pages=pages, realm="Acme files"),
+        own_pages=lambda: OwnPages(keys=known, sessions=sessions, pages=pages, realm="Acme files"),
     )
 
 
@@ -179,7 +179,7 @@ def exchange(
     return Exchange(
         answer=answer or service(cors_origins=cors_origins).answer,
         cors=Cors(cors_origins, METHODS),
-        pages=PlainPages(),
+        pages=PlainPages,
         realm="Acme files",
         sign_in=True,
         public_url=None,

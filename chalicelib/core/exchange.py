@@ -10,7 +10,6 @@ from .message import Reply, Request
 from .principals import ANYONE
 from .problems import Forbidden, InternalError, Misconfigured, Problem, Unauthorized
 from .trace import Trace
-from .views import ProblemView, Visitor
 
 if TYPE_CHECKING:
     from .ports import Clock, Log, Pages
@@ -24,7 +23,7 @@ class Exchange:
     Args:
         answer: the pipeline.
         cors: whose pages may read the replies.
-        pages: makes those of refusals.
+        pages: returns what makes those of refusals.
         realm: shown where credentials are asked for.
         sign_in: whether pages offer to sign in.
         public_url: how clients call us; None where each request tells.
@@ -37,7 +36,7 @@ class Exchange:
         *,
         answer: Answer,
         cors: Cors,
-        pages: "Pages",
+        pages: "Callable[[], Pages]",
         realm: str,
         sign_in: bool,
         public_url: str | None,
@@ -87,9 +86,13 @@ class Exchange:
 
     def _refuse(self, problem: Problem, request: Request, trace: Trace) -> Reply:
         def html() -> bytes:
-            return self._pages.problem(
+            from .views import ProblemView, Visitor  # most refusals are for programs
+
+            name = "" if "token" in request.query or trace.principal in (None, ANYONE.name) else str(trace.principal)
+            by_cookie = bool(name) and "authorization" not in request.headers
+            return self._pages().problem(
                 ProblemView(
-                    visitor=self._visitor(request, trace),
+                    visitor=Visitor(name, by_cookie, None, self._sign_in, request.base_url),
                     status=problem.status,
                     title=problem.title,
                     detail=problem.detail,
@@ -100,11 +103,6 @@ class Exchange:
             )
 
         return replies.refusal(problem, request, realm=self._realm, sign_in=self._sign_in, html=html)
-
-    def _visitor(self, request: Request, trace: Trace) -> Visitor:
-        name = "" if "token" in request.query or trace.principal in (None, ANYONE.name) else str(trace.principal)
-        by_cookie = bool(name) and "authorization" not in request.headers
-        return Visitor(name, by_cookie, None, self._sign_in, request.base_url)
 
     def _dress(self, request: Request, reply: Reply) -> Reply:
         """Add what every answer carries; a HEAD loses its body (RFC 9110 §9.3.2)."""

@@ -11,13 +11,15 @@ import json
 import time
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
 from .credentials import Credentials
-from .forms import Form
 from .mounts import Mount, Target
 from .problems import Unavailable
+
+if TYPE_CHECKING:
+    from .forms import Form
 
 
 class SignedUrl(NamedTuple):
@@ -118,7 +120,7 @@ class SignedForm(NamedTuple):
         return "SignedForm(…)"
 
 
-def sign_form(target: Target, form: Form, *, credentials: Credentials, now: float) -> SignedForm:
+def sign_form(target: Target, form: "Form", *, credentials: Credentials, now: float) -> SignedForm:
     """Sign a form's policy; it lives as long as a URL would.
 
     Raises:

@@ -3,12 +3,14 @@
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from .message import Reply, Request
 from .presign import SignedUrl
 from .problems import Problem, Unauthorized
-from .views import Asset
+
+if TYPE_CHECKING:
+    from .views import Asset
 
 NO_STORE: Final = "no-store"
 
@@ -56,7 +58,7 @@ def page(
     return _document(status, "text/html; charset=utf-8", html, dressed)
 
 
-def asset(found: Asset) -> Reply:
+def asset(found: "Asset") -> Reply:
     """A file that pages load, to be kept for ever: other bytes have another name."""
     return _document(200, found.media_type, found.body, {"Cache-Control": _FOREVER})
 

@@ -1,27 +1,27 @@
 """The pipeline: request, principal, grant, target, signed URL, reply. The only caller of the ports."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from . import forms, forwarded, multipart, paths, replies, uploads
-from .browsing import Browsing
+from . import forwarded, multipart, paths, replies, uploads
 from .cors import Cors
 from .links import Link, Links, Random, check_not_expired
 from .message import Reply, Request
 from .mounts import Mounts, Target
 from .multipart import step_of
-from .own_pages import OwnPages
 from .paths import Path
 from .presign import SignedUrl, presign, sign_form
 from .principals import Authenticator, Keys, identify
 from .problems import LinkInvalid, MethodNotAllowed, NotFound, NotOffered, Prefetched, Unavailable
 from .rules import Grant, RuleSet
-from .sharing import Sharing
 from .signatures import Signer, encode
 from .trace import Trace
 
 if TYPE_CHECKING:
+    from .browsing import Browsing
+    from .own_pages import OwnPages
     from .ports import CredentialSource, ObjectStore, TokenStore
+    from .sharing import Sharing
 
 METHODS: Final = ("GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS")
 
@@ -31,6 +31,8 @@ _CACHE_MARGIN = 60  # seconds that a cached redirect must leave for its URL to b
 class Service:
     """Answers requests. It holds no state of its own, so one serves any number of them.
 
+    What a redirect does without is made by the first request that needs it: most containers only redirect.
+
     Args:
         keys: whose links they are.
         authenticators: tried in order where no link came.
@@ -38,14 +40,14 @@ class Service:
         mounts: where the paths lead.
         cors: which other sites' pages may call.
         credentials: what URLs are signed with, where a mount has none of its own.
-        objects: asked where HEAD is answered inline; None redirects HEAD like the rest.
+        objects: returns what is asked where HEAD is answered inline; None redirects HEAD like the rest.
         links: reads tokens.
-        sharing: makes links and revokes them.
-        tokens: counts their uses; None where there is no table.
+        sharing: returns what makes links and revokes them.
+        tokens: returns what counts their uses, None where there is no table.
         clients: whose purpose is to tell the clients of a link apart.
         random: tells requests apart.
-        browsing: answers for directories.
-        own_pages: answers below `/-/`.
+        browsing: returns what answers for directories.
+        own_pages: returns what answers below `/-/`.
     """
 
     def __init__(
@@ -57,14 +59,14 @@ class Service:
         mounts: Mounts,
         cors: Cors,
         credentials: "CredentialSource",
-        objects: "ObjectStore | None",
+        objects: "Callable[[], ObjectStore] | None",
         links: Links,
-        sharing: Sharing,
-        tokens: "TokenStore | None",
+        sharing: "Callable[[], Sharing]",
+        tokens: "Callable[[], TokenStore | None]",
         clients: Signer,
         random: Random,
-        browsing: Browsing,
-        own_pages: OwnPages,
+        browsing: "Callable[[], Browsing]",
+        own_pages: "Callable[[], OwnPages]",
     ) -> None:
         self._keys = keys
         self._authenticators = authenticators
@@ -99,7 +101,7 @@ class Service:
             return preflight
         path = trace.path = paths.decode(request.raw_path)
         if path.startswith("/-/"):
-            return self._own_pages.answer(request, path, now, trace)
+            return self._own_pages().answer(request, path, now, trace)
         grant = self._authorize(request, path, now, trace)
         step = step_of(request.method, request.query)
         if step and grant.link and grant.link.uses:
@@ -139,22 +141,24 @@ class Service:
         if request.method == "POST" and step is None:
             return self._form(request, grant, now)
         if grant.action == "list":
-            return self._browsing.answer(request, grant, now)
+            return self._browsing().answer(request, grant, now)
         if grant.action == "write" and step is None and request.method in ("GET", "HEAD"):
-            return self._browsing.drop(request, grant)
+            return self._browsing().drop(request, grant)
         return self._redirect(request, grant, step, now, trace)
 
     def _redirect(self, request: Request, grant: Grant, step: str | None, now: float, trace: Trace) -> Reply:
         target = self._mounts.resolve(grant)
         trace.bucket, trace.key = target.mount.bucket, target.key
         if request.method == "HEAD" and self._objects is not None and "presign" not in request.query:
-            return self._head(request, grant, target, self._objects)
+            return self._head(request, grant, target, self._objects())
         signed = self._presign(request, grant, target, step, now)
         if "presign" in request.query:
             return replies.description(signed)
         return replies.redirect(signed, self._cache_control(request, grant, target, signed, now))
 
     def _form(self, request: Request, grant: Grant, now: float) -> Reply:
+        from . import forms  # few ask for one
+
         if grant.link:
             raise NotOffered("A form takes any number of files, so a link gives none. Upload with PUT.")
         # A policy knows where keys begin, and no exceptions: neither what is our own, nor what another mount has.
@@ -171,9 +175,9 @@ class Service:
 
     def _share(self, request: Request, grant: Grant, now: float) -> Reply:
         if revokes(request.method, request.query):
-            self._sharing.revoke(request.query["token"], grant)
+            self._sharing().revoke(request.query["token"], grant)
             return Reply(204, {"Cache-Control": replies.NO_STORE})
-        link, token = self._sharing.make(request, grant, now)
+        link, token = self._sharing().make(request, grant, now)
         made = {
             "url": f"{request.base_url}{request.raw_path}?token={token}",
             "token": token,
@@ -187,15 +191,16 @@ class Service:
 
         To see the page that it uploads from takes none of a link to write: what is uploaded does.
         """
-        if self._tokens is None:
+        tokens = self._tokens()
+        if tokens is None:
             raise Unavailable("The uses of links cannot be counted.")
         if request.method in ("HEAD", "OPTIONS") or (request.method == "GET" and link.action == "write"):
-            return self._tokens.check(link)
+            return tokens.check(link)
         if _is_prefetch(request):
             raise Prefetched()
         agent = request.headers.get("user-agent", "")
         client = self._clients.sign(link.id.encode(), request.address.encode(), agent.encode("utf-8", "surrogatepass"))
-        return self._tokens.redeem(
+        return tokens.redeem(
             link,
             client=encode(client),
             attempt=encode(self._random(9)),

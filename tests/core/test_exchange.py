@@ -193,7 +193,7 @@ def test_the_log_says_how_long_the_answer_took() -> None:
     by = Exchange(
         answer=service(rules=numbered(allow("/**", "read")), mounts=[mount()]).answer,
         cors=Cors((), METHODS),
-        pages=PlainPages(),
+        pages=PlainPages,
         realm="Acme",
         sign_in=True,
         public_url=None,

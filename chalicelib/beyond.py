@@ -1,0 +1,94 @@
+"""What a redirect does without: loaded and made by the first request that needs it. Most containers only redirect."""
+
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+from .core.links import Links
+from .core.mounts import Mounts
+from .core.principals import Keys
+from .core.rules import RuleSet
+from .core.sessions import Sessions
+from .core.signatures import Secrets, Signer
+
+if TYPE_CHECKING:
+    from .backends.objects import S3Objects
+    from .backends.pages import HtmlPages
+    from .backends.tokens import DynamoTokens
+    from .core.browsing import Browsing
+    from .core.own_pages import OwnPages
+    from .core.sharing import Sharing
+
+
+class Common(NamedTuple):
+    """What both sides use; `table` is where uses are counted, None for nowhere, and `region` where that is."""
+
+    realm: str
+    secrets: Secrets
+    keys: Keys
+    sessions: Sessions | None
+    rules: RuleSet
+    mounts: Mounts
+    links: Links
+    table: str | None
+    region: str | None
+
+
+class Beyond:
+    """Each of these is made once."""
+
+    def __init__(self, common: Common) -> None:
+        self._common = common
+
+    @cached_property
+    def pages(self) -> "HtmlPages":
+        """What makes pages."""
+        from .backends.pages import HtmlPages
+
+        return HtmlPages()
+
+    @cached_property
+    def objects(self) -> "S3Objects":
+        """What asks S3."""
+        from .backends.objects import S3Objects
+
+        return S3Objects()
+
+    @cached_property
+    def tokens(self) -> "DynamoTokens | None":
+        """What counts the uses of links."""
+        from .backends.tokens import DynamoTokens
+
+        return DynamoTokens(self._common.table, self._common.region) if self._common.table else None
+
+    @cached_property
+    def sharing(self) -> "Sharing":
+        """What makes links and revokes them."""
+        from .core.sharing import Sharing
+
+        return Sharing(rules=self._common.rules, links=self._common.links, tokens=self.tokens)
+
+    @cached_property
+    def browsing(self) -> "Browsing":
+        """What answers for directories."""
+        from .core.browsing import Browsing
+        from .core.listing import Directories
+
+        rules, mounts = self._common.rules, self._common.mounts
+        cursors = Signer(self._common.secrets, "cursor")
+        return Browsing(
+            directories=Directories(rules=rules, mounts=mounts, objects=self.objects, signer=cursors),
+            rules=rules,
+            mounts=mounts,
+            sharing=self.sharing,
+            pages=self.pages,
+            realm=self._common.realm,
+            sign_in=self._common.sessions is not None,
+        )
+
+    @cached_property
+    def own_pages(self) -> "OwnPages":
+        """What answers below `/-/`."""
+        from .core.own_pages import OwnPages
+
+        common = self._common
+        return OwnPages(keys=common.keys, sessions=common.sessions, pages=self.pages, realm=common.realm)
