@@ -5,13 +5,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test lint test-s3 bench package screenshots clean
+.PHONY: run test test-browser lint test-s3 bench package screenshots clean
 
 run: $(VENV)/ready
 	@exec $(BIN)/python -m local --port $(PORT) --s3-port $(S3_PORT)
 
 test: lint
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --ignore tests/browser
+
+# What a browser sees, against the embedded S3; `make test-s3` does it against another.
+test-browser: $(VENV)/ready
+	$(BIN)/pytest -n 2 tests/browser
 
 lint: $(VENV)/ready
 	$(BIN)/ruff format --check .

@@ -21,7 +21,7 @@ settings.register_profile(
 )
 settings.register_profile(
     "ci",
-    max_examples=2_000,
+    max_examples=500,
     deadline=None,
     database=None,
     derandomize=False,  # Hypothesis turns it on where CI is set

@@ -49,7 +49,16 @@ def test_nothing_else_is_for_everyone(stack: Stack) -> None:
     [
         (
             "Objects1",
-            ["s3:GetObject", "s3:GetObjectVersion", "s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion"],
+            [
+                "s3:GetObject",
+                "s3:GetObjectVersion",
+                "s3:PutObject",
+                "s3:PutObjectTagging",
+                "s3:AbortMultipartUpload",
+                "s3:ListMultipartUploadParts",
+                "s3:DeleteObject",
+                "s3:DeleteObjectVersion",
+            ],
             OBJECTS,
         ),
         ("List1", ["s3:ListBucket"], arn("Bucket")),
