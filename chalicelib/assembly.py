@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from .backends.credentials import ChainCredentials, FixedCredentials
 from .backends.secrets import secret_source
-from .beyond import Beyond, Common
+from .beyond import Beyond, Common, pages
 from .core.cors import Cors
 from .core.credentials import Credentials
 from .core.exchange import Exchange
@@ -23,7 +23,7 @@ from .core.trace import Trace
 from .settings import InvalidSettings, load
 
 if TYPE_CHECKING:
-    from .core.ports import Clock, CredentialSource, Log, Pages
+    from .core.ports import Clock, CredentialSource, Log
 
 
 def assemble(file: str, environ: Mapping[str, str], clock: "Clock", random: Random, log: "Log") -> Exchange:
@@ -77,7 +77,7 @@ def assemble(file: str, environ: Mapping[str, str], clock: "Clock", random: Rand
     return Exchange(
         answer=service.answer,
         cors=cors,
-        pages=lambda: beyond.pages,
+        pages=pages,
         realm=settings.realm,
         sign_in=sessions is not None,
         public_url=settings.public_url,
@@ -89,11 +89,6 @@ def assemble(file: str, environ: Mapping[str, str], clock: "Clock", random: Rand
 def _closed(error: InvalidSettings, clock: "Clock", log: "Log") -> Exchange:
     def answer(request: Request, now: float, trace: Trace) -> Reply:
         raise Misconfigured(error.mistakes)
-
-    def pages() -> "Pages":
-        from .backends.pages import HtmlPages
-
-        return HtmlPages()
 
     return Exchange(
         answer=answer,

@@ -1,6 +1,6 @@
 """What a redirect does without: loaded and made by the first request that needs it. Most containers only redirect."""
 
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from .core.links import Links
@@ -33,18 +33,19 @@ class Common(NamedTuple):
     region: str | None
 
 
+@cache
+def pages() -> "HtmlPages":
+    """What makes pages, made once: it depends on no settings."""
+    from .backends.pages import HtmlPages
+
+    return HtmlPages()
+
+
 class Beyond:
     """Each of these is made once."""
 
     def __init__(self, common: Common) -> None:
         self._common = common
-
-    @cached_property
-    def pages(self) -> "HtmlPages":
-        """What makes pages."""
-        from .backends.pages import HtmlPages
-
-        return HtmlPages()
 
     @cached_property
     def objects(self) -> "S3Objects":
@@ -80,7 +81,7 @@ class Beyond:
             rules=rules,
             mounts=mounts,
             sharing=self.sharing,
-            pages=self.pages,
+            pages=pages(),
             realm=self._common.realm,
             sign_in=self._common.sessions is not None,
         )
@@ -91,4 +92,4 @@ class Beyond:
         from .core.own_pages import OwnPages
 
         common = self._common
-        return OwnPages(keys=common.keys, sessions=common.sessions, pages=self.pages, realm=common.realm)
+        return OwnPages(keys=common.keys, sessions=common.sessions, pages=pages(), realm=common.realm)

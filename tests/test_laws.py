@@ -22,7 +22,7 @@ CORE, EVENTS, BACKENDS = "chalicelib.core", "chalicelib.events", "chalicelib.bac
 
 # The floors of core, from the ground; each module imports only from those below its own.
 FLOORS = [
-    {"problems", "signatures", "views"},
+    {"problems", "signatures", "times", "views"},
     {"message", "paths", "trace", "credentials", "multipart"},
     {"links", "principals"},
     {"sessions", "rules"},

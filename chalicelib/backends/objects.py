@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 from chalicelib.core.credentials import Credentials
 from chalicelib.core.message import is_plain
 from chalicelib.core.mounts import Mount, Target
+from chalicelib.core.paths import AFTER_ALL
 from chalicelib.core.ports import Found, Metadata, Page
 from chalicelib.core.problems import BadHeader, BadRequest, NotFound, PreconditionFailed, Unavailable
 
@@ -24,8 +25,6 @@ _QUERY: Final = {
 }
 _CONDITIONS: Final = {"if-match": "IfMatch", "if-none-match": "IfNoneMatch", "range": "Range"}
 _DATES: Final = {"if-modified-since": "IfModifiedSince", "if-unmodified-since": "IfUnmodifiedSince"}
-
-_END: Final = "\U0010fffd"  # after every name below a directory
 
 # What describes the object, not the connection or the server; and no Cache-Control, for the answer has its own.
 _PASSED: Final = (
@@ -83,7 +82,7 @@ class S3Objects:
             found = self._client(target.mount).list_objects_v2(
                 Bucket=target.mount.bucket,
                 Prefix=target.key,
-                StartAfter=after + _END if past_directory else after,
+                StartAfter=after + AFTER_ALL if past_directory else after,
                 MaxKeys=limit,
                 **one_level,
             )

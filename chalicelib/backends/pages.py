@@ -6,6 +6,7 @@ import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
+from chalicelib.core.times import rfc3339
 from chalicelib.core.views import Asset, DirectoryView, ProblemView, SignInView
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class HtmlPages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        templates.filters |= {"size": readable_size, "day": _day, "clock": _clock, "rfc3339": _rfc3339}
+        templates.filters |= {"size": readable_size, "day": _day, "clock": _clock, "rfc3339": rfc3339}
         names, _ = self._assets
         templates.globals |= {"stylesheet": names[_STYLESHEET], "script": names[_SCRIPT]}
         return templates
@@ -92,7 +93,3 @@ def _day(seconds: float) -> str:
 
 def _clock(seconds: float) -> str:
     return time.strftime("%H:%M UTC", time.gmtime(seconds))
-
-
-def _rfc3339(seconds: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))

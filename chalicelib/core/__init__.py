@@ -1,6 +1,6 @@
 """The service itself, pure: no I/O, no clock, no environment, nothing but the standard library.
 
-Floors, each importing only those below it: problems, signatures, views; message, paths, trace, credentials, multipart;
-links, principals; sessions, rules; mounts, uploads; forms, forwarded, cors; presign; replies, ports; listing, sharing,
-own_pages; browsing; service, exchange. A test reads the imports and holds all to that.
+Floors, each importing only those below it: problems, signatures, times, views; message, paths, trace, credentials,
+multipart; links, principals; sessions, rules; mounts, uploads; forms, forwarded, cors; presign; replies, ports;
+listing, sharing, own_pages; browsing; service, exchange. A test reads the imports and holds all to that.
 """

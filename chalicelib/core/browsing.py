@@ -12,6 +12,7 @@ from .principals import ANYONE
 from .problems import BadParameter
 from .rules import Grant, RuleSet
 from .sharing import Sharing
+from .times import rfc3339
 from .views import Crumb, DirectoryView, Row, Uploads, Visitor
 
 if TYPE_CHECKING:
@@ -172,7 +173,7 @@ def _described(entry: Entry, grant: Grant, url: str) -> dict[str, object]:
         "name": _name(entry, grant),
         "type": "directory" if entry.is_directory else "file",
         "size": entry.size,
-        "modified": None if entry.modified is None else replies.rfc3339(entry.modified),
+        "modified": None if entry.modified is None else rfc3339(entry.modified),
         "etag": entry.etag,
         "url": url,
     }

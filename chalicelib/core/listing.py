@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from . import paths
 from .mounts import Mounts, Target
-from .paths import Path
+from .paths import AFTER_ALL, Path
 from .problems import BadParameter, Problem
 from .rules import Grant, RuleSet
 from .signatures import Signer
@@ -20,7 +20,6 @@ _MOST_SCANNED: Final = 20_000  # what of a bucket one request looks at, where mo
 _MOST_BYTES: Final = (
     1_000_000  # of the entries' URLs: a Lambda answers 6 MB at most (FACTS 1.9), and a page repeats them
 )
-_END: Final = "\U0010fffd"  # after every name below a directory
 
 
 class Entry(NamedTuple):
@@ -117,12 +116,12 @@ class Directories:
             if after < inner:
                 for path, found, _ in self._keys(grant, directory, recursive, after, inner, limit):
                     yield path, found, False
-            if recursive and after < inner + _END:
+            if recursive and after < inner + AFTER_ALL:
                 for path, below, _ in self._walk(grant, inner, recursive, after, limit):
                     yield path, below, False
             elif after < inner:
                 yield inner, None, False
-            after = max(after, inner + _END)
+            after = max(after, inner + AFTER_ALL)
         yield from self._keys(grant, directory, recursive, after, None, limit)
 
     def _inner(self, directory: str, recursive: bool) -> list[str]:

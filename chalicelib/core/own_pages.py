@@ -76,7 +76,7 @@ class OwnPages:
         key = self._keys.with_secret(form.get("secret", ""), form.get("id", ""))
         if key is None:
             return self._page(401, request, form, failed=True)
-        trace.principal = key.principal().name
+        trace.principal = self._keys.principal(key).name
         return replies.see_other(request.base_url + _next(form, "/"), sessions.cookie(key, now))
 
     def _page(self, status: int, request: Request, form: dict[str, str], *, failed: bool) -> Reply:

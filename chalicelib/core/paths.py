@@ -10,6 +10,9 @@ from .problems import BadPath, KeyTooLong
 Path = NewType("Path", str)
 """A decoded path that may be authorised: one slash, then the key. Only `decode` makes one."""
 
+AFTER_ALL: Final = "\U0010fffd"
+"""Comes after every name in a directory."""
+
 KEY_BYTES = 1024  # S3 User Guide, "Naming Amazon S3 objects": UTF-8, at most 1,024 bytes
 
 CONTROLS: Final = frozenset(map(chr, (*range(0x20), *range(0x7F, 0xA0))))

@@ -17,6 +17,7 @@ from urllib.parse import quote
 from .credentials import Credentials
 from .mounts import Mount, Target
 from .problems import Unavailable
+from .times import rfc3339
 
 if TYPE_CHECKING:
     from .forms import Form
@@ -135,8 +136,8 @@ def sign_form(target: Target, form: "Form", *, credentials: Credentials, now: fl
         **({"x-amz-security-token": credentials.session_token} if credentials.session_token else {}),
     }
     conditions = [*form.conditions, *({name: value} for name, value in signing.items())]
-    ends = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(life.expires_at))
-    policy = binascii.b2a_base64(json.dumps({"expiration": ends, "conditions": conditions}).encode(), newline=False)
+    document = {"expiration": rfc3339(life.expires_at), "conditions": conditions}
+    policy = binascii.b2a_base64(json.dumps(document).encode(), newline=False)
     signature = hmac.digest(scope.key, policy, "sha256").hex()
     fields = {**form.fields, **signing, "policy": policy.decode(), "x-amz-signature": signature}
     return SignedForm(f"{target.mount.address.origin}{target.mount.address.base}/", fields, life.expires_at)

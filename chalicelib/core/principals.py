@@ -72,6 +72,7 @@ class Keys:
     def __init__(self, keys: Sequence[Key]) -> None:
         self._keys = keys
         self._by_digest = {key.sha256: key for key in keys}
+        self._principals = {key.id: key.principal() for key in keys}
 
     def with_secret(self, secret: str, key_id: str | None = None) -> Key | None:
         """Return the key that has this secret, and this id where one is given."""
@@ -84,6 +85,10 @@ class Keys:
         """Return the key that has this id."""
         return self._by_id.get(key_id)
 
+    def principal(self, key: Key) -> Principal:
+        """Return whom a key speaks for, made once."""
+        return self._principals[key.id]
+
     def issuer(self, of: bytes) -> Principal | None:
         """Return the principal that has this fingerprint: whoever made a link, while they still have their key."""
         return self._by_fingerprint.get(of)
@@ -94,7 +99,7 @@ class Keys:
 
     @cached_property
     def _by_fingerprint(self) -> dict[bytes, Principal]:
-        return {fingerprint(one.name): one for one in (ANYONE, *(key.principal() for key in self._keys))}
+        return {fingerprint(one.name): one for one in (ANYONE, *self._principals.values())}
 
 
 class ApiKeys:
@@ -117,7 +122,7 @@ class ApiKeys:
         key = self._keys.with_secret(after, before) if colon else self._keys.with_secret(before)
         if key is None:
             raise CredentialsInvalid()
-        return key.principal()
+        return self._keys.principal(key)
 
 
 def _basic(value: str) -> str:

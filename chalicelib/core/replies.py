@@ -1,13 +1,13 @@
 """The answers: a redirect, JSON, a page, and a refusal for programs or for people."""
 
 import json
-import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from .message import Reply, Request
 from .presign import SignedUrl
 from .problems import Problem, Unauthorized
+from .times import rfc3339
 
 if TYPE_CHECKING:
     from .views import Asset
@@ -109,11 +109,6 @@ def challenge(realm: str, *, basic: bool) -> str:
 def wants_page(request: Request) -> bool:
     """Whether a person's browser asks for a page, not a program for data."""
     return "text/html" in request.headers.get("accept", "")
-
-
-def rfc3339(seconds: float) -> str:
-    """Return a Unix time as `2026-01-31T12:00:00Z` (RFC 3339 §5.6)."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 def _document(status: int, media_type: str, body: bytes, headers: Mapping[str, str] | None = None) -> Reply:

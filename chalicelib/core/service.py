@@ -15,6 +15,7 @@ from .principals import Authenticator, Keys, identify
 from .problems import LinkInvalid, MethodNotAllowed, NotFound, NotOffered, Prefetched, Unavailable
 from .rules import Grant, RuleSet
 from .signatures import Signer, encode
+from .times import rfc3339
 from .trace import Trace
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ class Service:
         made = forms.form(request, grant.rule, target)
         credentials = target.mount.credentials or self._credentials.current()
         signed = sign_form(target, made, credentials=credentials, now=now)
-        ends = replies.rfc3339(signed.expires_at)
+        ends = rfc3339(signed.expires_at)
         return replies.document(200, {"url": signed.url, "fields": dict(signed.fields), "expires_at": ends})
 
     def _share(self, request: Request, grant: Grant, now: float) -> Reply:
@@ -181,7 +182,7 @@ class Service:
         made = {
             "url": f"{request.base_url}{request.raw_path}?token={token}",
             "token": token,
-            "expires_at": replies.rfc3339(link.expires_at),
+            "expires_at": rfc3339(link.expires_at),
             "uses": link.uses or None,
         }
         return replies.document(201, made)

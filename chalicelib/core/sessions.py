@@ -50,7 +50,7 @@ class Sessions:
             return None
         if request.method not in _READS:
             check_same_origin(request)
-        return key.principal()
+        return self._keys.principal(key)
 
     def cookie(self, key: Key, now: float) -> str:
         """Return the `Set-Cookie` that opens a session."""

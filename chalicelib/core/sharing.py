@@ -64,7 +64,7 @@ class Sharing:
                 "Uses are counted in a table, and this service has none: SIGNPOST_TABLE is not set. "
                 'Ask for a link without a number of uses: {"uses": null}.'
             )
-        self._rules.authorize(grant.principal, action, grant.path)
+        self._rules.require(grant, action, grant.path)
         return Shared(*self._links.make(grant.path, action, uses, int(now) + seconds, grant.principal.name))
 
     def once(self, grant: Grant, now: float) -> str | None:

@@ -1,27 +1,24 @@
 """What the browser tests talk to: Signpost with its pages, links and sessions, and Chromium."""
 
-import hashlib
 import json
 import os
 import shutil
-import socket
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from functools import cache
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import quote
 from uuid import uuid4
 
-import boto3
 import pytest
-from mypy_boto3_s3 import S3Client
 from playwright.sync_api import Browser, BrowserContext, Dialog, FilePayload, Page, expect, sync_playwright
 
-from local import aws, dev_server
-from tests.e2e.sites import Store
+from local.__main__ import CORS
+from tests.e2e import sites
+from tests.e2e.sites import SECRET as SECRET
+from tests.e2e.sites import Store, open_table
+from tests.e2e.sites import client_of as client_of
 
-SECRET: Final = "the-secret-of-the-visitor's-key"
 PATIENCE: Final = 20_000  # milliseconds: a machine can be busy with other tests
 
 _SETTINGS: Final = """
@@ -133,12 +130,6 @@ class Site(NamedTuple):
         return {item["Key"] for item in found.get("Contents", ())}
 
 
-@cache
-def client_of(store: Store) -> S3Client:
-    """boto3 at a store, made once: it takes longer to make than most tests."""
-    return store.client()
-
-
 @contextmanager
 def open_site(store: Store, folder: Path, origins: Sequence[str] = ()) -> Iterator[Site]:
     """Signpost in front of a store that lets pages of any site at its objects, with a table of an embedded AWS.
@@ -148,69 +139,13 @@ def open_site(store: Store, folder: Path, origins: Sequence[str] = ()) -> Iterat
         folder: for its settings and its log.
         origins: the other sites whose pages may call it.
     """
-    store.client().put_bucket_cors(
-        Bucket=store.bucket,
-        CORSConfiguration={
-            "CORSRules": [
-                {
-                    "AllowedOrigins": ["*"],
-                    "AllowedMethods": ["GET", "PUT", "POST", "DELETE", "HEAD"],
-                    "AllowedHeaders": ["*"],
-                    "ExposeHeaders": ["ETag"],
-                }
-            ]
-        },
-    )
-    settings = folder / "signpost.toml"
-    sha256 = hashlib.sha256(SECRET.encode()).hexdigest()
-    settings.write_text(
-        _SETTINGS.format(
-            bucket=store.bucket,
-            endpoint=store.endpoint,
-            region=store.region,
-            sha256=sha256,
-            origins=json.dumps([*origins]),
-        )
-    )
-    table = f"signpost-browser-{uuid4().hex[:8]}"
-    with ExitStack() as stack:
-        environ = {
-            **store.environ(),
-            "SIGNPOST_CONFIG": str(settings),
-            "SIGNPOST_SECRET": "0123456789abcdef" * 4,
-            "SIGNPOST_TABLE": table,
-            "AWS_REGION": store.region,
-            "AWS_DEFAULT_REGION": store.region,  # on Lambda both are set, and boto3 reads this one
-            "AWS_ENDPOINT_URL_DYNAMODB": stack.enter_context(_open_table(store, table)),
-        }
-        port = free_port()
-        output = stack.enter_context((folder / "log").open("w"))
-        stack.enter_context(dev_server.serve(port, environ, output))
-        yield Site(f"http://localhost:{port}", store, folder / "log")
-
-
-@contextmanager
-def _open_table(store: Store, name: str) -> Iterator[str]:
-    with aws.serve() as endpoint:
-        dynamodb = boto3.Session(store.access_key, store.secret_key, region_name=store.region).client(
-            "dynamodb", endpoint_url=endpoint
-        )
-        dynamodb.create_table(
-            TableName=name,
-            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
-        yield endpoint
-        dynamodb.delete_table(TableName=name)
-
-
-def free_port() -> int:
-    """A port of this machine that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+    client_of(store).put_bucket_cors(Bucket=store.bucket, CORSConfiguration=CORS)
+    settings = _SETTINGS.replace("{origins}", json.dumps([*origins]))
+    with (
+        open_table(f"signpost-browser-{uuid4().hex[:8]}") as table,
+        sites.open_site(store, table, folder, store.environ(), settings=settings) as site,
+    ):
+        yield Site(site.url, store, site.log)
 
 
 expect.set_options(timeout=PATIENCE)

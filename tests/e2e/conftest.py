@@ -5,8 +5,8 @@ from uuid import uuid4
 
 import pytest
 
-from .sites import Site, Store, Table, open_site, open_store, open_table
-from .upload_sites import begun, client, holds, open_upload_site
+from .sites import Site, Store, Table, client_of, open_site, open_store, open_table
+from .upload_sites import begun, holds, open_upload_site
 
 
 @pytest.fixture(scope="session")
@@ -59,4 +59,4 @@ def unchanged(upload_site: Site, store: Store) -> Iterator[None]:
     assert holds(store) == before
     for upload_id, key in begun(store).items():
         if upload_id not in ids:
-            client(store).abort_multipart_upload(Bucket=store.bucket, Key=key, UploadId=upload_id)
+            client_of(store).abort_multipart_upload(Bucket=store.bucket, Key=key, UploadId=upload_id)

@@ -8,6 +8,7 @@ import socket
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -330,9 +331,21 @@ def open_site(
     file.write_text(
         settings.format(head=head, bucket=store.bucket, endpoint=store.endpoint, region=store.region, sha256=sha256)
     )
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     found = {**table.environ(), **environ, "SIGNPOST_CONFIG": str(file)}
     with log.open("w") as output, dev_server.serve(port, found, output):
         yield Site(f"http://localhost:{port}", log, folder, table)
+
+
+def free_port() -> int:
+    """A port of this machine that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+@cache
+def client_of(store: Store) -> S3Client:
+    """boto3 at a store, made once: that takes longer than a request."""
+    return store.client()

@@ -16,8 +16,8 @@ from playwright.sync_api import Browser, Page, Route
 from chalicelib.core import problems
 from tests.browser.sites import open_chromium
 
-from .sites import SECRET, Site, Store, Table, open_site
-from .upload_sites import LEAST_PART, begun, client, is_ceph
+from .sites import SECRET, Site, Store, Table, client_of, open_site
+from .upload_sites import LEAST_PART, begun, is_ceph
 
 PAGE = (Path(__file__).parent.parent.parent / "docs/uploads.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
@@ -110,7 +110,7 @@ def shell(folder: Path, commands: str, check: bool = True, **environ: str) -> su
 
 def stored(store: Store, key: str) -> bytes:
     """What is in the bucket."""
-    return client(store).get_object(Bucket=store.bucket, Key=key)["Body"].read()
+    return client_of(store).get_object(Bucket=store.bucket, Key=key)["Body"].read()
 
 
 def test_every_block_is_of_a_kind_that_is_run() -> None:
@@ -127,7 +127,7 @@ def test_in_one_request(docs_site: Site, store: Store, folder: Path) -> None:
     promising = example("sh", "photos/one.jpg", docs_site)
     shell(folder, promising)
     assert stored(store, "photos/one.jpg") == PHOTO
-    head = client(store).head_object(Bucket=store.bucket, Key="photos/one.jpg")
+    head = client_of(store).head_object(Bucket=store.bucket, Key="photos/one.jpg")
     assert (head["ContentType"], head["CacheControl"]) == ("image/jpeg", "private, max-age=60")
     assert "412" in shell(folder, promising, check=False).stderr
 
@@ -152,7 +152,7 @@ def test_in_two_steps(docs_site: Site, store: Store, folder: Path) -> None:
 def test_python(docs_site: Site, store: Store, folder: Path, words: str, key: str) -> None:
     run(folder, sys.executable, "-Werror", "-c", example("python", words, docs_site))
     assert stored(store, key) == PHOTO
-    assert client(store).head_object(Bucket=store.bucket, Key=key)["ContentType"] == "image/jpeg"
+    assert client_of(store).head_object(Bucket=store.bucket, Key=key)["ContentType"] == "image/jpeg"
 
 
 def test_javascript(docs_site: Site, store: Store, folder: Path) -> None:
@@ -183,7 +183,7 @@ def open_page(chromium: Browser, site: Site, content: str | None = None) -> Page
 def test_progress_in_a_page(docs_site: Site, store: Store, chromium: Browser) -> None:
     """The bucket's CORS rule lets the page in; what is told of the progress ends at all of it."""
     rule: CORSRuleTypeDef = {"AllowedOrigins": ["*"], "AllowedMethods": ["PUT"], "AllowedHeaders": ["*"]}
-    client(store).put_bucket_cors(Bucket=store.bucket, CORSConfiguration={"CORSRules": [rule]})
+    client_of(store).put_bucket_cors(Bucket=store.bucket, CORSConfiguration={"CORSRules": [rule]})
     page = open_page(chromium, docs_site)
     told = page.evaluate(
         "async () => {"
@@ -232,7 +232,7 @@ def test_upload_sh(docs_site: Site, store: Store, folder: Path) -> None:
     demanding = example("sh", "CHECKSUM=yes", docs_site)
     shell(folder, demanding)
     assert stored(store, "photos/disk.img") == DISK
-    head = client(store).head_object(Bucket=store.bucket, Key="photos/disk.img")
+    head = client_of(store).head_object(Bucket=store.bucket, Key="photos/disk.img")
     assert (head["ContentType"], head["CacheControl"]) == ("image/x-raw", "private, max-age=60")
     assert head["ETag"].endswith('-3"')
     assert not list(folder.glob("disk.img.*"))
@@ -273,7 +273,7 @@ def test_a_file_that_has_changed_is_not_mixed_with_what_it_was(docs_site: Site, 
 
 
 def test_what_is_there_is_not_replaced(docs_site: Site, store: Store, folder: Path) -> None:
-    client(store).put_object(Bucket=store.bucket, Key="images/there.img", Body=b"first")
+    client_of(store).put_object(Bucket=store.bucket, Key="images/there.img", Body=b"first")
     done = upload(docs_site, folder, "images/there.img", check=False, ONCE="yes")
     if is_ceph(store):  # whose gateway does not look what is there
         assert stored(store, "images/there.img") == DISK

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from .sites import Answer, Site, Store
-from .upload_sites import client
+from .sites import Answer, Site, Store, client_of
 
 Fields = dict[str, str]
 
@@ -31,7 +30,7 @@ def post(site: Site, url: str, fields: Fields, body: bytes, name: str) -> Answer
 def test_a_form_uploads(upload_site: Site, store: Store, form: dict[str, Any], name: str) -> None:
     """The file's name ends the key; type and headers are those of the rule; it may be as large as the rule says."""
     assert post(upload_site, form["url"], form["fields"], b"x" * 1000, name).status == 201
-    stored = client(store).get_object(Bucket=store.bucket, Key=f"tenant/photos/{name}")
+    stored = client_of(store).get_object(Bucket=store.bucket, Key=f"tenant/photos/{name}")
     assert stored["Body"].read() == b"x" * 1000
     assert (stored["ContentType"], stored["Metadata"]) == ("image/png", {"from": "a form"})
 
@@ -41,7 +40,7 @@ def test_a_form_uploads_any_number_of_files(upload_site: Site, store: Store, for
     for number in range(3):
         fields = {**form["fields"], "key": f"tenant/photos/{name}/{number}.png"}
         assert post(upload_site, form["url"], fields, b"", "x").status == 201
-    found = client(store).list_objects_v2(Bucket=store.bucket, Prefix=f"tenant/photos/{name}/")
+    found = client_of(store).list_objects_v2(Bucket=store.bucket, Prefix=f"tenant/photos/{name}/")
     assert [item["Key"][-5:] for item in found["Contents"]] == ["0.png", "1.png", "2.png"]
 
 
@@ -52,7 +51,7 @@ def test_a_form_of_a_role(session_site: Site, store: Store, name: str) -> None:
     token = form["fields"].pop("x-amz-security-token")
     for fields in ({}, {"x-amz-security-token": token[:-8] + "AAAAAAA="}):
         assert post(session_site, form["url"], form["fields"] | fields, b"x", f"not-{name}").status in (400, 403)
-    found = client(store).list_objects_v2(Bucket=store.bucket, Prefix="tenant/forms/")
+    found = client_of(store).list_objects_v2(Bucket=store.bucket, Prefix="tenant/forms/")
     assert [item["Key"] for item in found["Contents"]] == [f"tenant/forms/{name}"]
 
 
@@ -112,7 +111,9 @@ def test_a_policy_that_is_changed(upload_site: Site, form: dict[str, Any], name:
 def test_a_form_is_for_one_bucket(upload_site: Site, store: Store, form: dict[str, Any], name: str) -> None:
     other = form["url"].replace(store.bucket, f"{store.bucket}-versions")
     assert post(upload_site, other, form["fields"], b"x", name).status == 403
-    assert "Contents" not in client(store).list_objects_v2(Bucket=f"{store.bucket}-versions", Prefix="tenant/photos/")
+    assert "Contents" not in client_of(store).list_objects_v2(
+        Bucket=f"{store.bucket}-versions", Prefix="tenant/photos/"
+    )
 
 
 @pytest.mark.usefixtures("unchanged")

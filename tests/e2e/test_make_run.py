@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 import pytest
 
+from .sites import free_port
+
 PROJECT = Path(__file__).parent.parent.parent
 README = (PROJECT / "README.md").read_text()
 
@@ -26,12 +28,6 @@ class Run(NamedTuple):
     s3_port: int
     printed: str
     secret: str
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def listens(port: int) -> bool:

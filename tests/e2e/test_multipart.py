@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from .sites import SECRET, Site, Store
-from .upload_sites import LEAST_PART, begin, begun, client, complete, send
+from .sites import SECRET, Site, Store, client_of
+from .upload_sites import LEAST_PART, begin, begun, complete, send
 
 PIECES = (b"1" * LEAST_PART, b"2" * LEAST_PART, b"the rest")
 
@@ -35,7 +35,7 @@ def test_a_file_in_parts(upload_site: Site, store: Store, name: str) -> None:
     assert listed.status == 200
     assert re.findall(rb"<PartNumber>(\d+)</PartNumber>", listed.body) == [b"1", b"2", b"3"]
     assert complete(upload_site, path, upload_id, parts).status == 200
-    stored = client(store).get_object(Bucket=store.bucket, Key=f"tenant{path}")
+    stored = client_of(store).get_object(Bucket=store.bucket, Key=f"tenant{path}")
     assert stored["Body"].read() == b"".join(PIECES)
     assert (stored["ContentType"], stored["CacheControl"]) == ("text/plain", "private, max-age=60")
     assert stored["Metadata"] == {"from": "ci"}
@@ -119,6 +119,6 @@ def test_memory_does_not_grow_with_the_file(upload_site: Site, store: Store, nam
         assert subprocess.run(command, check=True, capture_output=True, text=True).stdout == "307 0"
         done = subprocess.run([*command, "-L"], check=True, capture_output=True, text=True, timeout=100)
         assert done.stdout == f"200 {size}"
-    assert client(store).head_object(Bucket=store.bucket, Key=f"tenant{path}")["ContentLength"] == size
+    assert client_of(store).head_object(Bucket=store.bucket, Key=f"tenant{path}")["ContentLength"] == size
     assert peak_memory(upload_site) - before < 5 * 1024
     upload_site.curl("-L", "-X", "DELETE", f"{upload_site.at(path)}?uploadId={upload_id}")

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from .sites import Site, Store
-from .upload_sites import LEAST_PART, MOST, begin, begun, client, complete, is_ceph, listing, send, sha256
+from .sites import Site, Store, client_of
+from .upload_sites import LEAST_PART, MOST, begin, begun, complete, is_ceph, listing, send, sha256
 
 ONCE = ("-H", "If-None-Match: *")
 KEPT = ("Cache-Control: private, max-age=60", "x-amz-meta-from: ci")
@@ -111,7 +111,7 @@ def test_all_parts_that_may_be_sent_are_as_large_as_the_whole_may_be(
         for number, body in bodies.items()
     }
     assert complete(upload_site, path, upload_id, parts).status == 200
-    assert client(store).head_object(Bucket=store.bucket, Key=f"tenant{path}")["ContentLength"] == MOST
+    assert client_of(store).head_object(Bucket=store.bucket, Key=f"tenant{path}")["ContentLength"] == MOST
 
 
 @pytest.mark.usefixtures("unchanged")
@@ -180,7 +180,7 @@ def test_nothing_is_overwritten_by_parts(upload_site: Site, store: Store, name: 
     assert complete(upload_site, path, first, parts, *ONCE).status == 200
     others = {1: send(upload_site, path, second, 1, b"second").headers["etag"]}
     assert complete(upload_site, path, second, others, *ONCE).status == (200 if is_ceph(store) else 412)
-    stored = client(store).get_object(Bucket=store.bucket, Key=f"tenant{path}")["Body"].read()
+    stored = client_of(store).get_object(Bucket=store.bucket, Key=f"tenant{path}")["Body"].read()
     assert stored == (b"second" if is_ceph(store) else b"first")
 
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import pytest
 import requests
 
-from .sites import Site, Store
-from .upload_sites import client, holds, is_ceph, sha256
+from .sites import Site, Store, client_of
+from .upload_sites import holds, is_ceph, sha256
 
 TYPE, ONCE, SUM = "Content-Type: text/plain", "If-None-Match: *", sha256(b"hello")
 FROM, CACHE = "x-amz-meta-from: ci", "Cache-Control: private, max-age=60"
@@ -43,7 +43,7 @@ def test_a_promise_that_is_kept_goes_through(upload_site: Site, store: Store, na
     folder, query, fields = PROMISES[promise]
     url = upload_site.at(f"/{folder}/{name}")
     assert upload_site.curl("-L", "-T", upload_site.file(b"hello"), *sent(fields), url + query).status == 200
-    stored = client(store).get_object(Bucket=store.bucket, Key=f"tenant/{folder}/{name}")
+    stored = client_of(store).get_object(Bucket=store.bucket, Key=f"tenant/{folder}/{name}")
     assert stored["Body"].read() == b"hello"
     location = upload_site.location(f"{url}2{query}", "-X", "PUT", "-d", "", *sent(fields))
     assert upload_site.curl("-T", upload_site.file(b"hello"), *sent(fields), location, user=None).status == 200
@@ -57,7 +57,7 @@ def test_the_headers_of_a_rule_are_on_the_object(upload_site: Site, store: Store
     fields = tuple(f"{name}: {value}" for name, value in signed["headers"].items())
     upload = ("-T", upload_site.file(b"hello"))
     assert upload_site.curl(*upload, *sent(fields), signed["url"], user=None).status == 200
-    stored = client(store).head_object(Bucket=store.bucket, Key=f"tenant/kept/{name}")
+    stored = client_of(store).head_object(Bucket=store.bucket, Key=f"tenant/kept/{name}")
     assert (stored["CacheControl"], stored["Metadata"]) == ("private, max-age=60", {"from": "ci"})
 
 
@@ -214,7 +214,7 @@ def test_of_twenty_who_may_overwrite_nothing_one_uploads(upload_site: Site, stor
         statuses = list(pool.map(upload, range(20)))
     assert statuses.count(200) == 1
     assert set(statuses) <= {200, 409, 412}
-    stored = client(store).get_object(Bucket=store.bucket, Key=f"tenant/once/{name}")["Body"].read()
+    stored = client_of(store).get_object(Bucket=store.bucket, Key=f"tenant/once/{name}")["Body"].read()
     assert stored == f"from {statuses.index(200)}".encode()
     assert upload_site.put(f"once/{name}", b"late", "-H", ONCE).status == 412
 
@@ -235,12 +235,12 @@ def test_headers_that_are_passed_on(upload_site: Site, store: Store, name: str) 
     words = sent(tuple(f"{field}: {value}" for field, value in fields.items()))
     assert upload_site.put(f"free/{name}", b"hello", *words).status == 200
     key = f"tenant/free/{name}"
-    stored = client(store).head_object(Bucket=store.bucket, Key=key)
+    stored = client_of(store).head_object(Bucket=store.bucket, Key=key)
     kept = stored["ResponseMetadata"]["HTTPHeaders"]
     for field in ("Content-Type", "Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Language"):
         assert kept[field.lower()] == fields[field]
     assert stored["Metadata"] == {"build": "42 and more"}
-    tags = client(store).get_object_tagging(Bucket=store.bucket, Key=key)["TagSet"]
+    tags = client_of(store).get_object_tagging(Bucket=store.bucket, Key=key)["TagSet"]
     assert {tag["Key"]: tag["Value"] for tag in tags} == {"team": "web", "state": "new"}
     if not is_ceph(store):
         assert (stored["StorageClass"], stored["ServerSideEncryption"]) == ("STANDARD_IA", "AES256")

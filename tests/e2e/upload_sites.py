@@ -5,12 +5,9 @@ import hashlib
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 
-from mypy_boto3_s3 import S3Client
-
-from .sites import Answer, Site, Store, Table, open_site
+from .sites import Answer, Site, Store, Table, client_of, open_site
 
 LEAST_PART = 5 * 1024**2  # bytes, of all parts but the last
 MOST = 2 * LEAST_PART + 1024**2  # bytes, of an upload below /parts/
@@ -93,20 +90,16 @@ def open_upload_site(store: Store, table: Table, folder: Path) -> Iterator[Site]
         yield site
 
 
-@cache
-def client(store: Store) -> S3Client:
-    """boto3 at this store, made once: that takes longer than a request."""
-    return store.client()
-
-
 def is_ceph(store: Store) -> bool:
     """Whether the store is Ceph's gateway, which lets some things through that AWS refuses (FACTS 5.2)."""
-    return client(store).list_buckets()["ResponseMetadata"]["HTTPHeaders"].get("x-amz-request-id", "").startswith("tx")
+    return (
+        client_of(store).list_buckets()["ResponseMetadata"]["HTTPHeaders"].get("x-amz-request-id", "").startswith("tx")
+    )
 
 
 def holds(store: Store) -> set[str]:
     """A line for all that the bucket holds: each object, and each part of an upload that is not completed."""
-    s3, bucket = client(store), store.bucket
+    s3, bucket = client_of(store), store.bucket
     objects = s3.list_objects_v2(Bucket=bucket).get("Contents", ())
     found = {f"{item['Key']} {item['Size']} {item['ETag']}" for item in objects}
     for upload_id, key in begun(store).items():
@@ -117,7 +110,7 @@ def holds(store: Store) -> set[str]:
 
 def begun(store: Store) -> dict[str, str]:
     """The uploads in parts that are not completed: their ids, with their keys."""
-    found = client(store).list_multipart_uploads(Bucket=store.bucket).get("Uploads", ())
+    found = client_of(store).list_multipart_uploads(Bucket=store.bucket).get("Uploads", ())
     return {upload["UploadId"]: upload["Key"] for upload in found}
 
 
