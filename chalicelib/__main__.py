@@ -13,12 +13,12 @@ from urllib.parse import quote
 
 from chalicelib import wiring
 from chalicelib.core import paths
+from chalicelib.core.actions import METHODS, action_of
 from chalicelib.core.links import ACTIONS, LONGEST, MOST_USES
 from chalicelib.core.mounts import Mounts
 from chalicelib.core.principals import ANYONE, Principal
 from chalicelib.core.problems import Problem
 from chalicelib.core.rules import Rule, RuleSet
-from chalicelib.core.service import METHODS, action_of
 from chalicelib.core.sharing import DAY
 from chalicelib.policy import policy
 from chalicelib.settings import KEY_ID, InvalidSettings, Settings

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 from .backends.credentials import ChainCredentials, FixedCredentials
 from .backends.secrets import secret_source
 from .beyond import Beyond, Common, pages
+from .core.actions import METHODS
 from .core.cors import Cors
 from .core.credentials import Credentials
 from .core.exchange import Exchange
@@ -16,10 +17,11 @@ from .core.mounts import Mounts
 from .core.principals import ApiKeys, Keys
 from .core.problems import Misconfigured, NotOffered
 from .core.rules import RuleSet
-from .core.service import METHODS, Service
+from .core.service import Service
 from .core.sessions import Sessions
 from .core.signatures import Secrets, Signer
 from .core.trace import Trace
+from .core.uses import Uses
 from .settings import InvalidSettings, load
 
 if TYPE_CHECKING:
@@ -55,6 +57,7 @@ def assemble(file: str, environ: Mapping[str, str], clock: "Clock", random: Rand
         links=Links(_link_signer(signing), random),
         table=environ.get("SIGNPOST_TABLE") or None,
         region=environ.get("AWS_REGION"),
+        image_hosts=settings.image_hosts,
     )
     beyond = Beyond(common)
     cors = Cors(settings.cors_origins, METHODS)
@@ -68,10 +71,10 @@ def assemble(file: str, environ: Mapping[str, str], clock: "Clock", random: Rand
         objects=(lambda: beyond.objects) if settings.head_inline else None,
         links=common.links,
         sharing=lambda: beyond.sharing,
-        tokens=lambda: beyond.tokens,
-        clients=Signer(signing, "client"),
-        random=random,
+        uses=Uses(tokens=lambda: beyond.tokens, clients=Signer(signing, "client"), random=random),
         browsing=lambda: beyond.browsing,
+        derivatives=lambda: beyond.derivatives,
+        rendering=lambda: beyond.rendering,
         own_pages=lambda: beyond.own_pages,
     )
     return Exchange(

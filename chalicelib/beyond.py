@@ -13,14 +13,28 @@ from .core.signatures import Secrets, Signer
 if TYPE_CHECKING:
     from .backends.objects import S3Objects
     from .backends.pages import HtmlPages
+    from .backends.renderer import VipsRenderer
     from .backends.tokens import DynamoTokens
     from .core.browsing import Browsing
+    from .core.derivatives import Derivatives
     from .core.own_pages import OwnPages
+    from .core.rendering import Rendering
     from .core.sharing import Sharing
 
 
+# Seconds, of the ten that Lambda gives a request.
+_FETCHING = 4
+_RENDERING = 5
+
+
 class Common(NamedTuple):
-    """What both sides use; `table` is where uses are counted, None for nowhere, and `region` where that is."""
+    """What both sides use.
+
+    Attributes:
+        table: where uses are counted; None for nowhere.
+        region: where that is.
+        image_hosts: whose images may be fetched.
+    """
 
     realm: str
     secrets: Secrets
@@ -31,6 +45,7 @@ class Common(NamedTuple):
     links: Links
     table: str | None
     region: str | None
+    image_hosts: tuple[str, ...]
 
 
 @cache
@@ -85,6 +100,28 @@ class Beyond:
             realm=self._common.realm,
             sign_in=self._common.sessions is not None,
         )
+
+    @cached_property
+    def renderer(self) -> "VipsRenderer":
+        """What makes images smaller."""
+        from .backends.renderer import VipsRenderer
+
+        return VipsRenderer(seconds=_RENDERING)
+
+    @cached_property
+    def derivatives(self) -> "Derivatives":
+        """What makes smaller images of stored ones."""
+        from .core.derivatives import Derivatives
+
+        return Derivatives(mounts=self._common.mounts, objects=self.objects, renderer=self.renderer)
+
+    @cached_property
+    def rendering(self) -> "Rendering":
+        """What answers with images."""
+        from .backends.web_images import WebImages
+        from .core.rendering import Rendering
+
+        return Rendering(renderer=self.renderer, source=WebImages(self._common.image_hosts, _FETCHING))
 
     @cached_property
     def own_pages(self) -> "OwnPages":

@@ -7,8 +7,9 @@ from os import PathLike
 from typing import Any, Final, NamedTuple
 
 from .core.credentials import Credentials
-from .core.mounts import Mount, address
-from .core.paths import CONTROLS, DOT_SEGMENTS
+from .core.images import MOST_SIDE
+from .core.mounts import DERIVED, Mount, address
+from .core.paths import CONTROLS, DOT_SEGMENTS, RENDERERS
 from .core.principals import Key
 from .core.rules import ACTIONS, Rule
 from .toml_reader import Check, Reader, Table, did_you_mean
@@ -27,6 +28,7 @@ class Settings(NamedTuple):
     mounts: tuple[Mount, ...]
     keys: tuple[Key, ...]
     rules: tuple[Rule, ...]
+    image_hosts: tuple[str, ...]
 
 
 class InvalidSettings(Exception):
@@ -65,7 +67,7 @@ def load(file: str | PathLike[str], environ: Mapping[str, str]) -> Settings:
 
 
 def _settings(reader: Reader, document: dict[str, Any]) -> Settings:
-    tables = ("service", "mounts", "keys", "rules")
+    tables = ("service", "mounts", "keys", "rules", "images")
     for name in [name for name in document if name not in tables]:
         reader.mistake((name, 0, None), f"is unknown{did_you_mean(name, tables)}")
     service = Table(reader, "service", 0, reader.table(document, "service"))
@@ -79,12 +81,19 @@ def _settings(reader: Reader, document: dict[str, Any]) -> Settings:
     if not document.get("mounts"):
         reader.mistake(("mounts", 0, None), 'is missing; add [[mounts]] with path = "/" and bucket = "NAME"')
     reader.unique("mounts", "path", [mount.path or "/" for mount in mounts])
+    own = [(mount.bucket, mount.prefix + DERIVED) for mount in mounts]
+    for index, mount in enumerate(mounts):
+        if any(bucket == mount.bucket and mount.prefix.startswith(start) for bucket, start in own):
+            reader.mistake(("mounts", index, "prefix"), f"is below {DERIVED}, where the service keeps what it makes")
     keys = tuple(_key(table) for table in reader.tables(document, "keys"))
     reader.unique("keys", "id", [key.id for key in keys])
     reader.unique("keys", "sha256", [key.sha256 for key in keys])
     ids = [key.id for key in keys]
     rules = tuple(_rule(table, ids) for table in reader.tables(document, "rules"))
-    return Settings(realm, public_url, head == "inline", origins, mounts, keys, rules)
+    images = Table(reader, "images", 0, reader.table(document, "images"))
+    image_hosts = images.texts("hosts", (), _IMAGE_HOST)
+    images.finish()
+    return Settings(realm, public_url, head == "inline", origins, mounts, keys, rules, image_hosts)
 
 
 def _mount(table: Table, service_seconds: int) -> Mount:
@@ -137,6 +146,9 @@ def _rule(table: Table, key_ids: list[str]) -> Rule:
     content_types = table.texts("content_types", (), _CONTENT_TYPE)
     checksum = table.choice("checksum", "none", ("none", "sha256"))
     require_headers = table.pairs("require_headers", _REQUIRED_NAME, _REQUIRED_VALUE)
+    image_sizes = table.texts("image_sizes", (), _IMAGE_SIZE)
+    if "image_sizes" in table.values and "read" not in allow:
+        table.mistake("image_sizes", 'limits what images are read in, so it belongs to a rule that allows "read"')
     for name in ("overwrite", "max_bytes", "content_types", "checksum", "require_headers"):
         if name in table.values and "write" not in allow:
             table.mistake(name, 'limits uploads, so it belongs to a rule that allows "write"')
@@ -153,6 +165,7 @@ def _rule(table: Table, key_ids: list[str]) -> Rule:
         content_types,
         checksum == "sha256",
         require_headers,
+        image_sizes,
     )
 
 
@@ -171,11 +184,23 @@ def _is_mount_path(text: str) -> bool:
 
 
 def _is_rule_path(text: str) -> bool:
+    if text in RENDERERS:
+        return True
     *segments, last = text[1:].split("/")
     if last != "**":
         segments.append(last)
     plain = all(segment in ("*", "{user}") or not re.search(r"[*{}]", segment) for segment in segments)
     return _is_path(text) and plain
+
+
+def _is_image_size(text: str) -> bool:
+    sides = re.fullmatch(r"([1-9][0-9]{0,3})?x([1-9][0-9]{0,3})?", text)
+    return bool(sides) and text != "x" and all(int(side) <= MOST_SIDE for side in text.split("x") if side)
+
+
+def _is_image_host(text: str) -> bool:
+    found = re.fullmatch(r"(?:\*\.)?(?!-)[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z][a-z0-9-]*(?::([1-9][0-9]{0,4}))?", text)
+    return found is not None and int(found[1] or 0) < 65_536
 
 
 def _is_prefix(text: str) -> bool:
@@ -204,7 +229,8 @@ _SHA256 = Check(
 _NAME = Check(re.compile(r"[^\s:]+").fullmatch, "a name without spaces and colons")
 _RULE_PATH = Check(
     _is_rule_path,
-    "a path from its slash, not below /-/: literal segments, '*' or '{user}' for a whole segment, '**' as the last",
+    "a path from its slash, below /-/ only /-/thumbnail and /-/resize: "
+    "literal segments, '*' or '{user}' for a whole segment, '**' as the last",
 )
 _ACTION = Check(ACTIONS.__contains__, f"one of {', '.join(ACTIONS)}", ACTIONS)
 _PRINCIPAL = Check(
@@ -222,3 +248,8 @@ _REQUIRED_NAME = Check(
 )
 _REQUIRED_VALUE = Check(re.compile(r"[!-~]+(?: [!-~]+)*").fullmatch, "printable ASCII, in words with one space between")
 _CONTENT_TYPE = Check(re.compile(r"[\w.+-]+/(?:\*|[\w.+-]+)").fullmatch, 'a media type: "image/png" or "image/*"')
+_IMAGE_SIZE = Check(_is_image_size, f'a width, a height or both, up to {MOST_SIDE} pixels: "320x", "x240", "96x96"')
+_IMAGE_HOST = Check(
+    _is_image_host,
+    'a host by its name: "images.example.com", or "*.example.com" for all below it',
+)

@@ -1,12 +1,16 @@
 """Fakes: the ports of the core as classes, and a service that stands on them."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 
+from chalicelib.core import ports
+from chalicelib.core.actions import METHODS
 from chalicelib.core.browsing import Browsing
 from chalicelib.core.cors import Cors
 from chalicelib.core.credentials import Credentials
+from chalicelib.core.derivatives import Derivatives
 from chalicelib.core.exchange import Answer, Exchange
+from chalicelib.core.images import Image, Rendition
 from chalicelib.core.links import Links
 from chalicelib.core.listing import Directories
 from chalicelib.core.message import Reply
@@ -14,11 +18,14 @@ from chalicelib.core.mounts import Mount, Mounts, Target
 from chalicelib.core.own_pages import OwnPages
 from chalicelib.core.ports import CredentialSource, Found, Metadata, ObjectStore, Page, Pages, TokenStore
 from chalicelib.core.principals import ApiKeys, Key, Keys
+from chalicelib.core.problems import NotFound
+from chalicelib.core.rendering import Rendering
 from chalicelib.core.rules import Rule, RuleSet
-from chalicelib.core.service import METHODS, Service
+from chalicelib.core.service import Service
 from chalicelib.core.sessions import Sessions
 from chalicelib.core.sharing import Sharing
 from chalicelib.core.signatures import Signer
+from chalicelib.core.uses import Uses
 from chalicelib.core.views import Asset, DirectoryView, ProblemView, SignInView
 
 from .builders import CREDENTIALS, KEYS, NOW, RULES, mount, request
@@ -47,6 +54,18 @@ class Failing:
         raise self.error
 
     def list(self, target: Target, *, recursive: bool, after: str, limit: int) -> Page:
+        raise self.error
+
+    def read(self, target: Target, query: Mapping[str, str], etag: str) -> Generator[bytes, None, None]:
+        raise self.error
+
+    def create(self, target: Target, image: Image) -> None:
+        raise self.error
+
+    def render(self, data: bytes, rendition: Rendition) -> Image:
+        raise self.error
+
+    def fetch(self, url: str) -> bytes:
         raise self.error
 
 
@@ -78,6 +97,37 @@ class Objects:
             else:
                 found[key] = Found(key, False, len(key), NOW, f'"{len(key)}"')
         return Page([found[key] for key in sorted(found)[:limit]], len(found) <= limit)
+
+    def read(self, target: Target, query: Mapping[str, str], etag: str) -> Generator[bytes, None, None]:
+        raise NotFound("This store holds no bytes.")
+
+    def create(self, target: Target, image: Image) -> None:
+        self.buckets.setdefault(target.mount.bucket, set()).add(target.key)
+
+
+class Renderer:
+    """Makes of every image a few words that say what was asked for; it remembers what it was given."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[bytes, Rendition]] = []
+
+    def render(self, data: bytes, rendition: Rendition) -> Image:
+        self.asked.append((data, rendition))
+        return Image(f"image/{rendition.format or 'jpeg'}", f"{rendition.size} {rendition.fit}".encode())
+
+
+class Source:
+    """Other sites with images; it remembers which were fetched."""
+
+    def __init__(self, images: Mapping[str, bytes] | None = None) -> None:
+        self.images = images or {}
+        self.asked: list[str] = []
+
+    def fetch(self, url: str) -> bytes:
+        self.asked.append(url)
+        if url not in self.images:
+            raise NotFound("That site has nothing there.")
+        return self.images[url]
 
 
 class PlainPages:
@@ -135,12 +185,15 @@ def service(
     tokens: TokenStore | None = None,
     sign_in: bool = True,
     pages: Pages | None = None,
+    renderer: ports.Renderer | None = None,
+    source: ports.ImageSource | None = None,
 ) -> Service:
     """A service over fakes; it counts no uses unless it is given where."""
     known, rule_set, mounted = Keys(keys), RuleSet(list(rules)), Mounts(mounts)
     sessions = Sessions(known, signer("session")) if sign_in else None
     store, pages = objects or Objects(), pages or PlainPages()
     sharing = Sharing(rules=rule_set, links=links(), tokens=tokens)
+    derivatives = Derivatives(mounts=mounted, objects=store, renderer=renderer or Renderer())
     return Service(
         keys=known,
         authenticators=(ApiKeys(known), *([sessions] if sessions else [])),
@@ -151,9 +204,9 @@ def service(
         objects=(lambda: store) if head_inline else None,
         links=links(),
         sharing=lambda: sharing,
-        tokens=lambda: tokens,
-        clients=signer("client"),
-        random=Randomness(),
+        uses=Uses(tokens=lambda: tokens, clients=signer("client"), random=Randomness()),
+        derivatives=lambda: derivatives,
+        rendering=lambda: Rendering(renderer=renderer or Renderer(), source=source or Source()),
         browsing=lambda: Browsing(
             directories=Directories(rules=rule_set, mounts=mounted, objects=store, signer=signer("cursor")),
             rules=rule_set,

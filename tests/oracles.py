@@ -47,7 +47,9 @@ def botocore_url(
 
 
 def matches(pattern: str, path: str, user: str) -> bool:
-    """Whether a rule's pattern matches a path, segment by segment."""
+    """Whether a rule's pattern matches a path, segment by segment; what is the service's own must be named."""
+    if path.startswith("/-/") and not pattern.startswith("/-/"):
+        return False
     wanted, found = pattern[1:].split("/"), path[1:].split("/")
     if wanted[-1] == "**":
         wanted.pop()
@@ -61,8 +63,9 @@ def matches(pattern: str, path: str, user: str) -> bool:
 
 
 def deciding(rules: Iterable[Rule], principal: Principal, action: str, path: str) -> Rule | None:
-    """The first rule in file order that matches path, action and principal."""
-    for rule in rules:
+    """The first rule in file order that matches path, action and principal, the last being the built-in one."""
+    written = [*rules]
+    for rule in [*written, Rule(len(written) + 1, "/-/*", True, ("read",), ("authenticated",))]:
         speaks = action in rule.actions and not set(rule.to).isdisjoint(principal.tags)
         if speaks and matches(rule.path, path, principal.id):
             return rule

@@ -23,14 +23,14 @@ CORE, EVENTS, BACKENDS = "chalicelib.core", "chalicelib.events", "chalicelib.bac
 # The floors of core, from the ground; each module imports only from those below its own.
 FLOORS = [
     {"problems", "signatures", "times", "views"},
-    {"message", "paths", "trace", "credentials", "multipart"},
-    {"links", "principals"},
+    {"message", "paths", "trace", "credentials", "multipart", "images"},
+    {"actions", "links", "principals"},
     {"sessions", "rules"},
     {"mounts", "uploads"},
     {"forms", "forwarded", "cors"},
     {"presign"},
     {"replies", "ports"},
-    {"listing", "sharing", "own_pages"},
+    {"derivatives", "listing", "own_pages", "rendering", "sharing", "uses"},
     {"browsing"},
     {"service", "exchange"},
 ]
@@ -40,8 +40,9 @@ HEAVY = {"boto3", "botocore", "jinja2", "jwt", "cryptography", "PIL", "pyvips", 
 
 # What a redirect does without: each would make every cold start longer.
 BEYOND = {
-    *(f"chalicelib.backends.{name}" for name in ("objects", "pages", "tokens")),
-    *(f"chalicelib.core.{name}" for name in ("browsing", "forms", "listing", "own_pages", "ports", "sharing", "views")),
+    *(f"chalicelib.backends.{name}" for name in ("objects", "pages", "renderer", "tokens", "web_images")),
+    *(f"chalicelib.core.{name}" for name in ("browsing", "derivatives", "forms", "listing", "own_pages", "ports")),
+    *(f"chalicelib.core.{name}" for name in ("rendering", "sharing", "views")),
 }
 
 

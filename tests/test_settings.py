@@ -76,6 +76,7 @@ def test_the_contracts_example_is_read_as_it_is_meant(tmp_path: Path) -> None:
             ),
             Rule(3, "/finance/**", False, ("read", "list"), ("anyone",)),
         ),
+        image_hosts=(),
     )
 
 
@@ -102,7 +103,7 @@ def test_how_clients_call_the_service_ends_without_a_slash(tmp_path: Path, writt
 def test_what_is_left_out_has_a_default(tmp_path: Path) -> None:
     settings = loaded(tmp_path, '[[mounts]]\npath = "/"\nbucket = "acme"\n', {"AWS_REGION": "us-east-2"})
     assert settings[:4] == ("Signpost", None, False, ())
-    assert settings[5:] == ((), ())
+    assert settings[5:] == ((), (), ())
     only = settings.mounts[0]
     assert (only.region, only.endpoint, only.url_seconds, only.stable_seconds) == ("us-east-2", None, 300, 0)
 
@@ -166,9 +167,8 @@ to = ["key:nobody"]
         ":9: keys[1].id: \"CI\" is not lower-case letters, digits and '-'",
         ":10: keys[1].sha256: the text here is not the SHA-256 of a secret, 64 hex digits, as `python -m chalicelib "
         "key new ID` prints it",
-        ':12: rules[1].path: "/a/**/b" is not a path from its slash, not below /-/: literal segments, '
-        "'*' or '{user}' "
-        "for a whole segment, '**' as the last",
+        ':12: rules[1].path: "/a/**/b" is not a path from its slash, below /-/ only /-/thumbnail and /-/resize: '
+        "literal segments, '*' or '{user}' for a whole segment, '**' as the last",
         ':13: rules[1].allow: "raed" is not one of read, list, write, delete, share; did you mean "read"?',
         ':14: rules[1].to: "key:nobody" names no key',
         ':15: rule[1]: is unknown; did you mean "rules"?',
@@ -250,3 +250,125 @@ EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 def test_a_mistake_is_told_with_its_line_and_a_hint(tmp_path: Path, text: str, told: str) -> None:
     found = mistakes(tmp_path, text)
     assert [mistake for mistake in found if re.search(told, mistake)] != []
+
+
+# Images
+
+IMAGES = """
+[images]
+hosts = ["images.example.com", "*.cdn.example.com", "x-1.example.co.uk:8443"]
+
+[[rules]]
+path = "/-/resize"
+allow = ["read"]
+to = ["anyone"]
+image_sizes = ["320x", "x240", "96x96", "4096x4096"]
+
+[[rules]]
+path = "/-/thumbnail"
+deny = ["read"]
+to = ["authenticated"]
+"""
+
+
+def test_images_are_read_as_they_are_meant(tmp_path: Path) -> None:
+    found = loaded(tmp_path, MOUNT + IMAGES)
+    sizes = ("320x", "x240", "96x96", "4096x4096")
+    assert found.image_hosts == ("images.example.com", "*.cdn.example.com", "x-1.example.co.uk:8443")
+    assert found.rules == (
+        Rule(1, "/-/resize", True, ("read",), ("anyone",), image_sizes=sizes),
+        Rule(2, "/-/thumbnail", False, ("read",), ("authenticated",)),
+    )
+
+
+SIZE = 'a width, a height or both, up to 4096 pixels: "320x", "x240", "96x96"'
+HOST = 'a host by its name: "images.example.com", or "*.example.com" for all below it'
+
+
+@pytest.mark.parametrize(
+    "size", ["", "x", "320", "0x", "x0", "4097x", "x4097", "320X", "320 x", "320x240x1", "-1x", "1.5x", "٣x", "x10000"]
+)
+def test_a_size_is_a_width_a_height_or_both(tmp_path: Path, size: str) -> None:
+    assert mistakes(tmp_path, f'{MOUNT}{RULE}image_sizes = ["320x", "{size}"]') == [
+        f':9: rules[1].image_sizes: "{size}" is not {SIZE}'
+    ]
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("", "localhost", "127.0.0.1", "[::1]", "169.254.169.254", "*", "*.", "*.com", "a.*.com", "a*.example.com"),
+        *("https://images.example.com", "images.example.com/x", "Images.example.com", "images.example.com."),
+        *(
+            "images..example.com",
+            "images.example.com:0",
+            "images.example.com:65536",
+            "images.example.com:",
+            "-a.example.com",
+        ),
+        *("a@example.com", "a b.example.com", "1.2.3.4:443", "bücher.example"),
+    ],
+)
+def test_a_host_is_a_name_below_which_there_may_be_others(tmp_path: Path, host: str) -> None:
+    """No address: what is private would be reached by it."""
+    assert mistakes(tmp_path, f'{MOUNT}[images]\nhosts = ["a.example.com", "{host}"]') == [
+        f':6: images.hosts: "{host}" is not {HOST}'
+    ]
+
+
+RULE_PATH = (
+    "a path from its slash, below /-/ only /-/thumbnail and /-/resize: literal segments, "
+    "'*' or '{user}' for a whole segment, '**' as the last"
+)
+WRITE = RULE.replace("read", "write")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (f"{RULE}image_sizes = '320x'", ':9: rules[1].image_sizes: must be a list: image_sizes = ["…"]'),
+        (f"{RULE}image_sizes = [320]", f":9: rules[1].image_sizes: is 320 and must be a text: {SIZE}"),
+        (f"{RULE}image_size = []", ':9: rules[1].image_size: is unknown; did you mean "image_sizes"?'),
+        *(
+            (
+                f"{rule}image_sizes = {sizes}",
+                ':9: rules[1].image_sizes: limits what images are read in, so it belongs to a rule that allows "read"',
+            )
+            for rule in (WRITE, RULE.replace("allow", "deny"))
+            for sizes in ("['320x']", "[]")
+        ),
+        ("[images]\nhosts = 'a.example.com'", ':6: images.hosts: must be a list: hosts = ["…"]'),
+        ("[images]\nhosts = [5]", f":6: images.hosts: is 5 and must be a text: {HOST}"),
+        ("[images]\nhost = []", ':6: images.host: is unknown; did you mean "hosts"?'),
+        ("[[images]]\nhosts = []", ":5: images: must be one table: [images]"),
+        ("[image]\nhosts = []", ':5: image[1]: is unknown; did you mean "images"?'),
+        *(
+            (RULE.replace("/a", wrong), f':6: rules[1].path: "{wrong}" is not {RULE_PATH}')
+            for wrong in ("/-/", "/-/*", "/-/**", "/-/login", "/-/resize/", "/-/resize/**", "/-/{user}", "/-")
+        ),
+    ],
+)
+def test_a_mistake_about_images_is_told_with_its_line_and_a_hint(tmp_path: Path, text: str, told: str) -> None:
+    assert mistakes(tmp_path, MOUNT + text) == [told]
+
+
+@pytest.mark.parametrize(
+    ("prefixes", "wrong"),
+    [
+        (("a/", "a/-/derived/"), [2]),
+        (("a/", "a/-/derived/sub/"), [2]),
+        (("a/-/derived/", "", "a/"), [1]),
+        (("v2", "v2-/derived/x/", "a/"), [2]),
+        (("a/", "a/-/", "derived/", "a/-/derived", "a/-/derived-x/", "b/-/derived/"), []),
+    ],
+)
+def test_no_mount_is_where_the_service_keeps_what_it_makes(
+    tmp_path: Path, prefixes: tuple[str, ...], wrong: list[int]
+) -> None:
+    tables = [MOUNT.replace('"/"', f'"/m{each}"') + f'prefix = "{prefix}"\n' for each, prefix in enumerate(prefixes)]
+    assert mistakes(tmp_path, "".join(tables)) == [
+        f":{5 * number}: mounts[{number}].prefix: is below -/derived/, where the service keeps what it makes"
+        for number in wrong
+    ]
+    apart = [table.replace("acme", f"acme-{each}") for each, table in enumerate(tables)]
+    assert mistakes(tmp_path, "".join(apart)) == []

@@ -133,11 +133,28 @@ NAMES = st.sampled_from(
         "overwrite",
         "max_bytes",
         "content_types",
+        "image_sizes",
+        "images",
+        "hosts",
         "x",
     ]
 )
 TEXTS = st.text(PLAIN, max_size=8) | st.sampled_from(
-    ["/", "/a/**", "${A}", "${B}", "anyone", "read", "key:ci", "https://[::", "http://a:99999", "eu-west-1", "redirect"]
+    [
+        "/",
+        "/a/**",
+        "${A}",
+        "${B}",
+        "anyone",
+        "read",
+        "key:ci",
+        "https://[::",
+        "http://a:99999",
+        "eu-west-1",
+        "redirect",
+        "320x",
+        "*.a.b:1",
+    ]
 )
 LEAVES = st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False) | TEXTS
 VALUES: st.SearchStrategy[Any] = st.recursive(
@@ -145,7 +162,7 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
 )
 TABLES = st.lists(st.dictionaries(NAMES, VALUES, max_size=8), max_size=3) | VALUES
 DOCUMENTS = st.fixed_dictionaries(
-    {}, optional=dict.fromkeys(("mounts", "keys", "rules", "x"), TABLES) | {"service": VALUES}
+    {}, optional=dict.fromkeys(("mounts", "keys", "rules", "x"), TABLES) | {"service": VALUES, "images": VALUES}
 ).map(lambda document: "\n".join(f"{name} = {toml(value)}" for name, value in document.items()))
 
 

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
-from . import multipart, paths, replies
+from . import images, multipart, paths, replies
 from .listing import MOST, Directories, Entry
 from .message import Reply, Request
 from .mounts import Mounts
@@ -75,7 +75,9 @@ class Browsing:
         )
         urls = [self._url(request, entry, with_links, now) for entry in listing.entries]
         if replies.wants_page(request):
-            rows = tuple(self._row(entry, grant, url) for entry, url in zip(listing.entries, urls, strict=True))
+            rows = tuple(
+                self._row(request, entry, grant, url) for entry, url in zip(listing.entries, urls, strict=True)
+            )
             return self._page(request, grant, rows, listing.cursor)
         entries = [_described(entry, grant, url) for entry, url in zip(listing.entries, urls, strict=True)]
         return replies.document(200, {"path": grant.path, "entries": entries, "next": listing.cursor})
@@ -121,7 +123,7 @@ class Browsing:
             for one in way
         )
 
-    def _row(self, entry: Entry, grant: Grant, url: str) -> Row:
+    def _row(self, request: Request, entry: Entry, grant: Grant, url: str) -> Row:
         def may(action: str) -> bool:
             return self._rules.also(grant, action, entry.path) is not None
 
@@ -133,6 +135,7 @@ class Browsing:
             modified=entry.modified,
             may_delete=not entry.is_directory and may("delete"),
             may_share=may("share"),
+            thumbnail=_thumbnail(request, entry),
         )
 
     def _uploads(self, grant: Grant) -> Uploads | None:
@@ -162,6 +165,16 @@ def _limit(request: Request) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= MOST):
         raise BadParameter("limit", f"it must be a whole number from 1 to {MOST:,}.")
     return int(text)
+
+
+def _thumbnail(request: Request, entry: Entry) -> str:
+    """The URL of a small image of an entry: asked for as its reader, for it must take no use of a link."""
+    link = entry.grant.link
+    if entry.size is None or (link and link.uses):
+        return ""
+    query = images.thumbnail(entry.path, entry.size, entry.grant.rule.image_sizes)
+    token = f"token={request.query['token']}&" if link else ""
+    return f"{request.base_url}{entry.raw_path}?{token}{query}" if query else ""
 
 
 def _name(entry: Entry, grant: Grant) -> str:

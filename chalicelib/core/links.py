@@ -7,7 +7,7 @@ but under the signature, since it stands in the URL already; so are the other th
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from .paths import Path, directories_above
+from .paths import OWN, Path, directories_above
 from .problems import LinkExpired, LinkInvalid
 from .signatures import MAC_BYTES, Signer, decode, encode, fingerprint
 
@@ -41,8 +41,8 @@ class Link(NamedTuple):
     issuer: bytes
 
     def opens(self, action: str, path: Path) -> bool:
-        """Whether this action at this path is what the link is for."""
-        below = self.path.endswith("/") and path.startswith(self.path)
+        """Whether this action at this path is what the link is for. What is the service's own no link opens."""
+        below = self.path.endswith("/") and path.startswith(self.path) and not path.startswith(OWN)
         return (path == self.path or below) and (action == self.action or (action, self.action) == ("list", "read"))
 
 

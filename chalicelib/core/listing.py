@@ -155,9 +155,14 @@ class Directories:
         raw_path = quote(path, safe="/")
         try:
             decoded = paths.decode(raw_path)
+            if decoded.startswith(paths.OWN):
+                return None
             if found is None or found.is_prefix:
                 own = self._rules.also(grant, "list", decoded)
-                return Entry(decoded, raw_path, None, None, None, own) if own else None
+                if own is None:
+                    return None
+                self._mounts.directory(own, decoded)  # refuses what is the service's own
+                return Entry(decoded, raw_path, None, None, None, own)
             own = self._rules.also(grant, "read", decoded)
             if own is None or path.endswith("/") or self._mounts.resolve(own).key != found.key:
                 return None

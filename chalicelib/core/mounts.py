@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from .credentials import Credentials
@@ -81,17 +81,22 @@ class Target(NamedTuple):
     key: str
 
 
+DERIVED: Final = "-/derived/"
+"""Below each mount's prefix, what the service makes itself; `.chalice/resources.json` lets it expire."""
+
+
 class Mounts:
     """The mounts of a service; the longest that matches a path by whole segments wins."""
 
     def __init__(self, mounts: Iterable[Mount]) -> None:
         self._by_path = {mount.path: mount for mount in mounts}
+        self._derived = {(mount.bucket, mount.prefix + DERIVED) for mount in self._by_path.values()}
 
     def resolve(self, grant: Grant) -> Target:
         """Return the object that a granted path stands for.
 
         Raises:
-            NotFound: no mount has this path.
+            NotFound: no mount has this path, or the key is the service's own.
             BadPath: the path is the mount itself, so there is no key, or the key would start with a slash.
             KeyTooLong: too long with the mount's prefix before it.
         """
@@ -103,7 +108,25 @@ class Mounts:
         if target.key.startswith("/"):
             raise BadPath("The key starts with a slash. Leave one out.")
         check_key_length(target.key)
+        self._check_not_derived(target)
         return target
+
+    def derived(self, grant: Grant, name: str) -> Target:
+        """Return where something is kept that was made of what is at a granted path, or for whoever has that grant.
+
+        No path leads there: whoever could write there could show others what they like.
+
+        Args:
+            grant: whose mount it is; for a path that no mount has, the first one.
+            name: of letters and digits.
+        """
+        own = self._target(grant.path)
+        mount = own.mount if own else next(iter(self._by_path.values()))
+        return Target(mount, f"{mount.prefix}{DERIVED}{name}")
+
+    def may_hold_derived(self, target: Target) -> bool:
+        """Whether keys that begin like this one can be the service's own."""
+        return any(bucket == target.mount.bucket and start.startswith(target.key) for bucket, start in self._derived)
 
     def directory(self, grant: Grant, path: str) -> Target | None:
         """Return the prefix of the keys below a directory, None where no mount has it.
@@ -111,8 +134,14 @@ class Mounts:
         Args:
             grant: to list this directory, or one that it is in.
             path: the directory's, with a slash at its end.
+
+        Raises:
+            NotFound: it is the service's own.
         """
-        return self._target(path) if path.startswith(grant.path) else None
+        target = self._target(path) if path.startswith(grant.path) else None
+        if target is not None:
+            self._check_not_derived(target)
+        return target
 
     def below(self, path: str) -> list[str]:
         """Return the paths of the mounts that are inside a directory, each with a slash at its end, in their order."""
@@ -124,6 +153,12 @@ class Mounts:
         own = self._target(path)
         inside = {self._by_path[one.removesuffix("/")].address.origin for one in self.below(path)}
         return inside | ({own.mount.address.origin} if own else set())
+
+    def _check_not_derived(self, target: Target) -> None:
+        if DERIVED not in target.key:
+            return
+        if any(bucket == target.mount.bucket and target.key.startswith(start) for bucket, start in self._derived):
+            raise NotFound("Keys below -/derived/ belong to the service. Use another path.")
 
     def _target(self, path: str) -> Target | None:
         start = len(path)

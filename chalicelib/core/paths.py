@@ -13,6 +13,12 @@ Path = NewType("Path", str)
 AFTER_ALL: Final = "\U0010fffd"
 """Comes after every name in a directory."""
 
+OWN: Final = "/-/"
+"""What is below belongs to the service."""
+
+RENDERERS: Final = {"/-/thumbnail": ("POST", "OPTIONS"), "/-/resize": ("GET", "HEAD", "OPTIONS")}
+"""What answers images, and the methods of each: rules may speak of these, though they are the service's own."""
+
 KEY_BYTES = 1024  # S3 User Guide, "Naming Amazon S3 objects": UTF-8, at most 1,024 bytes
 
 CONTROLS: Final = frozenset(map(chr, (*range(0x20), *range(0x7F, 0xA0))))

@@ -3,10 +3,11 @@
 Only types: the core imports this module for its annotations alone, which spares every cold start its loading.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from .credentials import Credentials
+from .images import Image, Rendition
 from .links import Link
 from .mounts import Target
 from .views import Asset, DirectoryView, ProblemView, SignInView
@@ -88,6 +89,62 @@ class ObjectStore(Protocol):
 
         Raises:
             Unavailable: S3 does not answer, or refuses the service itself.
+        """
+        ...
+
+    def read(self, target: Target, query: Mapping[str, str], etag: str) -> Generator[bytes, None, None]:
+        """Yield an object's bytes in pieces of some size, the first of them at least 64 bytes if there are so many.
+
+        Args:
+            target: the object.
+            query: `versionId`, as for a presigned URL.
+            etag: with its quotes, as `head` said it: the object must still be that one.
+
+        Raises:
+            NotFound: no such object.
+            Unavailable: it has changed meanwhile; S3 does not answer, or refuses the service itself.
+        """
+        ...
+
+    def create(self, target: Target, image: Image) -> None:
+        """Write an object, unless there is one: of several who do so at once one writes it, and all return.
+
+        Raises:
+            Unavailable: S3 does not answer, or refuses the service itself.
+        """
+        ...
+
+
+class Renderer(Protocol):
+    """Decodes images, shrinks them and encodes them."""
+
+    def render(self, data: bytes, rendition: Rendition) -> Image:
+        """Return an image in another size or format, upright, in sRGB, without metadata.
+
+        Args:
+            data: of a kind that `images.kind_of` knows.
+            rendition: what to make of it.
+
+        Raises:
+            ImageTooLarge: too many pixels or frames, said before anything is decoded, or too long a time.
+            ImageBroken: it cannot be decoded.
+        """
+        ...
+
+
+class ImageSource(Protocol):
+    """Fetches images from other sites."""
+
+    def fetch(self, url: str) -> bytes:
+        """Return what is at a URL; nothing is said of what it is.
+
+        Raises:
+            BadParameter: it is no URL; named `u`, as the query calls it.
+            SourceNotAllowed: it, or where it redirects to, is not HTTPS on a listed host with a public address.
+            ImageTooLarge: it has more than `images.MOST_BYTES`.
+            NotFound: that site says that there is nothing.
+            SourceFailed: that site answers otherwise.
+            Unavailable: that site does not answer, or not in time.
         """
         ...
 

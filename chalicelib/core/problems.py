@@ -3,19 +3,21 @@
 Problem
 ├── BadRequest 400: BadPath, BadParameter, BadHeader
 ├── Unauthorized 401: CredentialsMissing, CredentialsInvalid, CookieInvalid
-├── Forbidden, CrossSite, LinkInvalid, Prefetched 403
+├── Forbidden, CrossSite, LinkInvalid, Prefetched, SizeNotAllowed, SourceNotAllowed 403
 ├── NotFound 404
 ├── MethodNotAllowed 405
 ├── NotRevocable 409
 ├── LinkExpired, LinkUsedUp, LinkRevoked 410
 ├── LengthRequired, SizeRequired 411
 ├── PreconditionFailed 412
-├── PayloadTooLarge, PartTooLarge 413
+├── PayloadTooLarge, PartTooLarge, ImageTooLarge 413
 ├── KeyTooLong 414
-├── UnsupportedMediaType 415
+├── UnsupportedMediaType, NotAnImage 415
+├── ImageBroken 422
 ├── PreconditionRequired, ChecksumRequired, HeaderRequired 428
 ├── Misconfigured, InternalError 500
 ├── NotOffered 501
+├── SourceFailed 502
 └── Unavailable 503
 
 Each class has its status and a stable code; what was found is in its attributes; `detail` tells the client what to do.
@@ -160,6 +162,30 @@ class Prefetched(Problem):
         super().__init__("This link has a number of uses, so it is not fetched ahead of time. Open it.")
 
 
+class SizeNotAllowed(Problem):
+    """The rule lists the sizes that images come in, and this is none of them."""
+
+    status, title, code = 403, "Forbidden", "size-not-allowed"
+
+    def __init__(self, sizes: Sequence[str]) -> None:
+        super().__init__(
+            f"Images here come in the sizes {', '.join(sizes)}, in the usual quality. Ask for one of them, without ?q."
+        )
+        self.sizes = tuple(sizes)
+
+
+class SourceNotAllowed(Problem):
+    """An image is to be fetched from where the service does not fetch from."""
+
+    status, title, code = 403, "Forbidden", "source-not-allowed"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Images are fetched by HTTPS, and from hosts that the administrator has listed. "
+            "Use such a URL, or ask for the host to be added."
+        )
+
+
 class LinkGone(Problem):
     """A link that was good and is no longer."""
 
@@ -276,6 +302,16 @@ class PartTooLarge(Problem):
         self.size, self.limit = size, limit
 
 
+class ImageTooLarge(Problem):
+    """An image has more bytes, pixels or frames than are rendered here, or takes too long; `what` says it."""
+
+    status, title, code = 413, "Content Too Large", "image-too-large"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} Use a smaller image, or ask for a smaller one.")
+        self.what = what
+
+
 class KeyTooLong(Problem):
     """S3 keys end at 1,024 bytes."""
 
@@ -297,6 +333,26 @@ class UnsupportedMediaType(Problem):
             f"`curl -L -T FILE -H 'Content-Type: {allowed[0].replace('*', '…')}' URL`."
         )
         self.allowed = tuple(allowed)
+
+
+class NotAnImage(Problem):
+    """What is to be rendered is no image of a kind that we read, whatever it is called."""
+
+    status, title, code = 415, "Unsupported Media Type", "not-an-image"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This is no JPEG, PNG, WebP, AVIF or GIF image. Send one as it is, or read it without ?w and ?h."
+        )
+
+
+class ImageBroken(Problem):
+    """An image of a kind that we read breaks off, or says what cannot be."""
+
+    status, title, code = 422, "Unprocessable Content", "image-broken"
+
+    def __init__(self) -> None:
+        super().__init__("The image is damaged and cannot be shown. Send it again, from its original.")
 
 
 class PreconditionRequired(Problem):
@@ -360,6 +416,16 @@ class NotOffered(Problem):
     """The request is understood and allowed, and this version cannot do it."""
 
     status, title, code = 501, "Not Implemented", "not-offered"
+
+
+class SourceFailed(Problem):
+    """The site that an image is fetched from does not give it; `what` says how it answered."""
+
+    status, title, code = 502, "Bad Gateway", "source-failed"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} Open the URL yourself to see what it is.")
+        self.what = what
 
 
 class Unavailable(Problem):

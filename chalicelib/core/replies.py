@@ -10,16 +10,22 @@ from .problems import Problem, Unauthorized
 from .times import rfc3339
 
 if TYPE_CHECKING:
+    from .images import Image
     from .views import Asset
 
 NO_STORE: Final = "no-store"
 
+MOST_BYTES: Final = 4_500_000  # of a body: as base64 it must fit in the 6 MB that a Lambda answers (FACTS 1.9)
+
 _FOREVER: Final = "public, max-age=31536000, immutable"
 
 
-def redirect(signed: SignedUrl, cache_control: str) -> Reply:
-    """307 to a presigned URL: the client repeats its method, headers and body there (RFC 9110 §15.4.8)."""
-    return Reply(307, {"Location": signed.url, "Cache-Control": cache_control})
+def redirect(signed: SignedUrl, cache_control: str, status: int = 307) -> Reply:
+    """307 to a presigned URL: the client repeats its method, headers and body there (RFC 9110 §15.4.8).
+
+    303 is for what a POST made: the client reads it there.
+    """
+    return Reply(status, {"Location": signed.url, "Cache-Control": cache_control})
 
 
 def description(signed: SignedUrl) -> Reply:
@@ -61,6 +67,11 @@ def page(
 def asset(found: "Asset") -> Reply:
     """A file that pages load, to be kept for ever: other bytes have another name."""
     return _document(200, found.media_type, found.body, {"Cache-Control": _FOREVER})
+
+
+def image(made: "Image", cache_control: str) -> Reply:
+    """An image itself, of at most `MOST_BYTES`."""
+    return _document(200, made.media_type, made.body, {"Cache-Control": cache_control})
 
 
 def see_other(url: str, cookie: str) -> Reply:

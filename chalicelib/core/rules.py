@@ -3,7 +3,7 @@
 from typing import NamedTuple, NoReturn
 
 from .links import Link
-from .paths import Path
+from .paths import OWN, Path
 from .principals import ANYONE, Principal
 from .problems import CredentialsMissing, Forbidden, LinkInvalid
 
@@ -24,6 +24,7 @@ class Rule(NamedTuple):
         content_types: what an upload may be, `image/*` or whole types; empty sets no limit.
         checksum: whether an upload must say a checksum of itself.
         require_headers: what an upload must say in these headers, names in lower case.
+        image_sizes: the sizes that images are read in, as `images.Rendition.size` says them; empty sets no limit.
     """
 
     number: int
@@ -36,6 +37,7 @@ class Rule(NamedTuple):
     content_types: tuple[str, ...] = ()
     checksum: bool = False
     require_headers: tuple[tuple[str, str], ...] = ()
+    image_sizes: tuple[str, ...] = ()
 
 
 class Grant(NamedTuple):
@@ -102,8 +104,9 @@ class RuleSet:
 
     def __init__(self, rules: "tuple[Rule, ...] | list[Rule]") -> None:
         self._root = _Node()
-        for rule in rules:
+        for rule in (*rules, _renderers(len(rules) + 1)):
             self._add(rule)
+        self._own = self._root.literal[OWN.strip("/")]
 
     def _add(self, rule: Rule) -> None:
         *segments, last = rule.path[1:].split("/")
@@ -116,11 +119,16 @@ class RuleSet:
                 table.setdefault((action, tag), rule)
 
     def find(self, principal: Principal, action: str, path: Path) -> Rule | None:
-        """Return the rule that decides, None where none matches. The cost does not grow with the number of rules."""
+        """Return the rule that decides, None where none matches. The cost does not grow with the number of rules.
+
+        To what is the service's own no pattern leads, but only a rule that names it: `/**` is about the files.
+        """
         questions = [(action, tag) for tag in principal.tags]
         matching: list[Rule] = []
-        nodes = [self._root]
-        for segment in path[1:].split("/"):
+        nodes, segments = [self._root], path[1:].split("/")
+        if path.startswith(OWN):
+            nodes, segments = [self._own], segments[1:]
+        for segment in segments:
             following: list[_Node] = []
             for node in nodes:
                 if node.below:
@@ -188,6 +196,11 @@ class RuleSet:
         """Whether anyone may do what was granted, so that a shared cache may keep the answer."""
         rule = self.find(ANYONE, grant.action, grant.path)
         return rule is not None and rule.allows
+
+
+def _renderers(number: int) -> Rule:
+    """The rule after all others: who says who they are may have images rendered, where no rule said otherwise."""
+    return Rule(number, f"{OWN}*", True, ("read",), ("authenticated",))
 
 
 def _refuse(principal: Principal, action: str, rule: Rule | None) -> NoReturn:

@@ -1,31 +1,33 @@
 """The pipeline: request, principal, grant, target, signed URL, reply. The only caller of the ports."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-from . import forwarded, multipart, paths, replies, uploads
+from . import forwarded, images, multipart, paths, replies, uploads
+from .actions import METHODS, action_of, revokes
 from .cors import Cors
-from .links import Link, Links, Random, check_not_expired
+from .links import Links, check_not_expired
 from .message import Reply, Request
 from .mounts import Mounts, Target
 from .multipart import step_of
-from .paths import Path
+from .paths import OWN, RENDERERS, Path
 from .presign import SignedUrl, presign, sign_form
 from .principals import Authenticator, Keys, identify
-from .problems import LinkInvalid, MethodNotAllowed, NotFound, NotOffered, Prefetched, Unavailable
+from .problems import LinkInvalid, MethodNotAllowed, NotFound, NotOffered, PreconditionFailed
 from .rules import Grant, RuleSet
-from .signatures import Signer, encode
 from .times import rfc3339
 from .trace import Trace
+from .uses import Uses
 
 if TYPE_CHECKING:
     from .browsing import Browsing
+    from .derivatives import Derivatives
     from .own_pages import OwnPages
-    from .ports import CredentialSource, ObjectStore, TokenStore
+    from .ports import CredentialSource, ObjectStore
+    from .rendering import Rendering
     from .sharing import Sharing
 
-METHODS: Final = ("GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS")
-
+_FETCHED_SECONDS = 3_600  # how long a browser keeps an image of another site, where it may change
 _CACHE_MARGIN = 60  # seconds that a cached redirect must leave for its URL to be followed
 
 
@@ -44,10 +46,10 @@ class Service:
         objects: returns what is asked where HEAD is answered inline; None redirects HEAD like the rest.
         links: reads tokens.
         sharing: returns what makes links and revokes them.
-        tokens: returns what counts their uses, None where there is no table.
-        clients: whose purpose is to tell the clients of a link apart.
-        random: tells requests apart.
+        uses: takes those of links that have a number of them.
         browsing: returns what answers for directories.
+        derivatives: returns what makes smaller images of stored ones.
+        rendering: returns what answers with images.
         own_pages: returns what answers below `/-/`.
     """
 
@@ -63,10 +65,10 @@ class Service:
         objects: "Callable[[], ObjectStore] | None",
         links: Links,
         sharing: "Callable[[], Sharing]",
-        tokens: "Callable[[], TokenStore | None]",
-        clients: Signer,
-        random: Random,
+        uses: Uses,
         browsing: "Callable[[], Browsing]",
+        derivatives: "Callable[[], Derivatives]",
+        rendering: "Callable[[], Rendering]",
         own_pages: "Callable[[], OwnPages]",
     ) -> None:
         self._keys = keys
@@ -78,10 +80,10 @@ class Service:
         self._objects = objects
         self._links = links
         self._sharing = sharing
-        self._tokens = tokens
-        self._clients = clients
-        self._random = random
+        self._uses = uses
         self._browsing = browsing
+        self._derivatives = derivatives
+        self._rendering = rendering
         self._own_pages = own_pages
 
     def answer(self, request: Request, now: float, trace: Trace) -> Reply:
@@ -101,16 +103,21 @@ class Service:
         if preflight is not None:
             return preflight
         path = trace.path = paths.decode(request.raw_path)
-        if path.startswith("/-/"):
+        if path.startswith(OWN) and path not in RENDERERS:
             return self._own_pages().answer(request, path, now, trace)
         grant = self._authorize(request, path, now, trace)
         step = step_of(request.method, request.query)
         if step and grant.link and grant.link.uses:
             raise NotOffered("A link with a number of uses uploads a file in one PUT, of up to 5 GB.")
-        reply = self._reply(request, grant, step, now, trace)
+        try:
+            reply = self._reply(request, grant, step, now, trace)
+        except (NotFound, PreconditionFailed):
+            if grant.link and grant.link.uses:
+                self._uses.check(grant.link)  # whose link is used up is told that, not what there is
+            raise
         # Last, so that nothing that fails takes a use: the URL that was signed is not given away before it is paid for.
         if grant.link and grant.link.uses:
-            self._redeem(request, grant.link, now)
+            self._uses.take(request, grant.link, now)
         return reply
 
     def _authorize(self, request: Request, path: Path, now: float, trace: Trace) -> Grant:
@@ -136,7 +143,10 @@ class Service:
 
     def _reply(self, request: Request, grant: Grant, step: str | None, now: float, trace: Trace) -> Reply:
         if request.method == "OPTIONS":
-            return Reply(204, {"Allow": ", ".join(METHODS), "Cache-Control": replies.NO_STORE})
+            allowed = RENDERERS.get(grant.path, METHODS)
+            return Reply(204, {"Allow": ", ".join(allowed), "Cache-Control": replies.NO_STORE})
+        if grant.path in RENDERERS:
+            return self._render(request, grant, now, trace)
         if grant.action == "share":
             return self._share(request, grant, now)
         if request.method == "POST" and step is None:
@@ -149,6 +159,8 @@ class Service:
 
     def _redirect(self, request: Request, grant: Grant, step: str | None, now: float, trace: Trace) -> Reply:
         target = self._mounts.resolve(grant)
+        if grant.action == "read" and images.is_asked(request.query):
+            request, target = self._derive(request, grant, target, now)
         trace.bucket, trace.key = target.mount.bucket, target.key
         if request.method == "HEAD" and self._objects is not None and "presign" not in request.query:
             return self._head(request, grant, target, self._objects())
@@ -156,6 +168,31 @@ class Service:
         if "presign" in request.query:
             return replies.description(signed)
         return replies.redirect(signed, self._cache_control(request, grant, target, signed, now))
+
+    def _derive(self, request: Request, grant: Grant, source: Target, now: float) -> tuple[Request, Target]:
+        from .derivatives import request_of  # loaded with the rest of it, by the first who asks for an image
+
+        def permit() -> None:
+            if grant.link and grant.link.uses:
+                self._uses.check(grant.link)
+
+        forwarded.query(request, grant.path)  # refuses what a redirect would, before anything is made
+        forwarded.headers(request)
+        target = self._derivatives().target(grant, source, request.query, permit, now)
+        return request_of(request, grant.path), target
+
+    def _render(self, request: Request, grant: Grant, now: float, trace: Trace) -> Reply:
+        image = self._rendering().image(request, grant.rule)
+        if len(image.body) <= replies.MOST_BYTES:
+            scope = "public" if self._rules.open_to_anyone(grant) else "private"
+            cached = replies.NO_STORE if request.method == "POST" else f"{scope}, max-age={_FETCHED_SECONDS}"
+            return replies.image(image, cached)
+        target = self._derivatives().keep(grant, image)
+        trace.bucket, trace.key = target.mount.bucket, target.key
+        method = "HEAD" if request.method == "HEAD" else "GET"
+        credentials = target.mount.credentials or self._credentials.current()
+        signed = presign(target, method, query={}, headers={}, credentials=credentials, now=now)
+        return replies.redirect(signed, replies.NO_STORE, 303 if request.method == "POST" else 307)
 
     def _form(self, request: Request, grant: Grant, now: float) -> Reply:
         from . import forms  # few ask for one
@@ -168,6 +205,10 @@ class Service:
         target = self._mounts.directory(grant, grant.path)
         if target is None:
             raise NotFound("No bucket is mounted here. Check the beginning of the path.")
+        if self._mounts.may_hold_derived(target):
+            raise NotOffered(
+                "Below this directory are keys of the service's own, and a form cannot leave them out. Upload with PUT."
+            )
         made = forms.form(request, grant.rule, target)
         credentials = target.mount.credentials or self._credentials.current()
         signed = sign_form(target, made, credentials=credentials, now=now)
@@ -186,28 +227,6 @@ class Service:
             "uses": link.uses or None,
         }
         return replies.document(201, made)
-
-    def _redeem(self, request: Request, link: Link, now: float) -> None:
-        """Take a use of a link for a GET or a PUT; only look whether there is one for what must not take it.
-
-        To see the page that it uploads from takes none of a link to write: what is uploaded does.
-        """
-        tokens = self._tokens()
-        if tokens is None:
-            raise Unavailable("The uses of links cannot be counted.")
-        if request.method in ("HEAD", "OPTIONS") or (request.method == "GET" and link.action == "write"):
-            return tokens.check(link)
-        if _is_prefetch(request):
-            raise Prefetched()
-        agent = request.headers.get("user-agent", "")
-        client = self._clients.sign(link.id.encode(), request.address.encode(), agent.encode("utf-8", "surrogatepass"))
-        return tokens.redeem(
-            link,
-            client=encode(client),
-            attempt=encode(self._random(9)),
-            resumes="range" in request.headers,
-            now=now,
-        )
 
     def _presign(self, request: Request, grant: Grant, target: Target, step: str | None, now: float) -> SignedUrl:
         promised = uploads.promises(request, grant.rule, step) if grant.action == "write" else {}
@@ -237,38 +256,3 @@ class Service:
             return replies.NO_STORE
         scope = "public" if self._rules.open_to_anyone(grant) else "private"
         return f"{scope}, max-age={seconds}"
-
-
-def action_of(method: str, path: Path, query: Mapping[str, str]) -> str:
-    """Name what a request does at a path; OPTIONS asks for what GET would, so that it never says more.
-
-    Whoever uploads in parts may also look at them and take them back: all of it is `write`.
-
-    Raises:
-        MethodNotAllowed: a POST that asks for nothing that there is.
-        BadParameter: a call of an upload in parts that there is not.
-    """
-    if revokes(method, query):
-        return "share"
-    if method == "PUT" or step_of(method, query):
-        return "write"
-    if method == "POST":
-        if "link" in query:
-            return "share"
-        if "form" in query and path.endswith("/"):
-            return "write"
-        raise MethodNotAllowed("POST", tuple(method for method in METHODS if method != "POST"))
-    if method == "DELETE":
-        return "delete"
-    return "list" if path.endswith("/") else "read"
-
-
-def revokes(method: str, query: Mapping[str, str]) -> bool:
-    """Whether a request that has a token revokes its link, rather than comes by it."""
-    return method == "DELETE" and "token" in query and "uploadId" not in query
-
-
-def _is_prefetch(request: Request) -> bool:
-    """Whether a browser fetches ahead of its user (Fetch Standard; the others are what came before it)."""
-    said = (request.headers.get(name, "") for name in ("sec-purpose", "purpose", "x-moz", "x-purpose"))
-    return any("prefetch" in value or "preview" in value for value in said)

@@ -38,6 +38,7 @@ class Row(NamedTuple):
         size: bytes; None for a directory.
         modified: Unix time in seconds; None for a directory.
         may_delete, may_share: what the visitor may do with it.
+        thumbnail: the URL of a small image of it; empty where there is none.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Row(NamedTuple):
     modified: float | None
     may_delete: bool
     may_share: bool
+    thumbnail: str
 
 
 class Uploads(NamedTuple):

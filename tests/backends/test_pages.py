@@ -96,8 +96,8 @@ def row(name: str, *, size: int = 1_234_567, may: bool = True, query: str = "") 
     is_directory = name.endswith("/")
     url = f"{BASE}/reports/{quote(name)}{query}"
     if is_directory:
-        return Row(name, True, url, None, None, may_delete=False, may_share=may)
-    return Row(name, False, url, size, NOW, may_delete=may, may_share=may)
+        return Row(name, True, url, None, None, may_delete=False, may_share=may, thumbnail="")
+    return Row(name, False, url, size, NOW, may_delete=may, may_share=may, thumbnail="")
 
 
 def directory(

@@ -8,11 +8,14 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from chalicelib.core.message import Reply
+from chalicelib.core.mounts import Target
+from chalicelib.core.ports import Page
 from chalicelib.core.rules import Rule
 from chalicelib.core.service import Service
 from chalicelib.core.views import DirectoryView, Row
 from tests.builders import ANN, BASE_URL, NOW, allow, basic, deny, mount, numbered
 from tests.fakes import Objects, PlainPages, ask, code, service
+from tests.file_store import Files
 from tests.token_store import Tokens
 
 KEYS = ["a/1.txt", "a/2 ü+%.txt", "a/sub/x", "b"]
@@ -253,3 +256,64 @@ def test_the_page_may_send_to_the_stores_of_what_is_inside() -> None:
     policy = reply.headers["Content-Security-Policy"]
     assert "https://other.s3.eu-west-1.amazonaws.com" in policy
     assert "elsewhere" not in policy
+
+
+# Thumbnails
+
+PICTURES = ["p/1.jpg", "p/2 ü.PNG", "p/notes.txt", "p/sub/x.jpg", "big/1.jpg"]
+PICTURE_RULES = numbered(
+    allow("/p/2 ü.PNG", "read")._replace(image_sizes=("640x", "x64", "64x")),
+    allow("/**", "read list share"),
+)
+
+
+class Gallery(Objects):
+    """A store in which what is below `big/` is larger than anything that is rendered."""
+
+    def list(self, target: Target, *, recursive: bool, after: str, limit: int) -> Page:
+        page = super().list(target, recursive=recursive, after=after, limit=limit)
+        return page._replace(found=[one._replace(size=33_554_433) if "big/" in one.key else one for one in page.found])
+
+
+def thumbnails(raw_path: str = "/p/", headers: Mapping[str, str] | None = None, **query: str) -> list[str]:
+    """What the page of a directory shows of each entry."""
+    seen = Seen()
+    store = Gallery(buckets={"acme-files": PICTURES})
+    by = service(rules=PICTURE_RULES, objects=store, tokens=Tokens(), pages=seen)
+    if "uses" in query:
+        body = json.dumps({"uses": json.loads(query.pop("uses"))}).encode()
+        made = ask("POST", raw_path, by=by, query={"link": ""}, headers=headers, body=body)
+        query["token"] = json.loads(made.body)["token"]
+    assert ask("GET", raw_path, by=by, query=query, headers={**BROWSER, **(headers or {})}).status == 200
+    found = [row.thumbnail for row in rows(seen.directories[0])]
+    return [url.replace(query["token"], "TOKEN") if "token" in query else url for url in found]
+
+
+JPG, UMLAUT = f"{BASE_URL}/p/1.jpg?", f"{BASE_URL}/p/2%20%C3%BC.PNG?"
+
+
+def test_files_that_are_called_images_have_a_small_one_of_a_size_that_their_rule_lists() -> None:
+    assert thumbnails() == [f"{JPG}w=96&h=96&format=jpeg", f"{UMLAUT}h=64&format=jpeg", "", ""]
+    assert thumbnails("/big/") == [""]
+    assert thumbnails("/") == ["", ""]
+
+
+def test_a_small_image_is_asked_for_as_its_reader_and_by_no_link_of_its_own() -> None:
+    """A one-time link is for the file: to look at a page must not use it up."""
+    assert thumbnails(headers=basic("ann"), links="") == thumbnails()
+
+
+def test_by_a_link_that_is_counted_there_are_none() -> None:
+    assert thumbnails(headers=basic("ann"), uses="9") == ["", "", "", ""]
+
+
+def test_by_any_other_link_they_are_asked_for_by_it() -> None:
+    expected = [f"{JPG}token=TOKEN&w=96&h=96&format=jpeg", f"{UMLAUT}token=TOKEN&h=64&format=jpeg", "", ""]
+    assert thumbnails(headers=basic("ann"), uses="null") == expected
+
+
+def test_what_is_shown_can_be_had() -> None:
+    by = service(rules=PICTURE_RULES, objects=Files(dict.fromkeys(PICTURES, b"\xff\xd8\xff" + bytes(99))))
+    for url in thumbnails()[:2]:
+        parts = urlsplit(url)
+        assert ask("GET", parts.path, by=by, query=dict(parse_qsl(parts.query))).status == 307

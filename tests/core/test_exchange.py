@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 import pytest
 
+from chalicelib.core.actions import METHODS
 from chalicelib.core.cors import Cors
 from chalicelib.core.exchange import Exchange
 from chalicelib.core.message import Reply, Request
 from chalicelib.core.problems import InternalError, Misconfigured, Unavailable
-from chalicelib.core.service import METHODS
 from chalicelib.core.trace import Trace
 from tests.builders import NOW, RULES, allow, basic, mount, numbered, request
 from tests.fakes import Failing, PlainPages, ask, code, exchange, service

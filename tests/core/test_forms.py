@@ -146,6 +146,26 @@ def test_there_is_no_form_for_what_is_the_services_own_or_another_mounts() -> No
         assert ask("POST", raw_path, by=by, query={"form": ""}, headers=basic("ann")).status == status
 
 
+@pytest.mark.parametrize(
+    ("raw_path", "prefix", "status"),
+    [
+        ("/a/", "", 501),
+        ("/a/", "t/", 501),
+        ("/a/", "t", 501),
+        ("/a/-/", "t/", 501),
+        ("/a/-/derived/", "t/", 404),
+        ("/a/-/derived/sub/", "t/", 404),
+        ("/a/-/derivedX/", "t/", 200),
+        ("/a/sub/", "t/", 200),
+        ("/a/sub/-/derived/", "t/", 200),
+    ],
+)
+def test_no_form_leads_to_what_the_service_makes(raw_path: str, prefix: str, status: int) -> None:
+    everything = numbered(allow("/**", "write", "key:ann"))
+    by = service(rules=everything, mounts=[mount("/a", prefix=prefix)])
+    assert ask("POST", raw_path, by=by, query={"form": ""}, headers=basic("ann")).status == status
+
+
 def test_a_form_is_for_a_directory() -> None:
     assert ask_form("/plain/a").status == 405
 

@@ -94,6 +94,18 @@ def test_that_of_a_directory_opens_nothing_beside_it(outside: str) -> None:
     assert not links().make(path("/a/"), "read", 1, 9, "key:ci")[0].opens("read", path(outside))
 
 
+@pytest.mark.parametrize("own", ["/-/", "/-/resize", "/-/thumbnail", "/-/assets/x", "/-//"])
+def test_that_of_everything_opens_nothing_of_the_services_own(own: str) -> None:
+    for action in ACTIONS:
+        link = links().read(make("/", action), path(own))
+        assert not any(link.opens(each, path(own)) for each in ("read", "list", "write", "delete", "share"))
+
+
+@pytest.mark.parametrize("beside", ["/-", "/-a/b", "/a/-/b", "/--/a"])
+def test_that_of_everything_opens_what_only_looks_like_it(beside: str) -> None:
+    assert links().read(make("/"), path(beside)).opens("read", path(beside))
+
+
 @pytest.mark.parametrize(
     ("action", "opened"), [("read", {"read", "list"}), ("write", {"write"})], ids=["read", "write"]
 )

@@ -11,11 +11,13 @@ from chalicelib.core.mounts import Mount, Mounts, Target
 from chalicelib.core.paths import decode
 from chalicelib.core.ports import Page
 from chalicelib.core.principals import ANYONE, Principal
-from chalicelib.core.problems import BadParameter, Problem, Unavailable
+from chalicelib.core.problems import BadParameter, NotFound, Problem, Unavailable
 from chalicelib.core.rules import Rule, RuleSet
 from tests.builders import allow, deny, mount, numbered, path
 from tests.fakes import Failing, Objects, signer
 from tests.oracles import deciding
+
+from .test_listing_at_scale import SortedObjects
 
 ALL = numbered(allow("/**", "read list"))
 
@@ -84,6 +86,19 @@ def test_keys_that_no_url_reaches_are_left_out() -> None:
     assert Tree({"root": keys}).names("/a/") == []
     assert Tree({"root": keys}).names("/dir/") == []
     assert Tree({"root": keys}).names(recursive=True) == ["/ok"]
+
+
+def test_what_is_the_services_own_is_left_out() -> None:
+    keys = ["-", "-/derived", "-/derived/X", "-/login", "-/resize", "a/-/derived/X", "b", "v2-/derived/X", "v2a"]
+    named = numbered(allow("/-/resize", "read"), allow("/-/login", "read list"), *ALL)
+    for rules in (ALL, named):
+        tree = Tree({"root": keys}, [mount(bucket="root"), mount("/v", bucket="root", prefix="v2")], rules)
+        assert tree.names() == ["/-", "/a/", "/b", "/v/", "/v2-/", "/v2a"]
+        assert tree.names(recursive=True) == ["/-", "/a/-/derived/X", "/b", "/v/a", "/v2a"]
+        assert tree.names("/v/", recursive=True) == ["/v/a"]
+    for reserved in ("/v/-/derived/", "/v2-/derived/"):
+        with pytest.raises(NotFound):
+            tree.read(reserved)
 
 
 INSIDE = (
@@ -155,9 +170,10 @@ def test_a_cursor_is_for_its_own_listing(end: str) -> None:
 
 def test_where_most_is_hidden_a_request_ends_all_the_same() -> None:
     rules = numbered(allow("/zz", "read"), allow("/", "list"))
-    tree = Tree({"root": [f"{number:06}" for number in range(45_000)] + ["zz"]}, rules=rules)
+    tree, objects = Tree({}, rules=rules), SortedObjects({*(f"{number:06}" for number in range(45_000)), "zz"})
+    tree.directories = Directories(rules=tree.rules, mounts=tree.mounts, objects=objects, signer=signer("cursor"))
     first = tree.read()
-    assert (first.entries, tree.objects.calls) == ((), 20)
+    assert (first.entries, objects.calls) == ((), 20)
     second = tree.read(cursor=first.cursor)
     third = tree.read(cursor=second.cursor)
     assert ([entry.path for entry in third.entries], third.cursor) == (["/zz"], None)

@@ -2,32 +2,29 @@
 
 import random
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import pytest
 
 from chalicelib.core.listing import Directories, Entry
 from chalicelib.core.mounts import Mounts, Target
-from chalicelib.core.ports import Found, Metadata, Page
+from chalicelib.core.ports import Found, Page
 from chalicelib.core.principals import ANYONE
 from chalicelib.core.rules import RuleSet
 from tests.builders import NOW, allow, mount, numbered, path
-from tests.fakes import signer
+from tests.fakes import Objects, signer
 
 KEYS = 100_000
 PART = 1_000
 AFTER_ALL = "\U0010ffff"
 
 
-class SortedObjects:
+class SortedObjects(Objects):
     """A bucket that keeps its keys in order, as S3 does: a list costs what it returns, not what there is."""
 
     def __init__(self, keys: set[str]) -> None:
+        super().__init__()
         self.keys = sorted(keys)
-        self.calls = 0
-
-    def head(self, target: Target, query: Mapping[str, str], headers: Mapping[str, str]) -> Metadata:
-        raise NotImplementedError
 
     def list(self, target: Target, *, recursive: bool, after: str, limit: int) -> Page:
         self.calls += 1

@@ -1,13 +1,17 @@
 """A granted path leads to one bucket and key, and clients are sent where they can reach it."""
 
+from collections.abc import Callable
 from typing import Literal
 
 import boto3
 import pytest
 from botocore.config import Config
 from botocore.session import Session
+from hypothesis import given
+from hypothesis import strategies as st
 
-from chalicelib.core.mounts import Mount, Mounts, address
+from chalicelib.core.mounts import Mount, Mounts, Target, address
+from chalicelib.core.paths import decode
 from chalicelib.core.problems import BadPath, KeyTooLong, NotFound
 from tests.builders import granted, mount
 
@@ -67,6 +71,71 @@ def test_a_key_is_measured_with_its_prefix() -> None:
     assert len(prefixed.resolve(granted("/" + "a" * 1022)).key) == 1024
     with pytest.raises(KeyTooLong):
         prefixed.resolve(granted("/" + "a" * 1023))
+
+
+# What the service makes
+
+ONE_BUCKET = (mount("/all"), mount("/v", prefix="v2"), mount("/in", prefix="v2-/"), mount("/own", bucket="else"))
+
+
+@pytest.mark.parametrize(
+    ("path", "bucket", "key"),
+    [
+        ("/all/a", "acme-files", "-/derived/N"),
+        ("/v/a/b", "acme-files", "v2-/derived/N"),
+        ("/in/a", "acme-files", "v2-/-/derived/N"),
+        ("/own/a", "else", "-/derived/N"),
+        ("/nowhere/a", "acme-files", "-/derived/N"),
+    ],
+)
+def test_what_is_made_lies_below_the_prefix_of_its_mount(path: str, bucket: str, key: str) -> None:
+    found = Mounts(ONE_BUCKET).derived(granted(path), "N")
+    assert (found.mount.bucket, found.key) == (bucket, key)
+
+
+PREFIXES = st.text("v2-/", max_size=4) | st.sampled_from(["-/", "-/derived/", "a/", "a/-/", "a/-/derived/", "derived/"])
+INSIDE = st.lists(st.sampled_from(["-", "derived", "a", "X", "v2-", ""]), min_size=1, max_size=4).map("/".join)
+
+
+@given(st.lists(PREFIXES, min_size=1, max_size=3), st.integers(0, 2), INSIDE)
+def test_no_path_of_any_mount_leads_there(prefixes: list[str], number: int, inside: str) -> None:
+    """However the mounts of one bucket lie within each other; and every other key is left alone."""
+    mounts = [mount(f"/m{each}", prefix=prefix) for each, prefix in enumerate(prefixes)]
+    key = prefixes[number % len(prefixes)] + inside
+    path = decode(f"/m{number % len(prefixes)}/{inside}")
+    made = any(key.startswith(f"{prefix}-/derived/") for prefix in prefixes)
+    grant = granted("/x")._replace(path=path)
+    if inside and not key.startswith("/"):
+        assert reached(lambda: Mounts(mounts).resolve(grant)) == (None if made else key)
+    directory = decode(f"{path}/")
+    made = any(f"{key}/".startswith(f"{prefix}-/derived/") for prefix in prefixes)
+    found = reached(lambda: Mounts(mounts).directory(grant._replace(path=directory), directory))
+    assert found == (None if made else f"{key}/")
+    if found is not None:
+        holds = any(f"{prefix}-/derived/".startswith(found) for prefix in prefixes)
+        target = Mounts(mounts).directory(grant._replace(path=directory), directory)
+        assert target is not None
+        assert Mounts(mounts).may_hold_derived(target) is holds
+
+
+def reached(ask: Callable[[], Target | None]) -> str | None:
+    """The key that something leads to; None where that is not found."""
+    try:
+        found = ask()
+    except NotFound:
+        return None
+    return found.key if found else ""
+
+
+def test_another_bucket_has_keys_of_its_own() -> None:
+    other = Mounts([mount("/a"), mount("/b", bucket="else", prefix="x/")])
+    assert other.resolve(granted("/b/derived/-/derived/X")).key == "x/derived/-/derived/X"
+    assert other.resolve(granted("/a/x/-/derived/X")).key == "x/-/derived/X"
+    grant = granted("/x")._replace(path=decode("/a/x/"))
+    directory = other.directory(grant, grant.path)
+    assert directory is not None
+    assert not other.may_hold_derived(directory)
+    assert Mounts([mount("/a"), mount("/b", prefix="x/")]).may_hold_derived(directory)
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from urllib.parse import urlencode
 
 import pytest
 
+from chalicelib.core.actions import METHODS
 from chalicelib.core.message import Reply
-from chalicelib.core.service import METHODS
 from tests.builders import BASE_URL, NOW, basic, secret_of
 from tests.fakes import ask, code, service
 

@@ -1,5 +1,6 @@
 """The answers: a redirect, its description, and refusals for programs and for people."""
 
+import base64
 import json
 import re
 from collections.abc import Mapping
@@ -7,6 +8,7 @@ from collections.abc import Mapping
 import pytest
 
 from chalicelib.core import problems, replies
+from chalicelib.core.images import Image
 from chalicelib.core.message import Reply
 from chalicelib.core.presign import SignedUrl
 from chalicelib.core.problems import Problem
@@ -26,6 +28,12 @@ PROBLEMS = [
     problems.LinkRevoked(),
     problems.NotRevocable(),
     problems.Prefetched(),
+    problems.SizeNotAllowed(["320x", "96x96"]),
+    problems.SourceNotAllowed(),
+    problems.SourceFailed("It says 500."),
+    problems.NotAnImage(),
+    problems.ImageBroken(),
+    problems.ImageTooLarge("It has too many pixels."),
     problems.CrossSite(),
     problems.CookieInvalid("a=b"),
     problems.NotFound("There is nothing."),
@@ -40,6 +48,10 @@ PROBLEMS = [
 ]
 
 
+# RFC 9110 §15.5 renamed some that Python calls by their old names.
+TITLES = {413: "Content Too Large", 414: "URI Too Long", 422: "Unprocessable Content"}
+
+
 def refusal(problem: Problem, headers: Mapping[str, str] | None = None, *, sign_in: bool = True) -> Reply:
     asked = request(headers=headers)
     return replies.refusal(problem, asked, realm="Acme files", sign_in=sign_in, html=lambda: b"<html>")
@@ -49,6 +61,26 @@ def test_a_redirect_is_an_empty_307() -> None:
     reply = replies.redirect(SIGNED, "private, max-age=5")
     assert (reply.status, reply.body) == (307, b"")
     assert reply.headers == {"Location": SIGNED.url, "Cache-Control": "private, max-age=5"}
+
+
+def test_what_a_post_made_is_read_elsewhere() -> None:
+    assert replies.redirect(SIGNED, "no-store", 303).status == 303
+
+
+def test_an_image_is_its_bytes_and_no_browser_takes_it_for_something_else() -> None:
+    body = bytes(range(256))
+    reply = replies.image(Image("image/webp", body), "private, max-age=5")
+    assert (reply.status, reply.body) == (200, body)
+    assert reply.headers == {
+        "Content-Type": "image/webp",
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "private, max-age=5",
+    }
+
+
+def test_the_largest_image_fits_into_what_a_lambda_answers() -> None:
+    """6 MB of JSON, in which the body is base64 (FACTS 1.9); the headers have the rest."""
+    assert len(base64.b64encode(bytes(replies.MOST_BYTES))) + 200_000 < 6 * 1024**2
 
 
 def test_a_description_says_all_that_a_client_needs_for_the_second_step() -> None:
@@ -86,7 +118,7 @@ def test_a_refusal_is_a_problem_document(problem: Problem) -> None:
 def test_a_problem_has_a_status_in_words_and_says_what_to_do(problem: Problem) -> None:
     from http import HTTPStatus
 
-    assert problem.title == {414: "URI Too Long"}.get(problem.status, HTTPStatus(problem.status).phrase)
+    assert problem.title == TITLES.get(problem.status, HTTPStatus(problem.status).phrase)
     assert re.fullmatch(r"[a-z]+(-[a-z]+)*", problem.code)
     assert problem.detail.endswith(".")
 
@@ -94,9 +126,11 @@ def test_a_problem_has_a_status_in_words_and_says_what_to_do(problem: Problem) -
 def test_codes_are_stable_and_each_means_one_thing() -> None:
     assert sorted(problem.code for problem in PROBLEMS) == [
         *("bad-header", "bad-parameter", "bad-path", "cookie-invalid", "credentials-invalid", "credentials-missing"),
-        *("cross-site", "forbidden", "internal-error", "key-too-long", "length-required"),
+        *("cross-site", "forbidden", "image-broken", "image-too-large", "internal-error", "key-too-long"),
+        *("length-required",),
         *("link-expired", "link-invalid", "link-revoked", "link-used-up", "method-not-allowed", "misconfigured"),
-        *("not-found", "not-offered", "not-revocable", "precondition-failed", "prefetch-refused", "unavailable"),
+        *("not-an-image", "not-found", "not-offered", "not-revocable", "precondition-failed", "prefetch-refused"),
+        *("size-not-allowed", "source-failed", "source-not-allowed", "unavailable"),
     ]
 
 

@@ -137,8 +137,57 @@ def test_an_answer_is_public_where_anyone_may_have_it(rules: list[Rule], open_to
     assert ruleset.open_to_anyone(ruleset.authorize(ANN, "read", path("/a"))) is open_to_anyone
 
 
-SEGMENTS = st.sampled_from(["a", "b", "", "ann", "*", "**"])
-PATTERN_SEGMENTS = st.sampled_from(["a", "b", "", "*", "{user}"])
+OWN = numbered(
+    allow("/-/resize", "read", "key:ci"),
+    deny("/-/resize", "read", "group:builders"),
+    allow("/-/thumbnail", "read"),
+    deny("/**", "read", "key:ann"),
+    allow("/**", "read list write delete share"),
+    allow("/*/*", "read"),
+    allow("/{user}/**", "read"),
+)
+
+
+@pytest.mark.parametrize(
+    ("raw", "who", "decision"),
+    [
+        ("/-/resize", ANYONE, "credentials-missing"),
+        ("/-/resize", CI, 1),
+        ("/-/resize", ANN, 8),
+        ("/-/resize", principal("bob", "builders"), "forbidden"),
+        ("/-/thumbnail", ANYONE, 3),
+        ("/-/other", ANYONE, "credentials-missing"),
+        ("/-/other", ANN, 8),
+        ("/-/", ANN, "forbidden"),
+        ("/-/resize/", ANN, "forbidden"),
+        ("/-/a/b", CI, "forbidden"),
+        ("/-", ANYONE, 5),
+        ("/-", ANN, "forbidden"),
+        ("/a/-/resize", ANYONE, 5),
+        ("/--/resize", ANYONE, 5),
+    ],
+)
+def test_what_is_the_services_own_is_reached_by_rules_that_name_it(
+    raw: str, who: Principal, decision: int | str
+) -> None:
+    """After all others there is one for whoever says who they are."""
+    assert decided(OWN, who, "read", raw) == decision
+
+
+@pytest.mark.parametrize("action", [action for action in ACTIONS if action != "read"])
+def test_no_rule_is_built_in_for_anything_but_reading(action: str) -> None:
+    for raw in ("/-/resize", "/-/thumbnail", "/-/", "/a", "/"):
+        assert decided([], ANN, action, raw) == "forbidden"
+        assert decided([], ANYONE, action, raw) == "credentials-missing"
+
+
+def test_the_built_in_rule_reaches_no_file() -> None:
+    for raw in ("/", "/a", "/-", "/a/b", "/-a/b", "/a/-/b"):
+        assert decided([], ANN, "read", raw) == "forbidden"
+
+
+SEGMENTS = st.sampled_from(["a", "b", "", "ann", "*", "**", "-"])
+PATTERN_SEGMENTS = st.sampled_from(["a", "b", "", "*", "{user}", "-"])
 PATHS = st.lists(SEGMENTS, min_size=1, max_size=4).map(lambda segments: "/" + "/".join(segments))
 PATTERNS = st.tuples(st.lists(PATTERN_SEGMENTS, max_size=3), st.sampled_from(["a", "", "*", "**", "{user}"])).map(
     lambda parts: "/" + "/".join([*parts[0], parts[1]])

@@ -5,9 +5,9 @@ from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
 
 import pytest
 
+from chalicelib.core.actions import METHODS, action_of
 from chalicelib.core.credentials import Credentials
 from chalicelib.core.ports import Metadata
-from chalicelib.core.service import METHODS, action_of
 from tests.builders import CREDENTIALS, NOW, allow, basic, mount, numbered, path
 from tests.fakes import Failing, Objects, ask, code, service
 from tests.oracles import botocore_url

@@ -2,8 +2,8 @@
 
 import pytest
 
+from chalicelib.core.actions import METHODS, action_of
 from chalicelib.core.principals import ANYONE
-from chalicelib.core.service import METHODS, action_of
 from tests.builders import ANN, CI, RULES, basic, bearer, path
 from tests.fakes import Failing, ask, code, service
 from tests.oracles import deciding

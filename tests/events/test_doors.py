@@ -2,19 +2,58 @@
 
 import json
 import os
+import re
+from collections.abc import Generator, Mapping
 from typing import TypeVar
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chalicelib.core.images import Image, Rendition
+from chalicelib.core.mounts import Target
+from chalicelib.core.ports import Metadata
 from chalicelib.core.principals import ANYONE, Principal
 from tests.builders import ANN, BASE_URL, CI, RULES, Fields, basic, bearer, rest_event, url_event
 from tests.doors import ORIGIN, Answer, at_both, at_function_url, at_rest_api, decoded, place
+from tests.fakes import Renderer, Source
+from tests.file_store import Files, etag_of
 from tests.oracles import deciding
 
-pytestmark = pytest.mark.usefixtures("empty_buckets")
+pytestmark = pytest.mark.usefixtures("pictures")
+
+EVERY_BYTE = bytes(range(256))
+PICTURE = b"\x89PNG\r\n\x1a\n" + EVERY_BYTE
+PICTURE_URL = "https://images.example.com/a.png"
+
+
+class Pictures(Files):
+    """A store in which every file is the same image, but for what the service makes itself."""
+
+    def head(self, target: Target, query: Mapping[str, str], headers: Mapping[str, str]) -> Metadata:
+        if "-/derived/" in target.key:
+            return super().head(target, query, headers)
+        return Metadata(200, {"etag": etag_of(PICTURE), "content-length": str(len(PICTURE))})
+
+    def read(self, target: Target, query: Mapping[str, str], etag: str) -> Generator[bytes, None, None]:
+        yield PICTURE
+
+
+class Echo(Renderer):
+    """Makes of every image all that was posted, so that it can be told whether it arrived."""
+
+    def render(self, data: bytes, rendition: Rendition) -> Image:
+        return Image("image/webp", data + EVERY_BYTE)
+
+
+@pytest.fixture
+def pictures(empty_buckets: None, environment: pytest.MonkeyPatch) -> None:
+    """Behind the doors every file is an image, and neither a network nor libvips is asked."""
+    environment.setattr("chalicelib.backends.objects.S3Objects", Pictures)
+    environment.setattr("chalicelib.backends.renderer.VipsRenderer", lambda **_: Echo())
+    environment.setattr("chalicelib.backends.web_images.WebImages", lambda *_: Source({PICTURE_URL: PICTURE}))
+
 
 ANN_BASIC, CI_BEARER = basic("ann")["authorization"], bearer("ci")["authorization"]
 AUTHORIZATION = {ANN_BASIC: ANN.principal(), CI_BEARER: CI.principal()}
@@ -81,6 +120,23 @@ REQUESTS: list[tuple[int, str, str, str, Fields, bytes]] = [
     (400, "PUT", "/builds/a", "partNumber=1", AS_CI, b"part"),
     (200, "POST", "/builds/", "form", AS_CI, b""),
     (307, "GET", "/public/a", "", [("Cookie", "a=b; c=d"), ("Accept", "")], b""),
+    (307, "GET", "/public/a.png", "w=320", [], b""),
+    (307, "HEAD", "/public/docs/a.png", "h=9&w=8&fit=cover&format=avif&q=1&versionId=a%20b", [], b""),
+    (200, "GET", "/public/a.png", "w=320&presign&download&format=webp", [], b""),
+    (401, "GET", "/finance/a.png", "w=x", [], b""),
+    (404, "GET", "/public/docs/-/derived/a", "", [], b""),
+    (200, "POST", "/-/thumbnail", "w=9", AS_ANN, PICTURE),
+    (200, "POST", "/-/thumbnail", "w=9", [*AS_ANN, ("Content-Type", "text/plain")], PICTURE),
+    (415, "POST", "/-/thumbnail", "w=9", [*AS_ANN, ("Content-Type", "image/png")], b"GIF"),
+    (415, "POST", "/-/thumbnail", "w=9", AS_ANN, b""),
+    (401, "POST", "/-/thumbnail", "w=9", [], PICTURE),
+    (405, "GET", "/-/thumbnail", "w=9", AS_ANN, b""),
+    (204, "OPTIONS", "/-/thumbnail", "", AS_ANN, b""),
+    (200, "GET", "/-/resize", f"w=9&u={quote(PICTURE_URL, safe='')}", AS_ANN, b""),
+    (200, "HEAD", "/-/resize", f"w=9&u={PICTURE_URL}", AS_ANN, b""),
+    (404, "GET", "/-/resize", "w=9&u=https://elsewhere.example.com", AS_ANN, b""),
+    (401, "GET", "/-/resize", f"w=9&u={PICTURE_URL}", [], b""),
+    (405, "PATCH", "/-/resize", "", AS_ANN, b""),
 ]
 
 
@@ -106,6 +162,46 @@ def test_any_accept_and_none_gets_an_answer(accept: str | None, raw_path: str) -
     assert rest.status == (307 if raw_path == "/public/a" else 401)
 
 
+@pytest.mark.parametrize("accept", ["image/avif,image/webp,image/*;q=0.8", "*/*", None, "application/json"])
+@pytest.mark.parametrize(
+    ("method", "raw_path", "query"),
+    [("POST", "/-/thumbnail", "w=9"), ("GET", "/-/resize", f"w=9&u={PICTURE_URL}")],
+    ids=["thumbnail", "resize"],
+)
+def test_an_image_comes_and_goes_byte_for_byte_whatever_is_accepted(
+    accept: str | None, method: str, raw_path: str, query: str
+) -> None:
+    headers = [*AS_ANN, *([("Accept", accept)] if accept is not None else [])]
+    rest, url = at_both(method, raw_path, query, headers, PICTURE if method == "POST" else b"")
+    assert rest == url
+    assert (rest.status, rest.body) == (200, PICTURE + EVERY_BYTE)
+    assert rest.headers["content-type"] == "image/webp"
+    assert rest.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    ("method", "raw_path", "query", "name"),
+    [
+        ("GET", "/public/a", "w=", "w"),
+        ("GET", "/public/a", "h=4097", "h"),
+        ("GET", "/public/a", "w=9&fit=cover", "h"),
+        ("GET", "/public/a", "w=9&fit=", "fit"),
+        ("GET", "/public/a", "w=9&format=%FF", "format"),
+        ("GET", "/public/a", "w=9&q=+1", "q"),
+        ("GET", "/public/a", "w=9&versionId=%00", "versionId"),
+        ("POST", "/-/thumbnail", "", "w"),
+        ("GET", "/-/resize", f"u={PICTURE_URL}", "w"),
+        ("GET", "/-/resize", "w=9", "u"),
+    ],
+)
+def test_a_bad_parameter_of_an_image_is_named(method: str, raw_path: str, query: str, name: str) -> None:
+    rest, url = at_both(method, raw_path, query, AS_ANN)
+    assert rest == url
+    problem = json.loads(rest.body)
+    assert (rest.status, problem["code"]) == (400, "bad-parameter")
+    assert problem["detail"].startswith(f"?{name}: ")
+
+
 def mostly(usual: st.SearchStrategy[T], odd: st.SearchStrategy[T]) -> st.SearchStrategy[T]:
     """The usual four times of five; `|` would draw the odd one as often."""
     return st.integers(0, 4).flatmap(lambda roll: odd if roll == 4 else usual)
@@ -115,7 +211,23 @@ METHODS = st.sampled_from(["GET", "GET", "GET", "HEAD", "PUT", "PUT", "DELETE", 
 BYTES = st.binary(max_size=6)
 SEGMENTS = mostly(
     st.sampled_from(
-        ["public", "users", "ann", "builds", "finance", "secret", "docs", "", "a+b ", "%20", "%2F", "%252e", "%25"]
+        [
+            "public",
+            "users",
+            "ann",
+            "builds",
+            "finance",
+            "secret",
+            "docs",
+            "",
+            "-",
+            "derived",
+            "a+b ",
+            "%20",
+            "%2F",
+            "%252e",
+            "%25",
+        ]
     )
     | st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=6).map(quote),
     st.sampled_from([".", "..", "%2e", "%2E%2e", "%", "%FF", "%00", "-", "{user}", "*", "**", "?", "#"])
@@ -136,7 +248,10 @@ OPEN = st.sampled_from(
         "/inbox",
     ]
 )
-OPEN_PATHS = st.tuples(OPEN, st.lists(SEGMENTS, min_size=1, max_size=2)).map(
+OWN_PATHS = st.sampled_from(
+    ["/-/thumbnail", "/-/resize", "/-/thumbnail/", "/-/%72esize", "/%2D/resize", "/-/x", "/public/docs/-/derived/a"]
+)
+OPEN_PATHS = OWN_PATHS | st.tuples(OPEN, st.lists(SEGMENTS, min_size=1, max_size=2)).map(
     lambda parts: "/".join([parts[0], *parts[1]])
 )
 PARAMETERS = [
@@ -152,7 +267,18 @@ PARAMETERS = [
     "response-expires=x",
 ]
 PARAMETERS += ["token=x", "uploadId=x", "v=1", "%FF=%00", "versionId=%00", "X-Amz-Signature=x", "link", "list-type=2"]
-QUERIES = mostly(st.lists(st.sampled_from(PARAMETERS), max_size=1).map("&".join), st.text(st.characters(), max_size=20))
+SIZES = st.sampled_from(["w=320", "h=9", "w=9&h=9&fit=cover", "w=x", "w=9&fit=fill", "w=0320&q=80&format=jpeg", "h="])
+IMAGES = st.tuples(
+    SIZES,
+    st.sampled_from(
+        ["", "format=webp", "format=%00", "q=1", "q=101", f"u={PICTURE_URL}", "u=x", "u=", "versionId=%FF"]
+    ),
+    st.sampled_from(PARAMETERS),
+).map("&".join)
+QUERIES = mostly(
+    st.lists(st.sampled_from(PARAMETERS), max_size=1).map("&".join) | IMAGES, st.text(st.characters(), max_size=20)
+)
+BODIES = st.binary(max_size=20) | st.just(PICTURE)
 HEADER_NAMES = st.sampled_from(
     [
         "authorization",
@@ -177,7 +303,7 @@ HEADERS = mostly(
 )
 
 
-@given(METHODS, mostly(OPEN_PATHS, PATHS), QUERIES, HEADERS, st.binary(max_size=20))
+@given(METHODS, mostly(OPEN_PATHS, PATHS), QUERIES, HEADERS, BODIES)
 def test_any_request_gets_one_answer(method: str, raw_path: str, query: str, headers: Fields, body: bytes) -> None:
     raw_path = "/" + raw_path.lstrip("/")  # API Gateway keeps no slash before a key (FACTS 1.2)
     rest, url = at_both(method, raw_path, query, headers, body)
@@ -196,11 +322,13 @@ def asking(headers: Fields) -> Principal | None:
     return ANYONE if authorization is None else AUTHORIZATION.get(authorization)
 
 
-def check(answer: Answer, method: str, path: str | None, headers: Fields) -> None:
+def check(answer: Answer, method: str, path: str | None, query: str, headers: Fields) -> None:
     """What must hold of every answer, whatever was asked. `path` is decoded; None where it cannot be."""
-    assert answer.status in (200, 204, 307, 400, 401, 403, 404, 405, 411, 414, 428, 501)
+    assert answer.status in (200, 204, 307, 400, 401, 403, 404, 405, 411, 414, 415, 428, 501)
     told = json.loads(answer.body) if "json" in answer.headers.get("content-type", "") and answer.body else {}
     signed = answer.headers.get("location") or told.get("url")
+    if path in ("/-/thumbnail", "/-/resize"):
+        return check_rendered(answer, method, path, headers)
     if answer.status == 200 and not signed and method == "GET":
         check_listed(path, headers)
     if not signed:
@@ -209,14 +337,39 @@ def check(answer: Answer, method: str, path: str | None, headers: Fields) -> Non
         return
     assert path is not None
     principal = asking(headers)
-    action = {"GET": "read", "HEAD": "read", "PUT": "write", "DELETE": "delete"}[method]
+    asked = dict(parse_qsl(query, keep_blank_values=True))
+    by_method = {"GET": "read", "HEAD": "read", "PUT": "write", "DELETE": "delete"}
+    action = "write" if "uploadId" in asked else by_method[method]
     assert principal is not None
     rule = deciding(RULES, principal, action, path)
     assert rule is not None
     assert rule.allows
-    assert rule.overwrite or sent(headers, "if-none-match") == "*"
+    assert method not in ("PUT", "POST") or rule.overwrite or sent(headers, "if-none-match") == "*"
     inside = path.startswith("/public/docs/")
-    assert place(signed) == (("other-docs", "v2/" + path[13:]) if inside else ("acme-files", path[1:]))
+    bucket, prefix, key = ("other-docs", "v2/", path[13:]) if inside else ("acme-files", "", path[1:])
+    assert not key.startswith("-/derived/")
+    if action == "read" and not {"w", "h"}.isdisjoint(asked):
+        found, made = place(signed)
+        assert found == bucket
+        assert re.fullmatch(f"{prefix}-/derived/[0-9a-f]{{64}}", made)
+    else:
+        assert place(signed) == (bucket, prefix + key)
+
+
+def check_rendered(answer: Answer, method: str, path: str, headers: Fields) -> None:
+    """What must hold where an image is answered itself: for whom it is, and that it is one."""
+    assert "location" not in answer.headers
+    if answer.status not in (200, 204):
+        return
+    principal = asking(headers)
+    assert principal is not None
+    rule = deciding(RULES, principal, "read", path)
+    assert rule is not None
+    assert rule.allows
+    if answer.status == 200:
+        assert method == "POST" if path == "/-/thumbnail" else method in ("GET", "HEAD")
+        assert answer.headers["content-type"] == "image/webp"
+        assert answer.body == (b"" if method == "HEAD" else PICTURE + EVERY_BYTE)
 
 
 def check_listed(path: str | None, headers: Fields) -> None:
@@ -236,10 +389,10 @@ def check_listed(path: str | None, headers: Fields) -> None:
     mostly(OPEN_PATHS, PATHS | st.text(st.characters(), max_size=20)),
     QUERIES,
     HEADERS,
-    st.binary(max_size=20),
+    BODIES,
 )
 def test_fuzz(method: str, raw_path: str, query: str, headers: Fields, body: bytes) -> None:
     """Never an exception, never a 500, never a redirect that the rules refuse, never another key than the path's."""
     collapsed = "/" + raw_path.lstrip("/")  # API Gateway keeps no slash before a key (FACTS 1.2)
-    check(at_rest_api(rest_event(method, raw_path, query, headers, body)), method, decoded(collapsed), headers)
-    check(at_function_url(url_event(method, raw_path, query, headers, body)), method, decoded(raw_path), headers)
+    check(at_rest_api(rest_event(method, raw_path, query, headers, body)), method, decoded(collapsed), query, headers)
+    check(at_function_url(url_event(method, raw_path, query, headers, body)), method, decoded(raw_path), query, headers)

@@ -1,0 +1,43 @@
+"""Actions: what a request does, in the words that rules use."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from .multipart import step_of
+from .paths import RENDERERS, Path
+from .problems import MethodNotAllowed
+
+METHODS: Final = ("GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS")
+
+
+def action_of(method: str, path: Path, query: Mapping[str, str]) -> str:
+    """Name what a request does at a path; OPTIONS asks for what GET would, so that it never says more.
+
+    Whoever uploads in parts may also look at them and take them back: all of it is `write`.
+
+    Raises:
+        MethodNotAllowed: a POST that asks for nothing that there is; a path below `/-/` is not for that.
+        BadParameter: a call of an upload in parts that there is not.
+    """
+    if path in RENDERERS:
+        if method not in RENDERERS[path]:
+            raise MethodNotAllowed(method, RENDERERS[path])
+        return "read"
+    if revokes(method, query):
+        return "share"
+    if method == "PUT" or step_of(method, query):
+        return "write"
+    if method == "POST":
+        if "link" in query:
+            return "share"
+        if "form" in query and path.endswith("/"):
+            return "write"
+        raise MethodNotAllowed("POST", tuple(method for method in METHODS if method != "POST"))
+    if method == "DELETE":
+        return "delete"
+    return "list" if path.endswith("/") else "read"
+
+
+def revokes(method: str, query: Mapping[str, str]) -> bool:
+    """Whether a request that has a token revokes its link, rather than comes by it."""
+    return method == "DELETE" and "token" in query and "uploadId" not in query

@@ -1,0 +1,113 @@
+"""Derivatives: what is made of a stored image once, stored beside it, and redirected to ever after."""
+
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from typing import TYPE_CHECKING, Final
+
+from . import images
+from .images import Image, Rendition
+from .message import Request
+from .mounts import Address, Mounts, Target
+from .paths import Path
+from .problems import ImageTooLarge, NotAnImage, NotFound, Unavailable
+from .rules import Grant
+
+if TYPE_CHECKING:
+    from .ports import ObjectStore, Renderer
+
+_REMEMBERED: Final = 300  # seconds: someone may empty the folder, or it may expire there
+_MOST_REMEMBERED: Final = 10_000
+
+
+class Derivatives:
+    """Makes them, and remembers for a while which are there.
+
+    Args:
+        mounts: where they are kept.
+        objects: what they are made of, and where they are written.
+        renderer: makes them.
+    """
+
+    def __init__(self, *, mounts: Mounts, objects: "ObjectStore", renderer: "Renderer") -> None:
+        self._mounts = mounts
+        self._objects = objects
+        self._renderer = renderer
+        self._there: dict[tuple[Address, str], float] = {}
+
+    def target(
+        self, grant: Grant, source: Target, query: Mapping[str, str], permit: Callable[[], None], now: float
+    ) -> Target:
+        """Return the derivative that a query asks for, made if there is none.
+
+        Its name is decided by what it is made of and how, so a source that changes has another one.
+
+        Args:
+            grant: to read the source.
+            source: the image.
+            query: `w`, `h`, `fit`, `format`, `q`, and `versionId` of the source.
+            permit: called before something is made; raises if it may not be.
+            now: Unix time in seconds.
+
+        Raises:
+            BadParameter: a parameter is missing or cannot be used.
+            SizeNotAllowed: the rule lists sizes, and not this one.
+            NotFound: there is no source.
+            NotAnImage, ImageTooLarge, ImageBroken: it cannot be rendered.
+            Unavailable: S3 does not answer.
+        """
+        wanted = images.rendition(query)
+        images.check_size(wanted, grant.rule.image_sizes)
+        version = {name: query[name] for name in ("versionId",) if name in query}
+        said = self._objects.head(source, version, {}).headers
+        if "etag" not in said:
+            raise Unavailable("S3 does not say what the file is by an ETag.")
+        target = self._mounts.derived(grant, images.derivative_name(source.key, said["etag"], wanted))
+        name = (target.mount.address, target.key)  # two stores can have a bucket of one name, and the same image in it
+        if self._there.get(name, 0) <= now:
+            if not self._exists(target):
+                permit()
+                self._objects.create(target, self._make(source, version, said, wanted))
+            self._remember(name, now)
+        return target
+
+    def keep(self, grant: Grant, image: Image) -> Target:
+        """Store an image under a name that it decides, and return where."""
+        target = self._mounts.derived(grant, images.content_name(image))
+        self._objects.create(target, image)
+        return target
+
+    def _exists(self, target: Target) -> bool:
+        try:
+            self._objects.head(target, {}, {})
+        except NotFound:
+            return False
+        return True
+
+    def _make(self, source: Target, version: Mapping[str, str], said: Mapping[str, str], wanted: Rendition) -> Image:
+        if int(said.get("content-length", 0)) > images.MOST_BYTES:
+            raise ImageTooLarge(f"The image has more than {images.MOST_BYTES:,} bytes.")
+        with closing(self._objects.read(source, version, said["etag"])) as pieces:
+            first = next(pieces, b"")
+            if images.kind_of(first) is None:  # the rest of it, which may be long, is not fetched
+                raise NotAnImage()
+            data = b"".join((first, *pieces))
+        return self._renderer.render(data, wanted)
+
+    def _remember(self, name: tuple[Address, str], now: float) -> None:
+        self._there.pop(name, None)
+        self._there[name] = now + _REMEMBERED
+        if len(self._there) > _MOST_REMEMBERED:
+            del self._there[next(iter(self._there))]  # the one that was made sure of longest ago
+
+
+def request_of(request: Request, path: Path) -> Request:
+    """Return a request for an image as one for its derivative.
+
+    That has no versions, and what is downloaded has its format in its name.
+    """
+    query = {name: value for name, value in request.query.items() if name != "versionId"}
+    if query.get("download") == "" and query.get("format"):
+        name = path.rpartition("/")[2]
+        stem = (name.rpartition(".")[0] or name).replace("\\", "_")  # as a name that is asked for, it has no slash
+        query["download"] = f"{stem}.{query['format']}"
+    return request._replace(query=query)

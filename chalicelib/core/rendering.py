@@ -1,0 +1,53 @@
+"""Rendering: images that are answered themselves, posted by the client or fetched from another site."""
+
+from typing import TYPE_CHECKING
+
+from . import images
+from .images import Image
+from .message import Request
+from .problems import BadParameter, ImageTooLarge, NotAnImage
+from .rules import Rule
+
+if TYPE_CHECKING:
+    from .ports import ImageSource, Renderer
+
+
+class Rendering:
+    """Answers `POST /-/thumbnail` and `GET /-/resize`.
+
+    Args:
+        renderer: makes images smaller.
+        source: fetches them.
+    """
+
+    def __init__(self, *, renderer: "Renderer", source: "ImageSource") -> None:
+        self._renderer = renderer
+        self._source = source
+
+    def image(self, request: Request, rule: Rule) -> Image:
+        """Return the image that was posted, or is at `u`, as `w`, `h`, `fit`, `format` and `q` want it.
+
+        Args:
+            request: a POST of an image, or a GET or HEAD with `u`.
+            rule: what allows it.
+
+        Raises:
+            BadParameter: a parameter is missing or cannot be used.
+            SizeNotAllowed: the rule lists sizes, and not this one.
+            NotAnImage, ImageTooLarge, ImageBroken: it cannot be rendered.
+            SourceNotAllowed, SourceFailed, NotFound, Unavailable: it cannot be fetched.
+        """
+        wanted = images.rendition(request.query)
+        images.check_size(wanted, rule.image_sizes)
+        data = request.body if request.method == "POST" else self._fetched(request)
+        if len(data) > images.MOST_BYTES:
+            raise ImageTooLarge(f"The image has more than {images.MOST_BYTES:,} bytes.")
+        if images.kind_of(data) is None:
+            raise NotAnImage()
+        return self._renderer.render(data, wanted)
+
+    def _fetched(self, request: Request) -> bytes:
+        url = request.query.get("u")
+        if not url:
+            raise BadParameter("u", "it is missing: say the URL of the image, percent-encoded.")
+        return self._source.fetch(url)
