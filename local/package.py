@@ -1,7 +1,8 @@
 """`make package`: the deployment as two files, sam.json (a CloudFormation template) and deployment.zip (its code).
 
 Chalice makes both, in an export of what is deployed, so that nothing that lies around gets in. The zip is then written
-anew: the same commit gives the same bytes wherever and whenever it is packaged, by the same Python, zlib and Chalice.
+anew: the same commit gives the same bytes wherever and whenever it is packaged, by the same Python and zlib and what
+requirements-dev.txt pins.
 """
 
 import argparse
@@ -98,7 +99,7 @@ def normalise(source: Path, target: Path) -> None:
             entry = ZipInfo(name)  # dated 1980-01-01, where zip's calendar begins
             entry.create_system, entry.external_attr = 3, 0o100644 << 16  # Unix; Lambda's own user must be able to read
             entry.compress_type = ZIP_DEFLATED
-            new.writestr(entry, old.read(name), compresslevel=9)
+            new.writestr(entry, old.read(name))
 
 
 def _environ() -> dict[str, str]:
@@ -111,6 +112,10 @@ def _environ() -> dict[str, str]:
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
         "PYTHONDONTWRITEBYTECODE": "1",  # Chalice imports the app, then packages the directory
+        # pyvips has no wheel. The pinned setuptools makes it, not the newest; to pip this 0 means "no isolation".
+        "PIP_NO_BUILD_ISOLATION": "0",
+        # Where it finds libvips it compiles itself against that one, and the zip brings its own (pyvips-binary).
+        "PKG_CONFIG": "false",
     }
 
 

@@ -1,5 +1,6 @@
 """The deployment as `make package` writes it, and the zip alone, run as Lambda runs it."""
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -19,7 +20,7 @@ from tests.builders import Event, Fields, rest_event, url_event
 from tests.doors import Answer
 from tests.e2e.sites import SECRET, SETTINGS, Store, open_store
 
-from .runtime_api import Function, runtime, start
+from .runtime_api import Function, recompile, runtime, start
 
 PROJECT = Path(__file__).parent.parent.parent
 
@@ -31,13 +32,14 @@ def package(project: Path, out: str, **environ: str) -> subprocess.CompletedProc
 
 
 class Door(NamedTuple):
-    """A handler and the events that it is for."""
+    """A handler, the events that it is for, and what its URLs have before their paths."""
 
     handler: str
     event: Callable[..., Event]
+    prefix: str = ""
 
 
-REST_API = Door("app.app", rest_event)
+REST_API = Door("app.app", rest_event, "/api")
 FUNCTION_URL = Door("app.function_url", url_event)
 
 
@@ -46,6 +48,7 @@ class Running(NamedTuple):
 
     function: Function
     event: Callable[..., Event]
+    prefix: str
 
     def ask(
         self, method: str, raw_path: str, query: str = "", headers: Fields = (), body: bytes = b"", **more: str
@@ -97,15 +100,21 @@ class Lambda(NamedTuple):
             environ["SIGNPOST_CONFIG"] = str(self.folder / "signpost.toml")
             Path(environ["SIGNPOST_CONFIG"]).write_text(settings)
         with start(self.python, self.code, door.handler, self.environ | environ, output) as function:
-            yield Running(function, door.event)
+            yield Running(function, door.event, door.prefix)
 
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The directory with sam.json and deployment.zip."""
-    out = tmp_path_factory.mktemp("build")
-    done = package(PROJECT, str(out))
-    assert done.returncode == 0, done.stderr
+    """The directory with sam.json and deployment.zip, made once for all workers of pytest-xdist."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    out = shared / "build"
+    with (shared / "build.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not out.exists():
+            done = package(PROJECT, str(out))
+            assert done.returncode == 0, done.stderr
     return out
 
 
@@ -117,9 +126,10 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def code(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The zip, unpacked."""
+    """The zip, unpacked; what is compiled in it, for this machine."""
     folder = tmp_path_factory.mktemp("task")
     shutil.unpack_archive(built / "deployment.zip", folder)
+    recompile(folder)
     return folder
 
 

@@ -31,6 +31,9 @@ PROJECT = ("app.py", "chalicelib", "local", "requirements.txt", ".chalice")
 NOT_COPIED = shutil.ignore_patterns("__pycache__", "deployed", "deployments")
 BUCKET = "signpost-example-bucket"
 
+# How the names of all files begin that requirements.txt brings into a zip.
+PACKAGES = ("_cffi_backend.", "_libvips.", "cffi", "jinja2", "markupsafe", "pycparser", "pyvips")
+
 
 class Account(NamedTuple):
     """A running account."""
@@ -99,6 +102,9 @@ class Project(NamedTuple):
         environ |= self.account.environ()
         environ |= {"AWS_ENDPOINT_URL": self.account.endpoint, "AWS_DEFAULT_REGION": aws.REGION}
         environ |= {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+        environ["PIP_NO_BUILD_ISOLATION"] = (
+            "0"  # as `make package`: pip would fetch what makes pyvips, three times over
+        )
         command = [str(Path(sys.executable).with_name("chalice")), *arguments]
         done = subprocess.run(command, cwd=self.folder, env=environ, capture_output=True, text=True, timeout=100)
         assert done.returncode == 0, done.stdout + done.stderr

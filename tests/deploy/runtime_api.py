@@ -5,6 +5,7 @@ The protocol: Lambda Developer Guide, "Using the Lambda runtime API for custom r
 
 import json
 import queue
+import shutil
 import subprocess
 import sys
 import threading
@@ -189,3 +190,21 @@ def runtime(folder: Path) -> Path:
         for top in tops:
             (packages / top).symlink_to(Path(str(distribution.locate_file(top))))
     return folder / "bin" / "python"
+
+
+def recompile(code: Path) -> None:
+    """Replace what is compiled for Lambda's machine by what our own environment has of the same versions.
+
+    Instead of a second package, for this machine: Chalice makes none for x86_64, where the wheel of pyvips-binary asks
+    for glibc 2.27, one more than it takes for Python 3.11.
+    """
+    for compiled in [*code.rglob("*.so"), *code.rglob("*.so.*")]:
+        compiled.unlink()
+    for info in code.glob("*.dist-info"):
+        name, version = info.stem.split("-")
+        distribution = metadata.distribution(name)
+        assert distribution.version == version, f"{name} is {distribution.version} here, and {version} in the zip"
+        for file in distribution.files or ():
+            if ".so" in file.suffixes:
+                (code / file).parent.mkdir(exist_ok=True)
+                shutil.copyfile(str(distribution.locate_file(file)), code / file)

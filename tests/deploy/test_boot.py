@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.builders import Fields, basic
-from tests.e2e.sites import SECRET, Store
+from tests.e2e.sites import SECRET, Store, client_of
 
 from .conftest import REST_API, Door, Lambda, Running, follow
 from .runtime_api import Failed
@@ -21,7 +21,10 @@ AS_CI: Fields = tuple(basic("ci", SECRET).items())
 # Where it runs
 
 
-@pytest.mark.parametrize("module", ["chalice", "moto", "jinja2", "requests", "pytest", "yaml", "pip", "local", "tests"])
+ABSENT = ["chalice", "moto", "jinja2", "pyvips", "_libvips", "_cffi_backend", "requests", "pytest", "yaml", "pip"]
+
+
+@pytest.mark.parametrize("module", [*ABSENT, "local", "tests"])
 def test_lambda_has_no(python: Path, tmp_path: Path, module: str) -> None:
     """Else what follows would prove less than it says."""
     done = subprocess.run([python, "-c", f"import {module}"], cwd=tmp_path, env={}, capture_output=True, text=True)
@@ -32,6 +35,26 @@ def test_chalice_comes_from_the_zip(machine: Lambda) -> None:
     command = [str(machine.python), "-c", "import chalice.app; print(chalice.app.__file__)"]
     done = subprocess.run(command, cwd=machine.code, env={}, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == str(machine.code / "chalice/app.py")
+
+
+RENDER = """
+import _libvips, pyvips
+assert pyvips.API_mode
+print(pyvips.__file__, _libvips.__file__, sep="\\n")
+for suffix in (".jpg", ".png", ".webp", ".avif"):
+    file = pyvips.Image.black(60, 40, bands=3).linear(1, [255, 128, 0]).cast("uchar").write_to_buffer(suffix)
+    small = pyvips.Image.thumbnail_buffer(file, 30)
+    print(suffix, small.width, small.height, [round(band / 16) * 16 for band in small.getpoint(1, 1)])
+"""
+
+
+def test_libvips_comes_from_the_zip_and_renders(python: Path, code: Path) -> None:
+    """In API mode, where `_libvips` is compiled against libvips; in ABI mode all calls are slower, and go unchecked."""
+    done = subprocess.run([python, "-c", RENDER], cwd=code, env={}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    package, compiled, *rendered = done.stdout.splitlines()
+    assert (package, compiled) == (f"{code}/pyvips/__init__.py", f"{code}/_libvips.abi3.so")
+    assert rendered == [f"{suffix} 30 20 [256, 128, 0]" for suffix in (".jpg", ".png", ".webp", ".avif")]
 
 
 def test_a_handler_that_is_not_there_does_not_boot(machine: Lambda) -> None:
@@ -68,7 +91,7 @@ PATHS = (
 def stored(store: Store, key: str) -> bytes | None:
     """What the bucket holds at a key below the mount's prefix."""
     try:
-        return store.client().get_object(Bucket=store.bucket, Key=f"tenant/{key}")["Body"].read()
+        return client_of(store).get_object(Bucket=store.bucket, Key=f"tenant/{key}")["Body"].read()
     except ClientError:
         return None
 
@@ -110,7 +133,7 @@ def test_stage_and_base_path_are_no_part_of_the_key(machine: Lambda, toml: str, 
 
 def test_maps_that_are_null(running: Running, store: Store) -> None:
     """A REST API sends null where there is nothing; a Function URL leaves it out, and might not."""
-    store.client().put_object(Bucket=store.bucket, Key="tenant/public/a.txt", Body=b"a")
+    client_of(store).put_object(Bucket=store.bucket, Key="tenant/public/a.txt", Body=b"a")
     nothing = dict.fromkeys(NULLABLE)
     for event in (running.event(), running.event() | nothing):
         answer = running.answer(event | {"pathParameters": {"proxy": "public/a.txt"}})
@@ -120,7 +143,7 @@ def test_maps_that_are_null(running: Running, store: Store) -> None:
 
 def test_a_head_that_is_answered_inline(machine: Lambda, door: Door, toml: str, store: Store) -> None:
     """The one feature that takes boto3 from the runtime, with the role's credentials."""
-    store.client().put_object(Bucket=store.bucket, Key="tenant/inline.txt", Body=b"12345")
+    client_of(store).put_object(Bucket=store.bucket, Key="tenant/inline.txt", Body=b"12345")
     with machine.run(door, toml.replace('head = "redirect"', 'head = "inline"')) as running:
         answer = running.ask("HEAD", "/inline.txt", headers=AS_CI)
         assert (answer.status, answer.headers["content-length"]) == (200, "5")
