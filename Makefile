@@ -5,17 +5,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test test-browser lint test-s3 bench package screenshots clean
+.PHONY: run test test-browser lint test-s3 bench bench-images package screenshots clean
 
 run: $(VENV)/ready
 	@exec $(BIN)/python -m local --port $(PORT) --s3-port $(S3_PORT)
 
 test: lint
-	$(BIN)/pytest -n 2 --ignore tests/browser
+	$(BIN)/pytest -n 2 --dist worksteal --ignore tests/browser
 
 # What a browser sees, against the embedded S3; `make test-s3` does it against another.
 test-browser: $(VENV)/ready
-	$(BIN)/pytest -n 2 tests/browser
+	$(BIN)/pytest -n 2 --dist worksteal tests/browser
 
 lint: $(VENV)/ready
 	$(BIN)/ruff format --check .
@@ -25,10 +25,14 @@ lint: $(VENV)/ready
 # The end-to-end suite against any store: S3_ENDPOINT=… AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… make test-s3
 test-s3: $(VENV)/ready
 	@test -n "$(S3_ENDPOINT)" || { echo "Say which store: S3_ENDPOINT=https://… make test-s3" >&2; exit 2; }
-	$(BIN)/pytest -n 2 tests/e2e tests/browser tests/deploy/test_boot.py
+	$(BIN)/pytest -n 2 --dist worksteal tests/e2e tests/browser tests/deploy/test_boot.py
 
 bench: $(VENV)/ready
 	$(BIN)/python -m bench
+
+# The table of docs/images.md: what renders, beside what could.
+bench-images: $(VENV)/ready
+	$(BIN)/python -m bench.images
 
 # What CloudFormation deploys: build/sam.json and build/deployment.zip, the same bytes from the same commit.
 package: $(VENV)/ready
@@ -40,7 +44,7 @@ screenshots: $(VENV)/ready
 
 $(VENV)/ready: requirements.txt requirements-dev.txt constraints.txt
 	@python3 -m venv --clear $(VENV) || { echo "Python has no venv here. On Debian: apt install python3-venv" >&2; exit 1; }
-	$(BIN)/pip install --quiet --requirement requirements-dev.txt
+	PKG_CONFIG=false $(BIN)/pip install --quiet --requirement requirements-dev.txt
 	@touch $@
 
 clean:

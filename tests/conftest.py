@@ -2,8 +2,10 @@
 
 import os
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
+import botocore.session
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -29,6 +31,9 @@ settings.register_profile(
     suppress_health_check=[*_SHARED, HealthCheck.too_slow],
 )
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+# Every boto3 session reads botocore's descriptions of AWS anew, which takes longer than most tests: all share a reader.
+botocore.session.create_loader = cache(botocore.session.create_loader)
 
 _READ = ("AWS_", "SIGNPOST_")
 

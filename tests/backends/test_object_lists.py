@@ -1,6 +1,7 @@
 """Listing a bucket: one contract, which the fake keeps as the real store does, and what becomes of S3's failures."""
 
 from collections.abc import Iterator
+from functools import cache
 
 import boto3
 import pytest
@@ -32,6 +33,7 @@ def endpoint() -> Iterator[str]:
         yield address
 
 
+@cache
 def _client(endpoint: str):  # type: ignore[no-untyped-def]  # boto3's types are boto3-stubs' affair
     return boto3.Session(aws.ACCESS_KEY, aws.SECRET_KEY, region_name=aws.REGION).client("s3", endpoint_url=endpoint)
 
@@ -105,9 +107,9 @@ def test_any_keys_are_listed_alike(endpoint: str, real: Mount, keys: set[str], a
     for key in keys:
         s3.put_object(Bucket="any-files", Key=key)
     on = real._replace(bucket="any-files")
-    fake = Objects(buckets={"any-files": keys})
+    store, fake = S3Objects(), Objects(buckets={"any-files": keys})
     for limit in (1, 3):
-        assert names(S3Objects(), on, "", recursive=recursive, after=after, limit=limit) == names(
+        assert names(store, on, "", recursive=recursive, after=after, limit=limit) == names(
             fake, on, "", recursive=recursive, after=after, limit=limit
         )
 

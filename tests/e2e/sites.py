@@ -129,7 +129,7 @@ class Store(NamedTuple):
 
     def client(self) -> S3Client:
         """boto3 at this store."""
-        return self.session().client("s3", endpoint_url=self.endpoint, config=Config(s3={"addressing_style": "path"}))
+        return client_of(self)
 
     def environ(self) -> dict[str, str]:
         """The credentials as the service finds them."""
@@ -267,7 +267,7 @@ def curl(folder: Path, *arguments: str) -> Answer:
     headers, body = folder / "headers", folder / "body"
     body.write_bytes(b"")
     command = ["curl", "-sS", "--max-time", "60", "--path-as-is", "-D", str(headers), "-o", str(body), *arguments]
-    subprocess.run(command, check=True, stdin=subprocess.DEVNULL, timeout=90)
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)  # without a timeout, which Python awaits in naps
     *_, last = headers.read_text("latin-1").strip().replace("\r", "").split("\n\n")
     first, *lines = last.split("\n")
     fields = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
@@ -282,13 +282,18 @@ def open_store() -> Iterator[Store]:
     if endpoint:
         region = os.environ.get("AWS_REGION", "us-east-1")
         keys = os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"]
-        yield from _with_buckets(Store(endpoint.rstrip("/"), region, *keys, bucket))
+        store = Store(endpoint.rstrip("/"), region, *keys, bucket)
+        _make_buckets(store)
+        yield store
+        _delete_buckets(store)
     else:
         with aws.serve() as embedded:
-            yield from _with_buckets(Store(embedded, aws.REGION, aws.ACCESS_KEY, aws.SECRET_KEY, bucket))
+            store = Store(embedded, aws.REGION, aws.ACCESS_KEY, aws.SECRET_KEY, bucket)
+            _make_buckets(store)
+            yield store  # whose buckets end with the process
 
 
-def _with_buckets(store: Store) -> Iterator[Store]:
+def _make_buckets(store: Store) -> None:
     s3 = store.client()
     for name in (store.bucket, f"{store.bucket}-versions"):
         if store.region == "us-east-1":  # the one region that may not be named
@@ -296,7 +301,10 @@ def _with_buckets(store: Store) -> Iterator[Store]:
         else:
             s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": store.region})  # type: ignore[typeddict-item]
     s3.put_bucket_versioning(Bucket=f"{store.bucket}-versions", VersioningConfiguration={"Status": "Enabled"})
-    yield store
+
+
+def _delete_buckets(store: Store) -> None:
+    s3 = store.client()
     for name in (store.bucket, f"{store.bucket}-versions"):
         for page in s3.get_paginator("list_object_versions").paginate(Bucket=name):
             for item in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
@@ -348,4 +356,5 @@ def free_port() -> int:
 @cache
 def client_of(store: Store) -> S3Client:
     """boto3 at a store, made once: that takes longer than a request."""
-    return store.client()
+    config = Config(s3={"addressing_style": "path"})
+    return store.session().client("s3", endpoint_url=store.endpoint, config=config)

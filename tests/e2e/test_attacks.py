@@ -78,7 +78,7 @@ def test_expired(site: Site, store: Store) -> None:
     """A URL works for its life, and no longer."""
     store.client().put_object(Bucket=store.bucket, Key="soon.txt", Body=b"gone")
     location = site.location(site.at("/brief/soon.txt"))
-    time.sleep(2.1)  # the clock is the store's own
+    time.sleep(1.2)  # the clock is the store's own
     assert site.curl(location, user=None).status == 403
 
 

@@ -197,7 +197,7 @@ def test_a_url_to_upload_is_for_nothing_else(upload_site: Site, name: str, metho
 @pytest.mark.usefixtures("unchanged")
 def test_a_url_is_for_a_while(upload_site: Site, name: str) -> None:
     location = upload_site.location(upload_site.at(f"/brief/{name}"), "-X", "PUT", "-d", "")
-    time.sleep(2.1)  # the clock is the store's own
+    time.sleep(1.2)  # the clock is the store's own
     assert upload_site.curl("-T", upload_site.file(b"hello"), location, user=None).status == 403
 
 
