@@ -16,6 +16,7 @@ import boto3
 from mypy_boto3_s3.type_defs import CORSConfigurationTypeDef
 
 from local import aws, dev_server
+from local.photo import photo
 
 BUCKET = "signpost-local"
 TABLE = "signpost-local"
@@ -68,6 +69,9 @@ Signpost serves {url}, from the bucket {bucket} of the S3 at {endpoint}.
     curl -IL -u {user} {url}/reports/2026/q3.csv
   Read, as anyone:
     curl -L -o picture.png {url}/public/picture.png
+  Read an image in another size and format; send one, and get it smaller:
+    curl -L -o evening.webp -u {user} '{url}/photos/evening.jpg?w=320&format=webp'
+    curl -o small.png -u {user} --data-binary @picture.png '{url}/-/thumbnail?w=32'
   Write, then write in two steps, for clients that cannot repeat a body:
     curl -L -u {user} -T README.md {url}/notes/readme.md
     curl -T README.md "$(curl -sS -u {user} -X PUT -d '' -o /dev/null -w '%{{redirect_url}}' {url}/notes/two-steps.md)"
@@ -152,6 +156,7 @@ def fill(endpoint: str) -> None:
         ),
         ("reports/2026/q3.csv", b"month,builds\n2026-07,812\n2026-08,907\n2026-09,1044\n", "text/csv"),
         ("public/picture.png", picture(), "image/png"),
+        ("photos/evening.jpg", photo(), "image/jpeg"),
     ):
         s3.put_object(Bucket=BUCKET, Key=key, Body=body, ContentType=content_type)
     s3.put_bucket_cors(Bucket=BUCKET, CORSConfiguration=CORS)

@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, StorageState
 
 from tests.e2e.sites import Store, open_store
+from tests.fake_internet import FakeInternet
 
 from .sites import PATIENCE, Site, Watch, open_chromium, open_site, sign_in
 
@@ -28,9 +29,16 @@ def store(chromium: Browser) -> Iterator[Store]:
 
 
 @pytest.fixture(scope="session")
-def site(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def internet() -> Iterator[FakeInternet]:
+    """Another site, which has images."""
+    with FakeInternet() as internet:
+        yield internet
+
+
+@pytest.fixture(scope="session")
+def site(store: Store, internet: FakeInternet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Signpost with its pages."""
-    with open_site(store, tmp_path_factory.mktemp("site")) as site:
+    with open_site(store, tmp_path_factory.mktemp("site"), environ=internet.environ) as site:
         yield site
 
 

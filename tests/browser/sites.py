@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -25,6 +25,9 @@ _SETTINGS: Final = """
 [service]
 realm = "Acme files"
 cors_origins = {origins}
+
+[images]
+hosts = ["images.example.com"]
 
 [[mounts]]
 path = "/"
@@ -131,19 +134,22 @@ class Site(NamedTuple):
 
 
 @contextmanager
-def open_site(store: Store, folder: Path, origins: Sequence[str] = ()) -> Iterator[Site]:
+def open_site(
+    store: Store, folder: Path, origins: Sequence[str] = (), environ: Mapping[str, str] | None = None
+) -> Iterator[Site]:
     """Signpost in front of a store that lets pages of any site at its objects, with a table of an embedded AWS.
 
     Args:
         store: an S3.
         folder: for its settings and its log.
         origins: the other sites whose pages may call it.
+        environ: what else it finds.
     """
     client_of(store).put_bucket_cors(Bucket=store.bucket, CORSConfiguration=CORS)
     settings = _SETTINGS.replace("{origins}", json.dumps([*origins]))
     with (
         open_table(f"signpost-browser-{uuid4().hex[:8]}") as table,
-        sites.open_site(store, table, folder, store.environ(), settings=settings) as site,
+        sites.open_site(store, table, folder, {**store.environ(), **(environ or {})}, settings=settings) as site,
     ):
         yield Site(site.url, store, site.log)
 

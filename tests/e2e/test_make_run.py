@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from PIL import Image
 
 from .sites import free_port
 
@@ -70,14 +71,18 @@ def test_printed_commands(running: Run, tmp_path: Path) -> None:
     shutil.copy(PROJECT / "README.md", tmp_path)
     commands = re.findall(r"^ {4}(curl .*)$", running.printed, re.MULTILINE)
     outputs = [shell(command, tmp_path) for command in commands]
-    assert [done.returncode for done in outputs] == [0] * 13
-    hello, odd, part, head, picture, put, two_steps, delete, *rest = (done.stdout for done in outputs)
+    assert [done.returncode for done in outputs] == [0] * 15
+    hello, odd, part, head, picture, evening, small, put, two_steps, delete, *rest = (done.stdout for done in outputs)
     listing, made, opened, missing, wrong = rest
     assert hello == b"Hello from a private bucket.\n"
     assert "ünï, 日本" in odd.decode()
     assert part == b"Hello"
     assert re.search(rb"HTTP/1.1 307.*HTTP/1.1 200.*Content-Length: 50", head, re.DOTALL)
     assert (picture, (tmp_path / "picture.png").read_bytes()[:4]) == (b"", b"\x89PNG")
+    assert (evening, small) == (b"", b"")
+    for name, kind, size in (("evening.webp", "WEBP", (320, 200)), ("small.png", "PNG", (32, 32))):
+        with Image.open(tmp_path / name) as shown:
+            assert (shown.format, shown.size) == (kind, size)
     assert (put, two_steps, delete) == (b"", b"", b"")
     assert [entry["name"] for entry in json.loads(listing)["entries"]] == ["2026/"]
     assert json.loads(made)["uses"] == 1
@@ -92,17 +97,18 @@ def test_printed_commands(running: Run, tmp_path: Path) -> None:
 
 def test_readme_commands(running: Run, tmp_path: Path) -> None:
     """Each command of the README runs; `make` goals are looked up, since they run this."""
+    shutil.copy(PROJECT / "README.md", tmp_path)
     settings = tmp_path / "signpost.toml"
     (example,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
     settings.write_text(example)
     blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
-    assert len(blocks) == 6
+    assert len(blocks) == 7
     for block in blocks:
-        commands = re.sub(r"^make (\w+)", r"make --dry-run \1", block, flags=re.MULTILINE)
+        commands = re.sub(r"^make (\w+)", rf"make -C {PROJECT} --dry-run \1", block, flags=re.MULTILINE)
         commands = commands.replace("http://localhost:8000", running.url).replace("SECRET", running.secret)
         commands = commands.replace(".venv/bin/python", sys.executable).replace("curl ", "curl --fail -sS ")
-        commands = f"export SIGNPOST_CONFIG={settings} SIGNPOST_BUCKET=acme-files\n{commands}"
-        done = shell(commands, PROJECT)
+        commands = f"export SIGNPOST_CONFIG={settings} SIGNPOST_BUCKET=acme-files PYTHONPATH={PROJECT}\n{commands}"
+        done = shell(commands, tmp_path)
         assert done.returncode == 0, (commands, done.stderr)
 
 

@@ -1,0 +1,49 @@
+"""docs/images.md: its commands run, its settings are valid, and its limits are those of the code."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from chalicelib.core import images
+from local.dev_server import PROJECT
+from local.photo import photo
+from tests.settings_files import MOUNT, loaded
+
+from .sites import Site, Store
+from .test_docs import blocks, run
+
+
+@pytest.fixture(scope="module", autouse=True)
+def evening(store: Store) -> None:
+    """The photo that the page speaks of."""
+    store.client().put_object(Bucket=store.bucket, Key="tenant/photos/evening.jpg", Body=photo())
+
+
+def test_commands(site: Site, tmp_path: Path) -> None:
+    commands = blocks("images.md", "sh")
+    assert len(commands) == 2
+    for command in commands:
+        run(site, ["bash", "-ec", command.replace("curl ", "curl --fail -sS ")], tmp_path)
+    for name, kind, size in (("small.webp", "WEBP", (320, 200)), ("thumbnail.png", "PNG", (64, 64))):
+        with Image.open(tmp_path / name) as image:
+            assert (image.format, image.size) == (kind, size)
+
+
+def test_settings(tmp_path: Path) -> None:
+    text = "".join(blocks("images.md", "toml"))
+    settings = loaded(tmp_path, MOUNT + text)
+    assert settings.image_hosts == ("images.example.com", "*.cdn.example.com")
+    assert [rule.path for rule in settings.rules] == ["/public/**", "/-/resize"]
+    assert settings.rules[0].image_sizes == ("320x", "x240", "96x96")
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [
+        f"{images.MOST_BYTES // 1024**2} MB | an image's file",
+        f"{images.MOST_SIDE:,} by {images.MOST_SIDE:,} | what is made",
+    ],
+)
+def test_limits(limit: str) -> None:
+    assert f"| {limit}" in (PROJECT / "docs/images.md").read_text()
