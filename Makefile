@@ -25,7 +25,7 @@ lint: $(VENV)/ready
 # The end-to-end suite against any store: S3_ENDPOINT=… AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… make test-s3
 test-s3: $(VENV)/ready
 	@test -n "$(S3_ENDPOINT)" || { echo "Say which store: S3_ENDPOINT=https://… make test-s3" >&2; exit 2; }
-	$(BIN)/pytest -n 2 --dist worksteal tests/e2e tests/browser tests/deploy/test_boot.py
+	$(BIN)/pytest -n 2 --dist worksteal tests/e2e tests/browser tests/deploy/test_boot.py tests/deploy/test_boot_images.py
 
 bench: $(VENV)/ready
 	$(BIN)/python -m bench

@@ -112,7 +112,7 @@ def _explain(options: argparse.Namespace) -> int:
         rule = rules.find(principal, action, path)
         print(f"rule    {_describe(rule) if rule else 'none matches, so it is refused'}")
         grant = rules.authorize(principal, action, path)
-        if action in ("list", "share"):
+        if action in ("list", "share") or path in paths.RENDERERS:
             return 0
         mount, key = Mounts(settings.mounts).resolve(grant)
     except Problem as problem:
@@ -167,7 +167,8 @@ def _describe(rule: Rule) -> str:
         *([] if rule.overwrite else ["that overwrite nothing"]),
     ]
     uploads = f", uploads {', '.join(demands)}" if demands else ""
-    return f"{rule.number}: {rule.path} {verb} {', '.join(rule.actions)} to {', '.join(rule.to)}{uploads}"
+    images = f", images in {', '.join(rule.image_sizes)}" if rule.image_sizes else ""
+    return f"{rule.number}: {rule.path} {verb} {', '.join(rule.actions)} to {', '.join(rule.to)}{uploads}{images}"
 
 
 if __name__ == "__main__":

@@ -70,7 +70,7 @@ class Reader:
         table, index, key = place
         line = self._lines.get(place) or self._lines.get((table, index, None))
         where = f"{self._file}:{line}" if line else str(self._file)
-        name = table if table == "service" else f"{table}[{index + 1}]"
+        name = table if table in ("service", "images") else f"{table}[{index + 1}]"
         if (table, index, key) == (table, 0, None) and not line:
             name = table
         self.mistakes.append(f"{where}: {name}{f'.{key}' if key else ''}: {what}")

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import botocore.session
 import pytest
@@ -35,7 +36,19 @@ settings.load_profile("ci" if os.environ.get("CI") else "dev")
 # Every boto3 session reads botocore's descriptions of AWS anew, which takes longer than most tests: all share a reader.
 botocore.session.create_loader = cache(botocore.session.create_loader)
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
 _READ = ("AWS_", "SIGNPOST_")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> "Iterator[Browser]":
+    """One browser for all tests of a worker: Playwright runs once in a process."""
+    from .browser.sites import open_chromium  # few tests need it
+
+    with open_chromium() as browser:
+        yield browser
 
 
 @pytest.fixture

@@ -126,6 +126,8 @@ def test_key_new_refuses_a_bad_id(settings: Path) -> None:
         (("GET", "/users/ann/", "--as", "ann"), 0, ("asks to list",)),
         (("GET", "/users/ann/x", "--as", "bob"), 1, ("none matches", "403 forbidden")),
         (("GET", "/secret/x", "--as", "ci"), 1, ("rule    1: /secret/** denies read", "403 forbidden")),
+        (("GET", "/-/resize", "--as", "ci"), 0, ("asks to read /-/resize", "allows read to authenticated")),
+        (("POST", "/-/thumbnail"), 1, ("none matches", "401 credentials-missing")),
         (("GET", "/builds/a"), 1, ("anyone asks", "401 credentials-missing")),
         (("GET", "/a/../b"), 1, ("400 bad-path",)),
     ],

@@ -1,4 +1,4 @@
-"""One Chromium and one site for all browser tests of a worker; a fresh profile for each test."""
+"""One site for all browser tests of a worker; a fresh profile for each test."""
 
 from collections.abc import Callable, Iterator
 from uuid import uuid4
@@ -9,16 +9,9 @@ from playwright.sync_api import Browser, BrowserContext, Page, StorageState
 from tests.e2e.sites import Store, open_store
 from tests.fake_internet import FakeInternet
 
-from .sites import PATIENCE, Site, Watch, open_chromium, open_site, sign_in
+from .sites import PATIENCE, Site, Watch, open_site, sign_in
 
 Visit = Callable[..., Page]
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    """The browser."""
-    with open_chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from typing import Final, Literal, NamedTuple
 
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
-from local.__main__ import picture
+from local.photo import photo
 from tests.e2e.sites import open_store
 
 from .sites import Site, file, open_chromium, open_site, sign_in, slow_down
@@ -114,7 +114,7 @@ def fill(site: Site) -> None:
         ("2025/all.csv", b""),
         ("q3.csv", b"month,builds\n" * 1_418),
         ("figures for the board.xlsx", b"x" * 88_213),
-        ("photo.png", picture()),
+        ("evening.jpg", photo()),
         ("year in numbers, ünï.pdf", b"x" * 1_234_567),
     ):
         site.put(_PLACE + name, body)
@@ -126,7 +126,7 @@ def take(browser: Browser, site: Site, shot: Shot, path: Path) -> None:
     with browser.new_context(viewport=shot.size, color_scheme=shot.scheme, reduced_motion="reduce") as context:
         page = context.new_page()
         sign_in(page, site)
-        page.goto(site.at(_PLACE))
+        page.goto(site.at(_PLACE), wait_until="networkidle")  # small images come after the page
         shot.show(page, site)
         page.screenshot(path=path)
         for button in page.get_by_role("button", name="Cancel").all():
