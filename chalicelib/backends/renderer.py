@@ -1,7 +1,6 @@
 """libvips: images are decoded, shrunk and encoded. docs/images.md says why it is libvips, and what its limits cost."""
 
 import logging
-import logging
 from functools import cache
 from time import monotonic
 from types import ModuleType
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     import pyvips
 
 _MOST_PIXELS: Final = 50_000_000  # of all frames: the largest that phones take
-_MOST_FRAMES: Final = 500
+_MOST_SOURCE_SIDE: Final = 65_535  # pixels: of a JPEG or GIF there are no more, and libvips shrinks by 2**20 at most
 # Decoded whole and twice, as YUV and as RGB; and encoded in one go that nothing can interrupt.
 _MOST_AVIF_IN: Final = 16_000_000
 _MOST_AVIF_OUT: Final = 4_200_000
@@ -71,7 +70,9 @@ class VipsRenderer:
             watched = _watched(_flat(image) if made == "jpeg" else image, until)
             # No metadata is kept: neither camera and place nor, since all is sRGB, a profile.
             body = getattr(watched, saver)(keep="none", **options, **({"Q": quality} if quality else {}))
-        except vips.Error:
+        except (vips.Error, UnicodeDecodeError):
+            # pyvips takes for UTF-8 what libvips says, and keeps what is none: all errors after it would be this one.
+            vips.vips_lib.vips_error_clear()
             if monotonic() > until:
                 raise ImageTooLarge("Rendering this takes too long.") from None
             raise ImageBroken() from None  # what libvips says of it may quote its bytes
@@ -81,10 +82,9 @@ class VipsRenderer:
 @cache
 def _vips() -> ModuleType:
     """Load libvips, and shut off all that reads what came from elsewhere but the five loaders."""
-    logging.getLogger("pyvips").setLevel(logging.CRITICAL)  # what libvips says of an image may quote it
+    logging.getLogger("pyvips").setLevel(logging.CRITICAL)  # it logs what it is given, and that is the image
     import pyvips
 
-    logging.getLogger("pyvips").disabled = True  # what it warns of may quote bytes of an image
     pyvips.cache_set_max(0)  # it would keep images of one request for the next
     pyvips.block_untrusted_set(True)
     pyvips.operation_block_set("VipsForeignLoad", True)
@@ -97,8 +97,8 @@ def _vips() -> ModuleType:
 def _check(header: "pyvips.Image", kind: str, made: str, rendition: Rendition) -> int:
     """Refuse by its header what would take too much to decode or to encode; return how many frames are made."""
     frames = _field(header, "n-pages", 1)
-    if frames > _MOST_FRAMES:
-        raise ImageTooLarge(f"The image has {frames:,} frames and may have {_MOST_FRAMES:,}.")
+    if (side := max(header.width, header.height)) > _MOST_SOURCE_SIDE:
+        raise ImageTooLarge(f"A side of the image has {side:,} pixels and may have {_MOST_SOURCE_SIDE:,}.")
     made_frames = frames if made == _ANIMATED and kind in _MOVING else 1
     most = _MOST_AVIF_IN if kind == "image/avif" else _MOST_PIXELS
     pixels = header.width * header.height * made_frames
@@ -149,7 +149,7 @@ def _shrunk(vips: ModuleType, data: bytes, rendition: Rendition, header: "pyvips
         # Named where there is no profile to convert from, it would be computed in CIE XYZ, at twice the time.
         **({"output_profile": "srgb"} if header.get_typeof("icc-profile-data") else {}),
     )
-    plain = image.colourspace("srgb").cast("uchar")
+    plain = image.colourspace("srgb")
     return _cut(plain, rendition.width, rendition.height) if cuts_frames else plain
 
 

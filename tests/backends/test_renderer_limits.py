@@ -1,0 +1,281 @@
+"""What images may cost: bombs are refused at once, each in a process of its own, and long work is given up."""
+
+import io
+import json
+import subprocess
+import sys
+import time
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from chalicelib.backends.containers import checked
+from chalicelib.backends.renderer import VipsRenderer
+from chalicelib.core.images import MOST_SIDE, Rendition, kind_of
+from chalicelib.core.problems import ImageBroken, ImageTooLarge
+from tests import pictures
+from tests.pictures import Item, gif, pattern, png, resized_header, riff, webp_animation, webp_canvas, written
+
+SECONDS, MEGABYTES = 0.1, 64  # that a bomb may cost
+MOST_AVIF = 16_000_000
+
+TILE, CONFIGURED = pictures.stream(written(pattern(64, 64), "avif"))
+LARGE, LARGE_CONFIGURED = pictures.stream(written(Image.new("RGB", (2000, 2000), "red"), "avif", speed=10))
+PIXEL = written(Image.new("RGB", (1, 1)), "webp")
+
+
+def renders(data: bytes, width: int = 32, height: int = 0, fit: str = "contain", made: str = "") -> None:
+    VipsRenderer().render(data, Rendition(width, height, fit, made, 0))
+
+
+def small(kind: str) -> bytes:
+    return written(pattern(16, 12), kind)
+
+
+def tile(width: int = 64, height: int = 64) -> Item:
+    return Item(b"av01", TILE, (pictures.extent(width, height), CONFIGURED))
+
+
+def large(said: int = 2000) -> Item:
+    return Item(b"av01", LARGE, (pictures.extent(said, said), LARGE_CONFIGURED))
+
+
+def gridded(rows: int, width: int, said: int, tiles: list[Item]) -> bytes:
+    """An AVIF whose picture is a square of tiles."""
+    of = tuple(range(2, 2 + rows * rows))
+    return pictures.avif(
+        Item(b"grid", pictures.grid(rows, rows, width, width), (pictures.extent(said, said),), of), *tiles
+    )
+
+
+def hidden() -> bytes:
+    """An AVIF of 25 million pixels that claims to have 4,096."""
+    data = written(Image.new("RGB", (5000, 5000), "red"), "avif", speed=10)
+    return pictures.resized_header(data, "avif", 64, 64)
+
+
+def packed_metadata() -> bytes:
+    """An AVIF with a description that unpacks to a hundred megabytes."""
+    return pictures.avif(tile(), Item(b"mime", zlib.compress(bytes(10**8)), encoding=b"deflate"))
+
+
+def growing() -> bytes:
+    """A GIF whose second frame is larger than all of it."""
+    return gif(9, 9, 1)[:-1] + gif(9, 9, 1, (60_000, 60_000))[19:]
+
+
+def texts(number: int) -> bytes:
+    """A PNG of one pixel with texts that unpack to eight megabytes each."""
+    packed = zlib.compress(b"a" * 7_900_000, 9)
+    chunks = b"".join(pictures.png_chunk(b"zTXt", b"Comment\0\0" + packed) for _ in range(number))
+    black = pictures.black_png(1, 1)
+    return black[:33] + chunks + black[33:]
+
+
+# What must be refused, and how; 0 where it may be rendered, if only it costs no more.
+BOMBS: dict[str, tuple[int, Callable[[], bytes]]] = {
+    "png of 50,000 by 50,000": (413, lambda: png(50_000, 50_000, pictures.zeros(2000))),
+    "png of 50,000 by 50,000 with 10 MB of zeros": (413, lambda: png(50_000, 50_000, pictures.zeros(10**7))),
+    "png of 16 bits": (413, lambda: png(7000, 7000, pictures.zeros(2000), depth=16, colour=6)),
+    "png that claims to be large": (422, lambda: png(7000, 7000, pictures.zeros(2000), interlaced=True)),
+    "png of packed texts": (0, lambda: texts(900)),
+    "png of many chunks": (413, lambda: pictures.black_png(1, 1)[:33] + pictures.png_chunk(b"tEXt", b"a\0b") * 300_000),
+    "gif of 10,000 frames": (413, lambda: gif(1, 1, 10_000)),
+    "gif of 1,000,000 frames": (413, lambda: gif(1, 1, 1_000_000)),
+    "gif of a large screen": (0, lambda: gif(65_535, 65_535, 1)),
+    "gif of a large frame": (413, lambda: gif(1, 1, 1, (60_000, 60_000))),
+    "gif whose second frame is large": (0, growing),
+    "gif of many blocks": (413, lambda: gif(1, 1, 1)[:-1] + b"\x21\xfe" + b"\x01a" * 8_000_000 + b"\0\x3b"),
+    "webp of 10,000 frames": (413, lambda: webp_animation(1, 1, 10_000, PIXEL, (1, 1))),
+    "webp of 500,000 frames": (413, lambda: webp_animation(1, 1, 500_000, PIXEL, (1, 1))),
+    "webp of a large canvas": (422, lambda: riff(webp_canvas(16_384, 16_384, 0), (b"VP8L", PIXEL[20:]))),
+    "webp of a large moving canvas": (413, lambda: webp_animation(16_383, 16_383, 2, PIXEL, (1, 1))),
+    "jpeg that claims to be larger than can be": (422, lambda: resized_header(small("jpeg"), "jpeg", 65_535, 65_535)),
+    "jpeg that claims to be very large": (413, lambda: resized_header(small("jpeg"), "jpeg", 65_500, 65_500)),
+    "jpeg of 2,000 scans": (413, lambda: pictures.scans(7000, 7000, 2000)),
+    "jpeg of many segments": (413, lambda: b"\xff\xd8" + b"\xff\xe5\x00\x02" * 2_000_000 + b"\xff\xd9"),
+    "avif that claims to be large": (413, lambda: resized_header(small("avif"), "avif", 65_535, 65_535)),
+    "avif that claims to be small": (413, hidden),
+    "avif of large tiles": (413, lambda: gridded(6, 128, 128, [large()] * 36)),
+    "avif on a large canvas": (413, lambda: gridded(2, 16_000, 128, [tile()] * 4)),
+    "avif of packed metadata": (422, packed_metadata),
+    "avif of many units": (413, lambda: pictures.avif(Item(b"av01", b"\x12\0" * 10**6 + TILE, tile().properties))),
+}  # fmt: skip
+
+_MEASURE = """
+import json, resource, sys, time
+from pathlib import Path
+from chalicelib.backends.renderer import VipsRenderer
+from chalicelib.core.images import Rendition
+from chalicelib.core.problems import Problem
+
+data, small = (Path(name).read_bytes() for name in sys.argv[1:])
+renderer, rendition = VipsRenderer(), Rendition(32, 0, "contain", "webp", 0)
+renderer.render(small, rendition)
+before, best = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, 1e9
+for _ in range(10):
+    start, status = time.perf_counter(), 0
+    try:
+        renderer.render(data, rendition)
+    except Problem as problem:
+        status = problem.status
+    best = min(best, time.perf_counter() - start)
+kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+print(json.dumps([status, best, kilobytes / 1024]))
+"""
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_bomb_is_refused_within_a_tenth_of_a_second_and_64_megabytes(tmp_path: Path, name: str) -> None:
+    status, bomb = BOMBS[name]
+    data = bomb()
+    files = [tmp_path / "bomb", tmp_path / "small"]
+    files[0].write_bytes(data)
+    files[1].write_bytes(small((kind_of(data) or "").removeprefix("image/")))
+    done = subprocess.run([sys.executable, "-c", _MEASURE, *files], capture_output=True, text=True, timeout=60)
+    assert done.stderr == ""
+    answered, seconds, megabytes = json.loads(done.stdout)
+    assert answered == status
+    assert seconds < SECONDS
+    assert megabytes < MEGABYTES
+
+
+# -- the limits themselves --
+
+
+def test_an_image_may_have_fifty_million_pixels() -> None:
+    renders(pictures.black_png(10_000, 5_000, depth=1, colour=0))
+    with pytest.raises(ImageTooLarge, match="50,005,000 pixels and may have 50,000,000"):
+        renders(pictures.black_png(10_001, 5_000, depth=1, colour=0))
+
+
+@pytest.mark.parametrize(("mode", "most"), [("RGB", 33_333_333), ("CMYK", 25_000_000)])
+def test_a_progressive_jpeg_may_have_fewer(mode: str, most: int) -> None:
+    """It is held whole, two bytes a value."""
+    data = written(pattern(16, 16).convert(mode), "jpeg", progressive=True)
+    height = most // 8000
+    with pytest.raises(ImageBroken):  # there are no more pixels than those of 16 rows
+        renders(pictures.resized_header(data, "jpeg", 8000, height)[:-2])
+    with pytest.raises(ImageTooLarge, match="fewer"):
+        renders(pictures.resized_header(data, "jpeg", 8000, height + 1))
+
+
+@pytest.mark.parametrize("kind", ["gif", "webp"])
+def test_an_image_may_have_five_hundred_frames(kind: str) -> None:
+    def moving(frames: int) -> bytes:
+        return pictures.gif(1, 1, frames) if kind == "gif" else pictures.webp_animation(1, 1, frames, PIXEL, (1, 1))
+
+    image = VipsRenderer().render(moving(500), Rendition(1, 0, "contain", "webp", 0))
+    assert getattr(Image.open(io.BytesIO(image.body)), "n_frames", 1) >= 1
+    with pytest.raises(ImageTooLarge, match="more than 500 frames"):
+        renders(moving(501))
+
+
+def test_all_frames_together_are_held_to_the_limits() -> None:
+    """Where they are made: the first alone is smaller."""
+    data = pictures.gif(1000, 1000, 51, (1000, 1000))[:-1] + b"\x3b"
+    with pytest.raises(ImageTooLarge, match="51,000,000 pixels"):
+        renders(data)
+    with pytest.raises(ImageTooLarge, match="As webp that makes"):
+        renders(pictures.gif(10, 10, 5, (10, 10)), MOST_SIDE, MOST_SIDE, "fill", "webp")
+
+
+def test_an_avif_is_made_of_at_most_4_200_000_pixels() -> None:
+    data = small("png")
+    with pytest.raises(ImageTooLarge, match="As avif that makes 4,202,000 pixels, and it may be 4,200,000"):
+        renders(data, 2101, 2000, "fill", "avif")
+
+
+def test_what_is_made_is_measured_upright() -> None:
+    """Of 4,000 by 1,100 pixels that are stored turned; a width of 1,100 would be 4,400,000."""
+    data = pictures.oriented(Image.new("L", (4000, 1100)), 6, "png")
+    renders(data, 2000, made="avif")
+
+
+def test_a_jpeg_may_have_a_hundred_scans() -> None:
+    """Of which the first is the one that all others refine."""
+    renders(pictures.scans(64, 64, 99))
+    with pytest.raises(ImageTooLarge, match="more than 100 scans"):
+        renders(pictures.scans(64, 64, 100))
+
+
+def test_a_picture_of_tiles_is_rendered() -> None:
+    data = gridded(2, 128, 128, [tile()] * 4)
+    image = VipsRenderer().render(data, Rendition(128, 0, "contain", "png", 0))
+    assert Image.open(io.BytesIO(image.body)).size == (128, 128)
+
+
+@pytest.mark.parametrize("most", [16_383, 16_384])
+def test_tiles_of_tiles_are_multiplied(most: int) -> None:
+    """Two by two, each of two by one, and both of 4,096 pixels: no more than four times two times that."""
+    inner = Item(b"grid", pictures.grid(1, 2, 128, 64), (pictures.extent(128, 64),), (4, 5))
+    outer = Item(b"grid", pictures.grid(2, 1, 128, 128), (pictures.extent(128, 128),), (2, 3))
+    data = pictures.avif(outer, inner, inner._replace(of=(6, 7)), *[tile()] * 4)
+    checked(data, "image/avif", 8 * 4096)
+    with pytest.raises(ImageTooLarge):
+        checked(data, "image/avif", most)
+
+
+def test_the_size_of_a_stream_is_read_as_its_encoder_means_it() -> None:
+    """Both kinds of sequence headers: libheif's and Pillow's, of a still and of a film."""
+    films = pictures.animation([pattern(70, 30)] * 2, "avif", [100, 100], 0)
+    made = VipsRenderer().render(small("png"), Rendition(70, 30, "fill", "avif", 0)).body
+    for data in (films, made, written(pattern(70, 30), "avif"), written(pattern(70, 30, "RGBA"), "avif")):
+        checked(data, "image/avif", 72 * 32)
+        with pytest.raises(ImageTooLarge):
+            checked(data, "image/avif", 70 * 30 - 1)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in pictures.FORMATS if kind != "avif"])
+def test_what_is_right_is_let_through_as_it_is(kind: str) -> None:
+    data = written(pattern(300, 200), kind)
+    assert checked(data, f"image/{kind}", MOST_AVIF) == data
+
+
+def test_of_an_avif_only_the_pictures_are_let_through() -> None:
+    """What describes a film crashes libheif, where it is damaged."""
+    film = pictures.animation([pattern(60, 40)] * 2, "avif", [100, 100], 0)
+    still = checked(film, "image/avif", MOST_AVIF)
+    assert len(still) == len(film)
+    assert still.index(b"free") == film.index(b"moov")
+    assert b"moov" not in still
+    assert not any(brand in still[:44] for brand in (b"avis", b"msf1"))
+
+
+def test_a_side_may_have_65_535_pixels() -> None:
+    renders(pictures.black_png(65_535, 1))
+    with pytest.raises(ImageTooLarge, match="A side of the image has 65,536 pixels"):
+        renders(pictures.black_png(65_536, 1))
+
+
+def test_texts_are_taken_from_a_png_and_nothing_else() -> None:
+    plain = small("png")
+    place = plain.index(b"IDAT") - 4
+    text = pictures.png_chunk(b"iTXt", b"a\0\0\0\0\0b") + pictures.png_chunk(b"tEXt", b"a\0b")
+    end = len(plain) - 12
+    assert checked(plain[:place] + text + plain[place:end] + text + plain[end:], "image/png", 0) == plain
+
+
+# -- time --
+
+
+@pytest.mark.parametrize("made", ["jpeg", "png", "webp"])
+def test_what_takes_too_long_is_given_up(made: str) -> None:
+    start = time.process_time()
+    with pytest.raises(ImageTooLarge, match="takes too long"):
+        VipsRenderer(seconds=0.05).render(small("jpeg"), Rendition(MOST_SIDE, MOST_SIDE, "fill", made, 0))
+    assert time.process_time() - start < 1.5
+
+
+@pytest.mark.parametrize("kind", ["gif", "webp"])
+@pytest.mark.parametrize("fit", ["contain", "cover"])
+def test_what_moves_too_long_is_given_up(kind: str, fit: str) -> None:
+    frames = [Image.effect_noise((200, 200), 60 + number) for number in range(20)]
+    data = pictures.animation(frames, kind, [100] * 20, 0)
+    start = time.process_time()
+    with pytest.raises(ImageTooLarge, match="takes too long"):
+        VipsRenderer(seconds=0.05).render(data, Rendition(190, 190, fit, "webp", 0))
+    assert time.process_time() - start < 1.5
