@@ -32,12 +32,11 @@ def still(data: bytes, most: int) -> bytes:
     """
     try:
         avif = _Avif(data)
-        pixels, still = avif.pixels(), avif.still()
+        if (pixels := avif.pixels()) > most:
+            raise ImageTooLarge(f"The image has {pixels:,} pixels and may have {most:,}.")
+        return avif.still()
     except (IndexError, ValueError, struct.error):
         raise ImageBroken() from None
-    if pixels > most:
-        raise ImageTooLarge(f"The image has {pixels:,} pixels and may have {most:,}.")
-    return still
 
 
 class _Avif:
@@ -71,7 +70,7 @@ class _Avif:
         for name, body in self._boxes(memoryview(self._data)):
             start = place + (16 if made[place : place + 4] == b"\0\0\0\1" else 8)
             if name == b"ftyp":
-                made[start : start + len(body)] = (b"avif\0\0\0\0" + b"mif1" * len(body))[: len(body)]
+                made[start : start + len(body)] = (b"avif\0\0\0\0" + b"mif1" * (len(body) // 4))[: len(body)]
             elif name not in (b"meta", b"mdat"):
                 made[place + 4 : place + 8] = b"free"
             place = start + len(body)

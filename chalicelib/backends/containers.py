@@ -1,8 +1,8 @@
 """Image files, looked through before libvips opens them, for what it would believe, count or unpack without end.
 
 What a file says of its width and height libvips reads well, and `renderer` holds to its limits. Here is the rest: the
-frames of a GIF or WebP, which take it long to count; the scans of a JPEG, each of which goes over all pixels; the
-texts of a PNG, which unpack to gigabytes; and by `avif` the size that an AVIF's stream has.
+frames and chunks of a GIF or WebP, which take it long to count; the scans of a JPEG, each of which goes over all
+pixels; the texts of a PNG, which unpack to gigabytes; and by `avif` the size that an AVIF's stream has.
 Who reads these differently than libvips does must err on the side of more.
 """
 
@@ -17,8 +17,8 @@ from .parts import Parts
 _MOST_SCANS: Final = 100  # a progressive JPEG has some ten
 _MOST_FRAMES: Final = 500
 
-_GIF_BLOCK: Final = 128  # bytes: encoders fill each to 255, but the last of a frame
-_JPEG_MARKER: Final = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # ITU T.81 §B.1.1.2, but those within the pixels
+_GIF_BLOCK: Final = 200  # bytes: encoders fill each to 255, but the last of a frame
+_JPEG_MARKER: Final = re.compile(rb"\xff[^\x00\x01\xff\xd0-\xd7]")  # ITU T.81 §B.1.1.3, but those that stand alone
 
 
 def checked(data: bytes, kind: str, most_avif: int) -> bytes:
@@ -37,7 +37,7 @@ def checked(data: bytes, kind: str, most_avif: int) -> bytes:
         case "image/gif":
             _check_gif(data)
         case "image/webp":
-            _check_frames(data.count(b"ANMF"))  # by chance it stands in one file of a hundred, and once
+            _check_webp(data)
         case "image/jpeg":
             _check_scans(data)
         case "image/png":
@@ -54,11 +54,12 @@ def _check_frames(frames: int) -> None:
 
 def _check_gif(data: bytes) -> None:
     """Count the frames; the last may not break off, of which libvips shows what there is (GIF89a §18 to 20)."""
-    parts = Parts(len(data) // _GIF_BLOCK)
+    parts, pieces = Parts(), Parts(len(data) // _GIF_BLOCK)
     frames = 0
     try:
         place = 13 + _colours(data[10])
         while place < len(data) and data[place] in b"!,":
+            parts.count()
             if data[place] == ord(","):
                 frames += 1
                 _check_frames(frames)
@@ -66,7 +67,7 @@ def _check_gif(data: bytes) -> None:
             else:
                 place += 2
             while size := data[place]:
-                parts.count()
+                pieces.count()
                 place += size + 1
             place += 1
     except IndexError:
@@ -76,6 +77,16 @@ def _check_gif(data: bytes) -> None:
 def _colours(flags: int) -> int:
     """How many bytes a table of colours has, if there is one."""
     return 6 << (flags & 7) if flags & 0x80 else 0
+
+
+def _check_webp(data: bytes) -> None:
+    """Count the frames, and the chunks, of which libwebp makes lists (WebP Container Specification)."""
+    _check_frames(data.count(b"ANMF"))  # by chance that stands in one file of a hundred, and once
+    parts, place = Parts(), 12
+    while place + 8 <= len(data):
+        parts.count()
+        size = int.from_bytes(data[place + 4 : place + 8], "little")
+        place += 24 if data[place : place + 4] == b"ANMF" else 8 + size + size % 2
 
 
 def _check_scans(data: bytes) -> None:

@@ -57,6 +57,16 @@ def hidden() -> bytes:
     return pictures.resized_header(data, "avif", 64, 64)
 
 
+def alone(jpeg: bytes) -> bytes:
+    """A JPEG whose scans come after a marker without a length, and would be its own (ITU T.81 §B.1.1.3)."""
+    place = jpeg.index(b"\xff\xda")
+    return jpeg[:place] + b"\xff\x01" + jpeg[place:]
+
+
+def many_brands() -> bytes:
+    return pictures.box(b"ftyp", b"avif", bytes(4), b"mif1" * 5_000_000) + small("avif")[32:]
+
+
 def packed_metadata() -> bytes:
     """An AVIF with a description that unpacks to a hundred megabytes."""
     return pictures.avif(tile(), Item(b"mime", zlib.compress(bytes(10**8)), encoding=b"deflate"))
@@ -89,19 +99,23 @@ BOMBS: dict[str, tuple[int, Callable[[], bytes]]] = {
     "gif of a large frame": (413, lambda: gif(1, 1, 1, (60_000, 60_000))),
     "gif whose second frame is large": (0, growing),
     "gif of many blocks": (413, lambda: gif(1, 1, 1)[:-1] + b"\x21\xfe" + b"\x01a" * 8_000_000 + b"\0\x3b"),
+    "gif of many extensions": (413, lambda: gif(1, 1, 1)[:-1] + b"\x21\xfe\0" * 10_000_000 + b"\x3b"),
     "webp of 10,000 frames": (413, lambda: webp_animation(1, 1, 10_000, PIXEL, (1, 1))),
     "webp of 500,000 frames": (413, lambda: webp_animation(1, 1, 500_000, PIXEL, (1, 1))),
+    "webp of many chunks": (413, lambda: riff(webp_canvas(1, 1, 0), *[(b"ABCD", b"")] * 10**6, (b"VP8L", PIXEL[20:]))),
     "webp of a large canvas": (422, lambda: riff(webp_canvas(16_384, 16_384, 0), (b"VP8L", PIXEL[20:]))),
     "webp of a large moving canvas": (413, lambda: webp_animation(16_383, 16_383, 2, PIXEL, (1, 1))),
     "jpeg that claims to be larger than can be": (422, lambda: resized_header(small("jpeg"), "jpeg", 65_535, 65_535)),
     "jpeg that claims to be very large": (413, lambda: resized_header(small("jpeg"), "jpeg", 65_500, 65_500)),
     "jpeg of 2,000 scans": (413, lambda: pictures.scans(7000, 7000, 2000)),
+    "jpeg of 2,000 scans behind a marker that stands alone": (413, lambda: alone(pictures.scans(7000, 7000, 2000))),
     "jpeg of many segments": (413, lambda: b"\xff\xd8" + b"\xff\xe5\x00\x02" * 2_000_000 + b"\xff\xd9"),
     "avif that claims to be large": (413, lambda: resized_header(small("avif"), "avif", 65_535, 65_535)),
     "avif that claims to be small": (413, hidden),
     "avif of large tiles": (413, lambda: gridded(6, 128, 128, [large()] * 36)),
     "avif on a large canvas": (413, lambda: gridded(2, 16_000, 128, [tile()] * 4)),
     "avif of packed metadata": (422, packed_metadata),
+    "avif of many brands": (422, many_brands),
     "avif of many units": (413, lambda: pictures.avif(Item(b"av01", b"\x12\0" * 10**6 + TILE, tile().properties))),
 }  # fmt: skip
 

@@ -14,7 +14,6 @@ from mypy_boto3_s3.type_defs import CORSRuleTypeDef
 from playwright.sync_api import Browser, Page, Route
 
 from chalicelib.core import problems
-from tests.browser.sites import open_chromium
 
 from .sites import SECRET, Site, Store, Table, client_of, open_site
 from .upload_sites import LEAST_PART, begun, is_ceph
@@ -69,13 +68,6 @@ def folder(tmp_path: Path) -> Path:
     program.write_text(CURL % shutil.which("curl"))
     program.chmod(0o755)
     return tmp_path
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """The browser."""
-    with open_chromium() as browser:
-        yield browser
 
 
 def example(language: str, words: str, site: Site | None = None) -> str:
