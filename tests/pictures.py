@@ -177,13 +177,21 @@ def scans(width: int, height: int, number: int) -> bytes:
 
 
 class Item(NamedTuple):
-    """Of an AVIF: its kind, its bytes, its properties and the numbers, from 1, of the items that it is made of."""
+    """Of an AVIF.
+
+    Attributes:
+        kind, body, properties: what it is, its bytes, and its property boxes.
+        of: the numbers, from 1, of the items that it is made of.
+        encoding: how it is packed, if it is a text.
+        more: how many bytes too many it says it has.
+    """
 
     kind: bytes
     body: bytes
     properties: tuple[bytes, ...] = ()
     of: tuple[int, ...] = ()
     encoding: bytes = b""
+    more: int = 0
 
 
 def stream(data: bytes) -> tuple[bytes, bytes]:
@@ -216,7 +224,7 @@ def _described(items: Sequence[Item], place: int) -> bytes:
     for number, item in enumerate(items, 1):
         text = b"\0application/rdf+xml\0" + item.encoding if item.kind == b"mime" else b""
         entries += box(b"infe", b"\x02\0\0\0", struct.pack(">HH", number, 0), item.kind, text, b"\0")
-        places += struct.pack(">HHHII", number, 0, 1, place, len(item.body))
+        places += struct.pack(">HHHII", number, 0, 1, place, len(item.body) + item.more)
         place += len(item.body)
         properties += b"".join(item.properties)
         owners += struct.pack(">HB", number, len(item.properties))

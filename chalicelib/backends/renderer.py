@@ -85,6 +85,8 @@ def _vips() -> ModuleType:
     logging.getLogger("pyvips").setLevel(logging.CRITICAL)  # it logs what it is given, and that is the image
     import pyvips
 
+    # What libvips warns of may quote the image too, and where that is no UTF-8, pyvips' own listener fails.
+    pyvips.ffi.def_extern("_log_handler_callback")(lambda *_: None)
     pyvips.cache_set_max(0)  # it would keep images of one request for the next
     pyvips.block_untrusted_set(True)
     pyvips.operation_block_set("VipsForeignLoad", True)

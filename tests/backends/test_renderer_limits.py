@@ -58,13 +58,18 @@ def hidden() -> bytes:
 
 
 def alone(jpeg: bytes) -> bytes:
-    """A JPEG whose scans come after a marker without a length, and would be its own (ITU T.81 §B.1.1.3)."""
-    place = jpeg.index(b"\xff\xda")
+    """A JPEG whose further scans come after a marker without a length, and would be its own (ITU T.81 §B.1.1.3)."""
+    place = jpeg.index(b"\xff\xda", jpeg.index(b"\xff\xda") + 2)
     return jpeg[:place] + b"\xff\x01" + jpeg[place:]
 
 
+def overlapping() -> bytes:
+    """An AVIF of 600 items, each of which is all that comes after it."""
+    return pictures.avif(tile(), *[Item(b"av01", b"", more=10**7)] * 600) + pictures.box(b"free", bytes(10**7))
+
+
 def many_brands() -> bytes:
-    return pictures.box(b"ftyp", b"avif", bytes(4), b"mif1" * 5_000_000) + small("avif")[32:]
+    return small("avif") + pictures.box(b"ftyp", b"mif1" * 3_900_000)
 
 
 def packed_metadata() -> bytes:
@@ -108,14 +113,15 @@ BOMBS: dict[str, tuple[int, Callable[[], bytes]]] = {
     "jpeg that claims to be larger than can be": (422, lambda: resized_header(small("jpeg"), "jpeg", 65_535, 65_535)),
     "jpeg that claims to be very large": (413, lambda: resized_header(small("jpeg"), "jpeg", 65_500, 65_500)),
     "jpeg of 2,000 scans": (413, lambda: pictures.scans(7000, 7000, 2000)),
-    "jpeg of 2,000 scans behind a marker that stands alone": (413, lambda: alone(pictures.scans(7000, 7000, 2000))),
+    "jpeg of scans behind a marker that stands alone": (413, lambda: alone(pictures.scans(7000, 7000, 600))),
     "jpeg of many segments": (413, lambda: b"\xff\xd8" + b"\xff\xe5\x00\x02" * 2_000_000 + b"\xff\xd9"),
     "avif that claims to be large": (413, lambda: resized_header(small("avif"), "avif", 65_535, 65_535)),
     "avif that claims to be small": (413, hidden),
     "avif of large tiles": (413, lambda: gridded(6, 128, 128, [large()] * 36)),
     "avif on a large canvas": (413, lambda: gridded(2, 16_000, 128, [tile()] * 4)),
     "avif of packed metadata": (422, packed_metadata),
-    "avif of many brands": (422, many_brands),
+    "avif of overlapping items": (422, overlapping),
+    "avif of many brands": (0, many_brands),
     "avif of many units": (413, lambda: pictures.avif(Item(b"av01", b"\x12\0" * 10**6 + TILE, tile().properties))),
 }  # fmt: skip
 
@@ -247,6 +253,45 @@ def test_the_size_of_a_stream_is_read_as_its_encoder_means_it() -> None:
 def test_what_is_right_is_let_through_as_it_is(kind: str) -> None:
     data = written(pattern(300, 200), kind)
     assert checked(data, f"image/{kind}", MOST_AVIF) == data
+
+
+def unit(bits: str) -> bytes:
+    """A unit of an AV1 stream, a sequence header of these bits (AV1 §5.3.2, §5.5.1)."""
+    bits = bits.replace(" ", "")
+    body = int(bits.ljust(-(-len(bits) // 8) * 8, "0"), 2).to_bytes(-(-len(bits) // 8))
+    return bytes((1 << 3 | 2, len(body))) + body
+
+
+@pytest.mark.parametrize(
+    "bits",
+    [
+        "000 1 1 00100",  # of a still picture
+        "000 0 0 0 0 00000 000000000000 00100",
+        "000 0 0 0 0 00000 000000000000 01000 1",  # a level that has tiers
+        "000 0 0 0 1 00001 000000000000 00100 1 1111 000000000000 00100 0",  # two points, one shown with a delay
+    ],
+)
+def test_every_sequence_header_is_read(bits: str) -> None:
+    """Of 1,000 by 700 pixels, of 10 bits each."""
+    data = pictures.avif(Item(b"av01", unit(f"{bits} 1001 1001 {999:010b} {699:010b}")))
+    checked(data, "image/avif", 700_000)
+    with pytest.raises(ImageTooLarge, match="700,000 pixels"):
+        checked(data, "image/avif", 699_999)
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        [Item(b"hvc1", TILE)],
+        [Item(b"mime", b"", encoding=b"deflate")],
+        [Item(b"av01", b"\x08" + TILE)],
+        [Item(b"av01", unit("000 0 0 1"))],
+    ],
+    ids=["another codec", "packed", "a unit without its size", "a film's times"],
+)
+def test_what_no_encoder_makes_is_refused(items: list[Item]) -> None:
+    with pytest.raises(ImageBroken):
+        checked(pictures.avif(tile(), *items), "image/avif", MOST_AVIF)
 
 
 def test_of_an_avif_only_the_pictures_are_let_through() -> None:
