@@ -161,7 +161,7 @@ def _environ(api: RuntimeApi, code: Path, handler: str) -> dict[str, str]:
     """All of it: nothing is inherited (Lambda Developer Guide, "Defined runtime environment variables")."""
     return {
         "AWS_EXECUTION_ENV": f"AWS_Lambda_{PYTHON}",
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1024",
         "AWS_LAMBDA_FUNCTION_NAME": "signpost-test",
         "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",

@@ -85,7 +85,7 @@ def test_the_function_runs_as_configured(deployed: Deployed) -> None:
     assert configuration["Handler"] == "app.app"
     assert configuration["Runtime"] == f"python{sys.version_info.major}.{sys.version_info.minor}"
     assert configuration["Architectures"] == ["arm64"]
-    assert (configuration["MemorySize"], configuration["Timeout"]) == (512, 10)
+    assert (configuration["MemorySize"], configuration["Timeout"]) == (1024, 10)
     assert configuration["Environment"]["Variables"] == {"SIGNPOST_BUCKET": "signpost-example-bucket"}
     assert configuration["Role"].endswith(f":role/{ROLE}")
     assert function["Concurrency"]["ReservedConcurrentExecutions"] == 10

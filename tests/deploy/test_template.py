@@ -163,7 +163,7 @@ def test_function(stack: Stack, logical_id: str, handler: str, logs: str) -> Non
         "Handler": handler,
         "Role": arn("ApiHandlerRole"),
         "Architectures": ["arm64"],
-        "MemorySize": 512,
+        "MemorySize": 1024,
         "Timeout": 10,
         "TracingConfig": {"Mode": "PassThrough"},
         "LoggingConfig": {"LogGroup": {"Ref": logs}},
