@@ -1,36 +1,46 @@
-"""`make bench`: ratios, each measured side by side in one run, for a person to read beside what they should be."""
+"""`make bench`: CPU times, each beside its yardstick in one run. It fails where a figure is over its limit.
 
+With `BASE=REVISION` the redirects and the starts of that revision of Signpost run in the same rounds.
+"""
+
+import argparse
 import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
-from contextlib import redirect_stdout
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, TextIO
+from statistics import median
+from typing import Final
 
-import app
-from bench.bare import app as bare
-from chalicelib import wiring
 from chalicelib.core.message import Reply
-from tests.builders import Event, allow, basic, numbered, rest_event
+from tests.builders import allow, basic, numbered, rest_event
 from tests.fakes import Objects, ask, service
 from tests.token_store import Tokens
 
-PROJECT = Path(__file__).parent.parent
-SECRET = "a-secret"
-REDIRECT_LIMIT = 5.0  # times a bare Chalice route
-IMPORT_LIMIT = 1.3  # times importing Chalice itself
-RULES = (10, 100, 1_000, 10_000)
-ROUNDS, CALLS = 40, 200
-FILES = 1_000
-LINKS_LIMIT = 20  # milliseconds that the links of so many files add
-STARTS = 30
+PROJECT: Final = Path(__file__).parent.parent
+SECRET: Final = "a-secret"
 
-HEADERS = (
+# A limit is a ratio of medians.
+MAX_REDIRECT: Final = 5.0  # to a bare Chalice route
+MAX_IMPORT: Final = 1.3  # to importing Chalice itself
+MAX_COLD_START: Final = 2.0  # to the cold start of a bare Chalice route
+MAX_TO_BASE: Final = 1.05  # to the base revision
+MAX_LINKS: Final = 2.5  # of a listing with a one-time link for each file to a listing without links
+
+RULES: Final = (10, 100, 1_000, 10_000)
+ROUNDS, CALLS = 60, 100
+STARTS: Final = 40
+LISTINGS: Final = 20
+FILES: Final = 1_000
+
+BARE: Final = "a bare Chalice route"
+HEADERS: Final = (
     ("Accept", "*/*"),
     ("Host", "files.example.com"),
     ("User-Agent", "curl/8.10.1"),
@@ -39,120 +49,179 @@ HEADERS = (
     ("X-Forwarded-Port", "443"),
     ("X-Forwarded-Proto", "https"),
 )
-CREDENTIALS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "x"}
-BUILD = wiring.exchange.__wrapped__  # past its cache: one service for each number of rules
 
 
-def main() -> None:
-    """Measure and print."""
-    redirects = measure_redirects()
-    base = redirects.pop("bare")
-    print(f"A redirect: the fastest of {ROUNDS} rounds of {CALLS} calls, interleaved; wanted: at most {REDIRECT_LIMIT}")
-    print(f"  {'a bare Chalice route':24}{base * 1e6:8.1f} µs")
-    for name, seconds in redirects.items():
-        print(f"  {name:24}{seconds * 1e6:8.1f} µs {seconds / base:6.2f} times")
-    print(f"An import: the fastest of {STARTS} processes each, in turns; wanted: at most {IMPORT_LIMIT}")
-    report(measure_starts({"chalice.app": "import chalice.app", "app": "import app"}))
-    print("A cold start: the same, with the first redirect")
-    event = json.dumps(get("/team-7/builds/first.tar.gz"))
-    answer = f"import json; app.app(json.loads({event!r}), None)"
-    yardstick = f"from bench.bare import app as bare; {answer.replace('app.app', 'bare')}"
-    report(measure_starts({"a bare Chalice route": yardstick, "Signpost": f"import app; {answer}"}))
+class Report:
+    """Prints figures and remembers those that are over their limit."""
 
-    print(f"A listing of {FILES:,} files: the fastest of {ROUNDS}; wanted of their links: at most {LINKS_LIMIT} ms")
-    listings = measure_listings()
-    report(listings)
-    plain, linked = listings.values()
-    print(f"  {'the links alone':24}{(linked - plain) * 1e3:8.1f} ms")
+    def __init__(self) -> None:
+        self.failures: list[str] = []
+
+    def table(self, title: str, seconds: Mapping[str, float], unit: float, unit_name: str) -> None:
+        """Print the median of each contender, and its ratio to the first."""
+        yardstick = next(iter(seconds.values()))
+        print(f"{title}: medians of interleaved rounds, CPU time")
+        for name, value in seconds.items():
+            print(f"  {name:32}{value * unit:8.1f} {unit_name} {value / yardstick:6.2f} times")
+
+    def limit(self, name: str, value: float, limit: float) -> None:
+        """Print a figure beside its limit."""
+        verdict = "ok" if value <= limit else "OVER THE LIMIT"
+        print(f"  {name}: {value:.2f}, at most {limit:.2f}: {verdict}")
+        if value > limit:
+            self.failures.append(name)
 
 
-def measure_listings() -> dict[str, float]:
-    """Seconds that a listing takes without and with a one-time link for each file, from a store in memory."""
+def main() -> int:
+    """Measure, print, and return 1 where a figure is over its limit."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--base", metavar="REVISION", help="a revision to compare with")
+    options = parser.parse_args()
+    report = Report()
+    with ExitStack() as stack:
+        trees = {"Signpost": PROJECT}
+        if options.base:
+            trees[f"Signpost at {options.base}"] = stack.enter_context(checkout(options.base))
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        for count in RULES:
+            (folder / f"{count}.toml").write_text(toml(count))
+        bench_redirects(report, trees, folder)
+        bench_starts(report, trees, folder)
+    bench_listings(report)
+    if report.failures:
+        print(f"Over the limit: {'; '.join(report.failures)}.")
+    return 1 if report.failures else 0
+
+
+@contextmanager
+def checkout(revision: str) -> Iterator[Path]:
+    """The files of a revision, in a folder that goes away afterwards."""
+    with tempfile.TemporaryDirectory() as folder:
+        archive = subprocess.run(["git", "archive", revision], cwd=PROJECT, capture_output=True, check=True)
+        subprocess.run(["tar", "-x", "-C", folder], input=archive.stdout, check=True)
+        yield Path(folder)
+
+
+def bench_redirects(report: Report, trees: Mapping[str, Path], folder: Path) -> None:
+    """A warm redirect at the REST API's entry point, by the number of rules."""
+    event = redirect_event(f"/team-7/builds/{'x' * 20}.tar.gz")
+    with ExitStack() as stack:
+        workers = {BARE: stack.enter_context(worker("bench.bare", PROJECT, folder / "10.toml", event))}
+        for tree_name, tree in trees.items():
+            for count in RULES if tree is PROJECT else (100,):
+                name = f"{tree_name}, {count:,} rules"
+                workers[name] = stack.enter_context(worker("app", tree, folder / f"{count}.toml", event))
+        seconds = interleaved(workers, ROUNDS)
+    report.table("A redirect", seconds, 1e6, "µs")
+    for count in RULES:
+        ratio = seconds[f"Signpost, {count:,} rules"] / seconds[BARE]
+        report.limit(f"a redirect with {count:,} rules, in bare routes", ratio, MAX_REDIRECT)
+    compare(report, "a redirect", {name: seconds[f"{name}, 100 rules"] for name in trees})
+
+
+@contextmanager
+def worker(module: str, tree: Path, settings: Path, event: str) -> Iterator[Callable[[], float]]:
+    """A process that measures one round of calls each time it is called."""
+    command = [sys.executable, str(PROJECT / "bench" / "worker.py"), module, event]
+    with subprocess.Popen(
+        command, cwd=tree, env=environ(tree, settings), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        requests, results = process.stdin, process.stdout
+
+        def measure() -> float:
+            print(CALLS, file=requests, flush=True)
+            return float(results.readline())
+
+        yield measure
+        requests.close()
+
+
+def bench_starts(report: Report, trees: Mapping[str, Path], folder: Path) -> None:
+    """A fresh process, with everything compiled: an import alone, and an import with the first redirect."""
+    event = redirect_event("/team-7/builds/first.tar.gz")
+
+    def first_redirect(module: str) -> str:
+        return f"import json; from {module} import app; app(json.loads({event!r}), None)"
+
+    def start(tree: Path, statement: str) -> Callable[[], float]:
+        return lambda: measure_start(tree, folder, statement)
+
+    chalice = {"chalice.app": start(PROJECT, "import chalice.app")}
+    imports = interleaved(chalice | {name: start(tree, "import app") for name, tree in trees.items()}, STARTS)
+    report.table("An import", imports, 1e3, "ms")
+    report.limit("an import, in imports of Chalice", imports["Signpost"] / imports["chalice.app"], MAX_IMPORT)
+
+    bare = {BARE: start(PROJECT, first_redirect("bench.bare"))}
+    cold = interleaved(bare | {name: start(tree, first_redirect("app")) for name, tree in trees.items()}, STARTS)
+    report.table("A cold start: an import and the first redirect, with 100 rules", cold, 1e3, "ms")
+    report.limit("a cold start, in cold starts of a bare route", cold["Signpost"] / cold[BARE], MAX_COLD_START)
+    compare(report, "a cold start", {name: cold[name] for name in trees})
+
+
+def measure_start(tree: Path, folder: Path, statement: str) -> float:
+    """CPU seconds that a statement takes in a fresh process."""
+    code = f"import time; t = time.process_time(); {statement}; print(); print(time.process_time() - t)"
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tree,
+        env=environ(tree, folder / "100.toml") | {"PYTHONPYCACHEPREFIX": str(folder), "PYTHONDONTWRITEBYTECODE": ""},
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    return float(run.stdout.split("\n")[-2])
+
+
+def bench_listings(report: Report) -> None:
+    """A listing of files in a store in memory, without and with a one-time link for each file."""
     keys = [f"builds/{number:06}/first.tar.gz" for number in range(FILES)]
-    by = service(
+    signpost = service(
         rules=numbered(allow("/**", "read list share")),
         objects=Objects(buckets={"acme-files": keys}),
         tokens=Tokens(),
     )
-    contenders: dict[str, Callable[[], Reply]] = {
-        "without links": lambda: ask("GET", "/builds/", by=by, query={"recursive": ""}),
-        "with ?links": lambda: ask("GET", "/builds/", by=by, query={"recursive": "", "links": ""}),
-    }
-    found = dict.fromkeys(contenders, float("inf"))
-    for _ in range(ROUNDS):
-        for name, call in contenders.items():
-            started = time.perf_counter()
-            reply = call()
-            found[name] = min(found[name], time.perf_counter() - started)
+
+    def listing(query: Mapping[str, str]) -> Callable[[], float]:
+        def measure() -> float:
+            started = time.process_time()
+            reply: Reply = ask("GET", "/builds/", by=signpost, query=query)
+            seconds = time.process_time() - started
             assert reply.body.count(b'"url"') == FILES
-    return found
+            return seconds
+
+        return measure
+
+    seconds = interleaved(
+        {"without links": listing({"recursive": ""}), "with ?links": listing({"recursive": "", "links": ""})}, LISTINGS
+    )
+    report.table(f"A listing of {FILES:,} files", seconds, 1e3, "ms")
+    report.limit("links, in listings without", seconds["with ?links"] / seconds["without links"], MAX_LINKS)
 
 
-def report(seconds: Mapping[str, float]) -> None:
-    """Print each, and how many times the first it takes."""
-    base = next(iter(seconds.values()))
-    for name, value in seconds.items():
-        print(f"  {name:24}{value * 1e3:8.1f} ms {value / base:6.2f} times")
+def interleaved(contenders: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, float]:
+    """The median seconds of each contender; in each round every contender has its turn, in an order that rotates."""
+    measured: dict[str, list[float]] = {name: [] for name in contenders}
+    turns = deque(contenders.items())
+    for _ in range(rounds):
+        for name, measure in turns:
+            measured[name].append(measure())
+        turns.rotate()
+    return {name: median(values) for name, values in measured.items()}
 
 
-def measure_redirects() -> dict[str, float]:
-    """Seconds a call, the least of many rounds in which every contender has its turn."""
-    event = get(f"/team-7/builds/{'x' * 20}.tar.gz")
-    contenders: dict[str, Callable[[], object]] = {"bare": lambda: bare(event, None)}
-    with tempfile.TemporaryDirectory() as folder, open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
-        for count in RULES:
-            contenders[f"Signpost, {count:,} rules"] = redirecting(count, Path(folder), event)
-        return least(contenders, nowhere)
+def compare(report: Report, name: str, seconds: Mapping[str, float]) -> None:
+    """Hold today's figure to the figure of the base revision, where there is a base."""
+    today, *bases = seconds.values()
+    for base in bases:
+        report.limit(f"{name}, to the base", today / base, MAX_TO_BASE)
 
 
-def redirecting(rules: int, folder: Path, event: Event) -> Callable[[], object]:
-    """A call of the REST door with so many rules, of which the last but one decides."""
-    settings = folder / f"{rules}.toml"
-    settings.write_text(toml(rules))
-    os.environ |= {**CREDENTIALS, "SIGNPOST_CONFIG": str(settings)}
-    exchange = BUILD()
-
-    def call() -> object:
-        wiring.exchange = lambda: exchange  # type: ignore[assignment]
-        return app.app(event, None)
-
-    answer: Any = call()
-    assert answer["statusCode"] == 307, answer
-    return call
-
-
-def least(contenders: Mapping[str, Callable[[], object]], log: TextIO) -> dict[str, float]:
-    """The fastest round of each, in seconds a call; the log goes to a file that keeps nothing."""
-    found = dict.fromkeys(contenders, float("inf"))
-    for _ in range(ROUNDS):
-        for name, call in contenders.items():
-            started = time.perf_counter()
-            for _ in range(CALLS):
-                call()
-            found[name] = min(found[name], (time.perf_counter() - started) / CALLS)
-    log.flush()
-    return found
-
-
-def measure_starts(statements: Mapping[str, str]) -> dict[str, float]:
-    """Seconds that each statement takes in a fresh process, the least of many, with everything compiled."""
-    found = dict.fromkeys(statements, float("inf"))
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "signpost.toml").write_text(toml(100))
-        environ = {
-            **os.environ,
-            **CREDENTIALS,
-            "PYTHONPYCACHEPREFIX": folder,
-            "PYTHONDONTWRITEBYTECODE": "",
-            "SIGNPOST_CONFIG": f"{folder}/signpost.toml",
-        }
-        for _ in range(STARTS):
-            for name, statement in statements.items():
-                code = f"import time; t = time.perf_counter(); {statement}; print(); print(time.perf_counter() - t)"
-                command = [sys.executable, "-c", code]
-                run = subprocess.run(command, cwd=PROJECT, env=environ, capture_output=True, check=True, text=True)
-                found[name] = min(found[name], float(run.stdout.split("\n")[-2]))
-    return found
+def environ(tree: Path, settings: Path) -> dict[str, str]:
+    """The environment of a contender."""
+    credentials = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "x"}
+    return {**os.environ, **credentials, "PYTHONPATH": str(tree), "SIGNPOST_CONFIG": str(settings)}
 
 
 def toml(rules: int) -> str:
@@ -168,10 +237,10 @@ def toml(rules: int) -> str:
     return "\n".join(tables)
 
 
-def get(path: str) -> Event:
-    """A GET as API Gateway sends it, with the headers of curl and of the edge."""
-    return rest_event("GET", path, headers=[*HEADERS, *basic("ci", SECRET).items()])
+def redirect_event(path: str) -> str:
+    """A GET as API Gateway sends it, with the headers of curl and of the edge, as JSON."""
+    return json.dumps(rest_event("GET", path, headers=[*HEADERS, *basic("ci", SECRET).items()]))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
