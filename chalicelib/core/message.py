@@ -1,7 +1,10 @@
 """Request and Reply: what comes in and what goes out, whichever door it uses."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+BLANKS: Final = " \t"
+"""What may stand around the parts of a field's value (RFC 9110 §5.6.3). Python's `strip` takes Unicode's blanks too."""
 
 
 def is_plain(text: str) -> bool:
@@ -16,7 +19,7 @@ class Request(NamedTuple):
         method: upper case.
         raw_path: the path, percent-encoded as the client sent it, from its leading slash.
         query: parameters, decoded; of a repeated one, the last.
-        headers: names in lower case; repeated values joined by a comma.
+        headers: names in lower case; repeated values joined by a comma, those of Cookie by `; `.
         request_id: the platform's id for this request.
         base_url: how the client calls us: scheme, host and what stands before the path, without a slash at its end.
         address: the client's, as the platform saw it.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
-from .message import Request
+from .message import BLANKS, Request
 from .problems import CredentialsInvalid
 from .signatures import fingerprint
 
@@ -113,12 +113,12 @@ class ApiKeys:
         header = request.headers.get("authorization")
         if header is None:
             return None
-        scheme, _, value = header.strip().partition(" ")
+        scheme, _, value = header.strip(BLANKS).partition(" ")
         if scheme.lower() == "basic":
             value = _basic(value)
         elif scheme.lower() != "bearer":
             raise CredentialsInvalid()
-        before, colon, after = value.strip().partition(":")
+        before, colon, after = value.strip(BLANKS).partition(":")
         key = self._keys.with_secret(after, before) if colon else self._keys.with_secret(before)
         if key is None:
             raise CredentialsInvalid()
@@ -128,7 +128,7 @@ class ApiKeys:
 def _basic(value: str) -> str:
     """Decode Basic credentials (RFC 7617 §2: base64 of `id:secret`, here UTF-8)."""
     try:
-        decoded = binascii.a2b_base64(value.strip(), strict_mode=True).decode("utf-8")
+        decoded = binascii.a2b_base64(value.strip(BLANKS), strict_mode=True).decode("utf-8")
     except ValueError:  # binascii.Error and UnicodeError are two of its kinds
         raise CredentialsInvalid() from None
     if ":" not in decoded:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
-from .message import Reply, Request
+from .message import BLANKS, Reply, Request
 from .presign import SignedUrl
 from .problems import Problem, Unauthorized
 from .times import rfc3339
@@ -118,8 +118,16 @@ def challenge(realm: str, *, basic: bool) -> str:
 
 
 def wants_page(request: Request) -> bool:
-    """Whether a person's browser asks for a page, not a program for data."""
-    return "text/html" in request.headers.get("accept", "")
+    """Whether a person's browser asks for a page, not a program for data: `Accept` names HTML (RFC 9110 §12.5.1)."""
+    return any(map(_is_html, request.headers.get("accept", "").lower().split(",")))
+
+
+def _is_html(media_range: str) -> bool:
+    """Whether a part of `Accept`, in lower case, is HTML and not refused by a weight of 0."""
+    media_type, *parameters = (part.strip(BLANKS) for part in media_range.split(";"))
+    return media_type == "text/html" and not any(
+        parameter.startswith("q=") and not parameter.strip("q=.0") for parameter in parameters
+    )
 
 
 def _document(status: int, media_type: str, body: bytes, headers: Mapping[str, str] | None = None) -> Reply:

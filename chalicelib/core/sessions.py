@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from .message import Request, origin_of
+from .message import BLANKS, Request, origin_of
 from .principals import Key, Keys, Principal
 from .problems import CookieInvalid, CrossSite
 from .signatures import MAC_BYTES, Signer, decode, encode
@@ -69,11 +69,14 @@ def check_same_origin(request: Request) -> None:
 
 
 def _cookie(request: Request) -> str | None:
-    for pair in request.headers.get("cookie", "").replace(",", ";").split(";"):
-        name, _, value = pair.strip().partition("=")
-        if name == NAME:
-            return value
-    return None
+    """Return the value of the session's cookie; None without one, and where two differ.
+
+    The grammar is the browser's (RFC 6265 §5.4 makes the field, §5.2 reads its parts). Two cookies of this name differ
+    where another site set one of them, so neither is trusted.
+    """
+    pairs = (pair.partition("=") for pair in request.headers.get("cookie", "").split(";"))
+    found = {value.strip(BLANKS) for name, _, value in pairs if name.strip(BLANKS) == NAME}
+    return found.pop() if len(found) == 1 else None
 
 
 def _fingerprint(key: Key) -> bytes:

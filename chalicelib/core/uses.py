@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from .links import Link, Random
-from .message import Request
+from .message import BLANKS, Request
 from .problems import Prefetched, Unavailable
 from .signatures import Signer, encode
 
@@ -62,6 +62,7 @@ class Uses:
 
 
 def _is_prefetch(request: Request) -> bool:
-    """Whether a browser fetches ahead of its user (Fetch Standard; the others are what came before it)."""
-    said = (request.headers.get(name, "") for name in ("sec-purpose", "purpose", "x-moz", "x-purpose"))
-    return any("prefetch" in value or "preview" in value for value in said)
+    """Whether a browser fetches ahead of its user (Fetch Standard, `Sec-Purpose`, and its older names)."""
+    purposes = ",".join(request.headers.get(name, "") for name in ("sec-purpose", "purpose", "x-moz", "x-purpose"))
+    tokens = purposes.lower().replace(";", ",").split(",")
+    return not {"prefetch", "prerender", "preview"}.isdisjoint(token.strip(BLANKS) for token in tokens)

@@ -12,6 +12,7 @@ from chalicelib.core.message import Reply, Request
 
 from .addressed import base_url
 from .body import body
+from .fields import fields
 from .request_id import request_id
 
 Event = Mapping[str, Any]
@@ -20,9 +21,8 @@ Event = Mapping[str, Any]
 def to_request(event: Event) -> Request:
     """Read an event. Nothing is checked here: whatever came is judged by the pipeline."""
     context = event.get("requestContext") or {}
-    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
-    if event.get("cookies"):
-        headers["cookie"] = "; ".join(event["cookies"])
+    cookies = (("cookie", cookie) for cookie in event.get("cookies") or ())
+    headers = fields((*(event.get("headers") or {}).items(), *cookies))
     http = context.get("http") or {}
     method = str(http.get("method"))
     return Request(

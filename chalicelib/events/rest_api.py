@@ -10,6 +10,7 @@ from chalicelib.core.message import Reply, Request
 
 from .addressed import base_url
 from .body import body
+from .fields import fields
 from .request_id import request_id
 
 Event = Mapping[str, Any]
@@ -66,8 +67,7 @@ def _query(event: Event) -> Mapping[str, str]:
 
 
 def _headers(event: Event) -> dict[str, str]:
-    """Names keep the client's case until here (FACTS 1.5)."""
     many = event.get("multiValueHeaders")
     if many:
-        return {name.lower(): ",".join(values) for name, values in many.items()}
-    return {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+        return fields((name, value) for name, values in many.items() for value in values)
+    return fields((event.get("headers") or {}).items())

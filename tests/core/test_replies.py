@@ -182,8 +182,17 @@ def test_a_page_may_load_and_run_nothing_but_our_own() -> None:
     assert reply.headers["Referrer-Policy"] == "same-origin"
 
 
-@pytest.mark.parametrize("accept", ["*/*", "application/json", "", "image/*", "text/plain"])
-def test_a_program_gets_no_page(accept: str) -> None:
-    reply = refusal(problems.LinkInvalid(), {"accept": accept})
-    assert reply.headers["Content-Type"] == "application/problem+json"
-    assert "Content-Security-Policy" not in reply.headers
+def test_a_program_gets_no_page() -> None:
+    """RFC 9110 §12.5.1: a weight of 0 refuses a type, and another type may have "text/html" in its name."""
+    for accept in [
+        *("*/*", "application/json", "", "image/*", "text/plain", ",", ";", "text/html-x", "xtext/html"),
+        *("text/html;q=0", "text/html ; q=0.0, */*", "TEXT/HTML;Q=0.000", 'a/b;c="text/html"', "text/html\u00a0"),
+    ]:
+        reply = refusal(problems.LinkInvalid(), {"accept": accept})
+        assert reply.headers["Content-Type"] == "application/problem+json", accept
+        assert "Content-Security-Policy" not in reply.headers
+
+
+def test_a_page_may_be_asked_for_in_capitals_and_with_parameters() -> None:
+    for accept in ("Text/HTML", "a/b,text/html;level=1;q=0.1", "*/* , \ttext/html ;q=1.0"):
+        assert refusal(problems.LinkInvalid(), {"accept": accept}).body == b"<html>", accept

@@ -194,6 +194,8 @@ def test_to_look_takes_no_use_and_says_when_none_is_left(method: str) -> None:
     [
         {"sec-purpose": "prefetch"},
         {"sec-purpose": "prefetch;prerender"},
+        {"sec-purpose": "Prefetch"},
+        {"sec-purpose": "a, prefetch ;anonymous-client-ip"},
         {"purpose": "prefetch"},
         {"x-moz": "prefetch"},
         {"x-purpose": "preview"},

@@ -45,6 +45,29 @@ def test_without_the_cookie_it_is_not_for_us() -> None:
     assert SESSIONS(request(headers={"cookie": f"x{NAME}={VALUE}; signpost={VALUE}"}), NOW) is None
 
 
+def test_a_cookie_is_read_as_browsers_write_it_and_two_sessions_are_none() -> None:
+    """RFC 6265 §5.4. A site of a sibling domain sets cookies of any other name, and chooses their values."""
+    other = SESSIONS.cookie(CI, NOW).partition(";")[0].partition("=")[2]
+    ann = f"{NAME}={VALUE}"
+    for field, expected in [
+        (f"theme=1,{NAME}={other}; {ann}", ANN),
+        (f"theme=1;\u00a0{NAME}={other}; {ann}", ANN),
+        (f"theme=1; \x0b{NAME}={other}; {ann}", ANN),
+        (f"{ann}, {NAME}={other}", None),
+        (f"{NAME}={other}; {ann}", None),
+        (f"{ann}; {NAME}=x", None),
+        (f"{ann}; {ann}", ANN),
+        (f"a=b;\t{NAME} = {VALUE}\t;", ANN),
+        (f"=; ; {ann}", ANN),
+        (f"={ann}", None),
+    ]:
+        try:
+            found = SESSIONS(request(headers={"cookie": field}), NOW)
+        except CookieInvalid:
+            found = None
+        assert found == (expected and expected.principal()), ascii(field)
+
+
 @pytest.mark.parametrize(("later", "known"), [(0, True), (SECONDS - 1, True), (SECONDS, False), (10**9, False)])
 def test_it_ends_after_twelve_hours_and_is_then_ignored(later: int, known: bool) -> None:
     assert (ask(VALUE, now=NOW + later) is not None) == known

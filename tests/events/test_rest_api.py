@@ -5,8 +5,9 @@ import json
 import pytest
 
 from chalicelib.core.message import Reply, Request
+from chalicelib.events.function_url import to_request as to_function_url_request
 from chalicelib.events.rest_api import from_reply, to_request
-from tests.builders import Event, basic, rest_event
+from tests.builders import Event, basic, rest_event, url_event
 from tests.doors import ORIGIN, at_rest_api, decoded, place
 
 AS_ANN = [("Authorization", basic("ann")["authorization"])]
@@ -61,6 +62,14 @@ def test_single_values_count_where_there_are_no_others() -> None:
     event = rest_event(query="a=1&b=", headers=[("X-A", "1")])
     request = to_request(without(event, "multiValueHeaders", "multiValueQueryStringParameters"))
     assert (request.query, request.headers) == ({"a": "1", "b": ""}, {"x-a": "1"})
+
+
+def test_the_fields_of_one_name_become_one_and_cookies_are_joined_as_browsers_do() -> None:
+    """A REST API keeps fields apart, and names in the case that the client wrote."""
+    fields = [("Cookie", "a=1"), ("cookie", "b=2"), ("Cookie", "c=3,4"), ("X-Amz-Meta-A", "1"), ("x-amz-meta-a", "2")]
+    request = to_request(rest_event(headers=fields))
+    assert request.headers == {"cookie": "a=1; c=3,4; b=2", "x-amz-meta-a": "1,2"}
+    assert to_function_url_request(url_event(headers=fields)).headers["cookie"] == "a=1; b=2; c=3,4"
 
 
 def test_maps_that_are_null_hold_nothing() -> None:
