@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 _FOLDER: Final = os.path.join(os.path.dirname(__file__), os.pardir, "pages")
 _STYLESHEET: Final = "page.css"
 _SCRIPT: Final = "page.js"
-_ASSETS: Final = (_STYLESHEET, "store.js", "parts.js", _SCRIPT)  # a script comes after those that it imports
+_ASSETS: Final = (
+    _STYLESHEET,
+    "chosen_file.js",
+    "store.js",
+    "parts.js",
+    _SCRIPT,
+)  # a script comes after those that it imports
 _MEDIA_TYPES: Final = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
 
 

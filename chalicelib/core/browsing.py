@@ -140,12 +140,14 @@ class Browsing:
 
     def _uploads(self, grant: Grant) -> Uploads | None:
         """What may be uploaded, by the rule for a name that stands for any."""
-        able = self._rules.also(grant, "write", paths.decode(quote(grant.path) + "name"))
+        example = paths.decode(quote(grant.path) + "name")
+        able = self._rules.also(grant, "write", example)
         if able is None:
             return None
         rule = able.rule
         part_bytes = None if rule.max_bytes is None else multipart.part_bytes(rule.max_bytes)
-        return Uploads(rule.overwrite, rule.max_bytes, rule.content_types, rule.checksum, part_bytes)
+        inbox = self._rules.also(grant, "read", example) is None
+        return Uploads(rule.overwrite, rule.max_bytes, rule.content_types, rule.checksum, part_bytes, inbox)
 
 
 def visitor_of(request: Request, grant: Grant, sign_in: bool) -> Visitor:

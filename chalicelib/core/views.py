@@ -56,6 +56,7 @@ class Uploads(NamedTuple):
 
     Attributes:
         part_bytes: how large all parts but the last must be where there is a greatest size; None where they may differ.
+        inbox: whether the visitor may not read the files that they upload: then no file may be replaced.
     """
 
     overwrite: bool
@@ -63,6 +64,7 @@ class Uploads(NamedTuple):
     content_types: tuple[str, ...]
     checksum: bool
     part_bytes: int | None
+    inbox: bool
 
 
 class DirectoryView(NamedTuple):

@@ -1,6 +1,7 @@
 // What a directory's page can do beyond its links: sort, filter, share, delete and upload.
 // Everything it starts from stands in the page, and everything works on after the listing was read anew.
 
+import { isAllowed, mediaTypeOf, uniqueName } from "./chosen_file.js";
 import { Parts } from "./parts.js";
 import { address, ask, byLink, call, checksumOf, send } from "./store.js";
 
@@ -222,6 +223,7 @@ const UNFINISHED = ["waiting", "sending", "exists"];
 /** A file on its way: two steps, for a browser would send it twice through a redirect, and show no progress. */
 class Upload {
   #file;
+  #name; // at the store
   #url;
   #rule = $("#uploads").dataset;
   #item;
@@ -231,7 +233,7 @@ class Upload {
 
   constructor(file, isDirectory) {
     this.#file = file;
-    this.#url = here + encodeURIComponent(file.name);
+    this.#rename();
     this.#item = $("#upload").content.firstElementChild.cloneNode(true);
     $("bdi", this.#item).textContent = file.name;
     $("progress", this.#item).ariaLabel = `Upload of ${file.name}`;
@@ -286,21 +288,32 @@ class Upload {
     }
   }
 
+  /** In an inbox, whose files the visitor may not read: no file may be replaced there, and no 412 tells that one is there. */
+  get #isInbox() {
+    return this.#rule.inbox === "yes";
+  }
+
+  #rename() {
+    this.#name = this.#isInbox ? uniqueName(this.#file.name) : this.#file.name;
+    this.#url = here + encodeURIComponent(this.#name);
+  }
+
   get #isInParts() {
     return this.#file.size > IN_PARTS && !byLink; // a link that counts takes one request a file
   }
 
   /** Refuse here what would be refused there, and ask before anything is replaced. */
   #begin(isDirectory) {
-    const { maxBytes, types } = this.#rule;
+    const { maxBytes } = this.#rule;
+    const types = this.#rule.types.split(",").filter(Boolean);
     const { name, size, type } = this.#file;
     const most = Math.min(maxBytes || Infinity, this.#isInParts ? LARGEST_IN_PARTS : LARGEST);
-    const fits = types.split(",").some((one) => one === type || (one.endsWith("/*") && type.startsWith(one.slice(0, -1))));
     if (isDirectory) this.#become("refused", "This is a folder. Drop the files that are in it.");
     else if (size > most)
       this.#become("refused", `Too big: it has ${readableSize(size)}, and may have ${readableSize(most)}.`);
-    else if (types && !fits)
-      this.#become("refused", `The wrong kind: it is ${type || "of an unknown type"}, and must be ${types.replaceAll(",", " or ")}.`);
+    else if (types.length && !isAllowed(type, types))
+      this.#become("refused", `The wrong kind: it is ${type || "of an unknown type"}, and must be ${types.join(" or ")}.`);
+    else if (this.#isInbox) this.retry();
     else if (uploads.some((upload) => upload.name === name && UNFINISHED.includes(upload.state)))
       this.#become("refused", "One of that name is under way.");
     else if (fileNames().has(name)) this.#meet();
@@ -309,13 +322,19 @@ class Upload {
 
   /** There is a file of that name. */
   #meet() {
+    if (this.#isInbox) {
+      this.#discard();
+      this.#rename();
+      return this.#become("failed", "That name is taken. Retry sends the file under another name.");
+    }
     if (this.#rule.overwrite === "yes") return this.#become("exists", "There is one of that name. Replace it?");
     this.#discard();
     this.#become("refused", "There is one of that name, and it cannot be replaced here. Rename yours.");
   }
 
   async #sendWhole(signal) {
-    const { size, type } = this.#file;
+    const { size } = this.#file;
+    const type = await mediaTypeOf(this.#file, signal);
     const headers = this.#replace ? {} : { "If-None-Match": "*" };
     if (type) headers["Content-Type"] = type;
     if (this.#rule.checksum === "yes") headers["x-amz-checksum-sha256"] = await checksumOf(this.#file);
@@ -366,7 +385,7 @@ class Upload {
     link.href = address(this.#url, {});
     const name = $("bdi", this.#item);
     if (!byLink) name.replaceWith(link), link.append(name); // a link to upload does not open what it uploaded
-    this.#become("done", `Uploaded, ${readableSize(this.#file.size)}.`);
+    this.#become("done", `Uploaded${this.#isInbox ? ` as ${this.#name}` : ""}, ${readableSize(this.#file.size)}.`);
     refresh();
   }
 

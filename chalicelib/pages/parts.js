@@ -1,6 +1,7 @@
 // A big file on its way in parts: what fails is sent again, and what has arrived is not, even after a reload.
 // Source: S3 User Guide, "Uploading and copying objects using multipart upload".
 
+import { mediaTypeOf } from "./chosen_file.js";
 import { Refusal, ask, call, checksumOf, send, textOf } from "./store.js";
 
 const MOST_PARTS = 10_000;
@@ -81,9 +82,10 @@ export class Parts {
 
   async #create(signal) {
     const headers = this.#checksum ? { "x-amz-checksum-algorithm": "SHA256" } : {};
-    if (this.#file.type) headers["Content-Type"] = this.#file.type;
+    const type = await mediaTypeOf(this.#file, signal);
+    if (type) headers["Content-Type"] = type;
     // Not aborted with the rest: what was begun there could not be taken back.
-    const begun = await patiently(() => this.#call("POST", { uploads: "" }, { headers, type: this.#file.type }), signal);
+    const begun = await patiently(() => this.#call("POST", { uploads: "" }, { headers, type }), signal);
     this.#id = textOf(begun, "UploadId");
     this.#remember();
   }

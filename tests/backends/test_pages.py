@@ -132,6 +132,7 @@ def every_page(pages: HtmlPages) -> list[bytes]:
             content_types=("image/*", "text/plain"),
             checksum=False,
             part_bytes=5_242_880,
+            inbox=False,
         ),
         next_url=f"{BASE}/reports/?cursor=abc",
         is_first=False,
@@ -218,7 +219,7 @@ def test_what_a_visitor_may_not_do_is_not_offered(pages: HtmlPages) -> None:
 
 
 def test_what_takes_a_script_is_hidden_until_one_shows_it(pages: HtmlPages) -> None:
-    page = Reader(pages.directory(directory(row("q3.csv"), uploads=Uploads(True, None, (), False, None))))
+    page = Reader(pages.directory(directory(row("q3.csv"), uploads=Uploads(True, None, (), False, None, inbox=False))))
     for button in page.all("button"):
         alone = button.attributes.get("data-do") in {"share", "delete", "choose"}
         assert not alone or {"hidden", "data-script"} <= button.attributes.keys()
@@ -255,18 +256,22 @@ def test_the_parts_of_a_directory_lead_to_each_other(pages: HtmlPages) -> None:
 
 
 def test_an_empty_directory_says_so(pages: HtmlPages) -> None:
-    uploads = Uploads(True, None, (), False, None)
+    uploads = Uploads(True, None, (), False, None, inbox=False)
     assert Reader(pages.directory(directory())).one("p", class_="empty").words == "Nothing is here yet."
     assert "that you upload appear here" in Reader(pages.directory(directory(uploads=uploads))).text()
     assert "Nothing on this page." in Reader(pages.directory(directory(is_first=False))).text()
 
 
 def test_whoever_may_only_upload_is_not_told_that_nothing_is_there(pages: HtmlPages) -> None:
-    drop = directory(visitor=GUEST, uploads=Uploads(True, None, (), False, None), may_share=False)._replace(rows=None)
+    uploads = Uploads(False, None, (), False, None, inbox=True)
+    drop = directory(visitor=GUEST, uploads=uploads, may_share=False)._replace(rows=None)
     page = Reader(pages.directory(drop))
     assert page.one("p", class_="empty").words == "You may upload here. What is here is not shown to you."
     assert page.all("table") == []
     assert len(page.all("input", type="file")) == 1
+    assert "Each file gets a unique name, so no file is replaced." in page.text()
+    assert "cannot be replaced" not in page.text()
+    assert page.one("section").attributes["data-inbox"] == "yes"
 
 
 def test_the_rule_for_uploads_is_said_before_it_is_broken(pages: HtmlPages) -> None:
@@ -276,6 +281,7 @@ def test_the_rule_for_uploads_is_said_before_it_is_broken(pages: HtmlPages) -> N
         content_types=("image/*", "text/plain"),
         checksum=False,
         part_bytes=5_242_880,
+        inbox=False,
     )
     page = Reader(pages.directory(directory(uploads=uploads)))
     said = "Each may have up to 50 MB. They must be image/* or text/plain. What is there cannot be replaced."
@@ -289,12 +295,21 @@ def test_the_rule_for_uploads_is_said_before_it_is_broken(pages: HtmlPages) -> N
             "data-types": "image/*,text/plain",
             "data-part-bytes": "5242880",
             "data-checksum": "no",
+            "data-inbox": "no",
         }
         == page.one("section").attributes
     )
-    free = Reader(pages.directory(directory(uploads=Uploads(True, None, (), False, None)))).one("section").attributes
+    free = (
+        Reader(pages.directory(directory(uploads=Uploads(True, None, (), False, None, inbox=False))))
+        .one("section")
+        .attributes
+    )
     assert (free["data-overwrite"], free["data-max-bytes"], free["data-types"]) == ("yes", "", "")
-    checked = Reader(pages.directory(directory(uploads=Uploads(True, None, (), True, None)))).one("section").attributes
+    checked = (
+        Reader(pages.directory(directory(uploads=Uploads(True, None, (), True, None, inbox=False))))
+        .one("section")
+        .attributes
+    )
     assert (checked["data-part-bytes"], checked["data-checksum"]) == ("", "yes")
 
 
@@ -355,7 +370,7 @@ def test_scripts_import_each_other_by_such_names(pages: HtmlPages) -> None:
         assert asset is not None
         assert name.split(".")[1] == hashlib.sha256(asset.body).hexdigest()[:16]
         waiting += re.findall(r'from "\./(.*?)"', asset.body.decode())
-    assert seen == {"page", "parts", "store"}
+    assert seen == {"page", "parts", "chosen_file", "store"}
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,11 @@ max_bytes = 1_000
 content_types = ["text/*"]
 
 [[rules]]
+path = "/inbox/**"
+deny = ["read"]
+to = ["anyone"]
+
+[[rules]]
 path = "/bounded/**"
 allow = ["write"]
 to = ["key:ann"]
@@ -110,6 +115,10 @@ class Site(NamedTuple):
     def get(self, key: str) -> bytes:
         """What is there."""
         return client_of(self.store).get_object(Bucket=self.store.bucket, Key=key)["Body"].read()
+
+    def type_of(self, key: str) -> str:
+        """The media type that the store keeps with an object."""
+        return client_of(self.store).head_object(Bucket=self.store.bucket, Key=key)["ContentType"]
 
     def delete(self, key: str) -> None:
         """Take an object away."""

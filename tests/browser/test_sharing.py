@@ -2,7 +2,7 @@
 
 import re
 
-from playwright.sync_api import Page, Request, expect
+from playwright.sync_api import Page, Request, Route, expect
 
 from .conftest import Visit
 from .sites import Site, file
@@ -72,13 +72,56 @@ def test_the_directory_itself_is_shared_to_upload_into(visit: Visit, site: Site,
     assert answered.value.request.post_data_json == {"action": "write", "expires_in": 86_400, "uses": 5}
     expect(dialog.get_by_text("It works 5 times, until ")).to_be_visible()
     guest = visit(signed_in=False)
+    puts: list[Request] = []
+    guest.on("request", lambda request: puts.append(request) if request.method == "PUT" else None)
     guest.goto(dialog.get_by_label("The link").input_value())
     expect(guest.get_by_text("What is here is not shown to you.")).to_be_visible()
-    guest.locator("#files").set_input_files([file("a.txt", b"new"), file("b.txt", b"from a guest")])
-    expect(guest.locator("[data-state=exists]")).to_contain_text("There is one of that name. Replace it?")
-    expect(guest.locator("[data-state=done]")).to_contain_text("b.txt")
-    assert site.get(f"{place}a.txt") == b"old"
-    assert site.get(f"{place}b.txt") == b"from a guest"
+    expect(guest.get_by_text("Each file gets a unique name, so no file is replaced.")).to_be_visible()
+    guest.locator("#files").set_input_files(
+        [file("a.txt", b"new"), file("tar", b"no extension"), file(".env", b"hidden")]
+    )
+    expect(guest.locator("[data-state=done]")).to_have_count(3)
+    guest.locator("#files").set_input_files([file("a.txt", b"newer")])
+    expect(guest.locator("[data-state=done]")).to_have_count(4)
+    bodies = {site.get(key): key.removeprefix(place) for key in site.keys(place)}
+    assert bodies.pop(b"old") == "a.txt"
+    expected = {
+        b"new": r"a-\w{10}\.txt",
+        b"newer": r"a-\w{10}\.txt",
+        b"no extension": r"tar-\w{10}",
+        b"hidden": r"\.env-\w{10}",
+    }
+    assert bodies.keys() == expected.keys()
+    for body, pattern in expected.items():
+        assert re.fullmatch(pattern, bodies[body])
+        expect(guest.locator("[data-state=done]").filter(has_text=f"Uploaded as {bodies[body]}, ")).to_be_visible()
+    assert len(puts) == 8
+    assert all(request.headers["if-none-match"] == "*" for request in puts)
+    assert {request.url.rpartition("/")[2].partition("?")[0] for request in puts} == set(bodies.values())
+
+
+def test_a_taken_name_in_an_inbox_leads_to_another_name(visit: Visit, site: Site, place: str) -> None:
+    page = visit()
+    page.goto(site.at(f"inbox/{place}"))  # its visitor may list and write, and not read
+    taken: list[str] = []
+
+    def refuse_once(route: Route) -> None:
+        if taken or route.request.method != "PUT":
+            return route.continue_()
+        taken.append(route.request.url.partition("?")[0])
+        headers = {"Access-Control-Allow-Origin": "*"}
+        return route.fulfill(status=412, headers=headers, body="<Error><Code>PreconditionFailed</Code></Error>")
+
+    page.route(f"{site.store.endpoint}/**", refuse_once)
+    page.locator("#files").set_input_files([file("a.txt", b"new")])
+    expect(page.locator("[data-state=failed]")).to_contain_text(
+        "That name is taken. Retry sends the file under another"
+    )
+    expect(page.get_by_role("button", name="Replace")).to_have_count(0)
+    page.get_by_role("button", name="Retry").click()
+    expect(page.locator("[data-state=done]")).to_contain_text("Uploaded as a-")
+    (key,) = site.keys(f"inbox/{place}")
+    assert (site.get(key), taken[0].endswith(key)) == (b"new", False)
 
 
 def test_what_the_service_refuses_is_said_in_the_dialog(visit: Visit, site: Site, place: str) -> None:

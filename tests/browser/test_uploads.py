@@ -177,6 +177,39 @@ def test_what_the_rule_refuses_never_leaves_the_page(visit: Visit, site: Site, p
     assert site.keys(f"small/{place}") == {f"small/{place}fits.txt"}
 
 
+def test_a_text_in_utf_8_is_stored_with_its_charset(visit: Visit, site: Site, place: str) -> None:
+    """Without a charset, browsers guess: the é of a text comes out as two letters."""
+    page = visit()
+    page.goto(site.at(f"small/{place}"))
+    text = "é日😀".encode()
+    utf_8, kept = "text/plain; charset=utf-8", "text/plain"
+    cases = {
+        "text": (text, "text/plain", utf_8),
+        "empty": (b"", "text/plain", utf_8),
+        "bom": (b"\xef\xbb\xbf" + text, "text/plain", utf_8),
+        "page": (text, "text/html", "text/html; charset=utf-8"),
+        "parameter": (text, "text/plain;format=flowed", "text/plain;format=flowed; charset=utf-8"),
+        "own": (text, "text/plain;charset=utf-8", "text/plain;charset=utf-8"),
+        "other": ("é".encode("latin-1"), "text/plain;charset=latin1", "text/plain;charset=latin1"),
+        "latin-1": ("é".encode("latin-1"), "text/plain", kept),
+        "utf-16": ("é日".encode("utf-16"), "text/plain", kept),
+        "cut short": (text[:-1], "text/plain", kept),
+        "surrogate": (b"\xed\xa0\x80", "text/plain", kept),
+    }
+    choose(page, *(file(name, body, given) for name, (body, given, _) in cases.items()))
+    expect(page.locator("#queue [data-state=done]")).to_have_count(len(cases))
+    assert {name: site.type_of(f"small/{place}{name}") for name in cases} == {
+        name: case[2] for name, case in cases.items()
+    }
+    page.goto(site.at(f"small/{place}text"))
+    assert page.inner_text("body") == "é日😀"
+    page.goto(site.at(place))
+    choose(page, file("a.json", text, "application/json"), file("a.svg", text, "image/svg+xml"), file("none", text, ""))
+    expect(page.locator("#queue [data-state=done]")).to_have_count(3)
+    assert [site.type_of(f"{place}{name}") for name in ("a.json", "a.svg")] == ["application/json", "image/svg+xml"]
+    assert "charset" not in site.type_of(f"{place}none")
+
+
 def test_files_are_dropped_anywhere(page: Page, site: Site, place: str) -> None:
     page.evaluate(
         """() => {

@@ -203,7 +203,7 @@ def test_the_page_offers_what_its_reader_may_do() -> None:
         ("sub/", False, False),
     ]
     assert view.may_share
-    assert view.uploads == (False, 9, ("text/*",), False, 5 * 1024**2)
+    assert view.uploads == (False, 9, ("text/*",), False, 5 * 1024**2, False)
     assert view.visitor == ("key:ann", False, None, True, BASE_URL)
 
 

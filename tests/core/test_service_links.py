@@ -326,6 +326,7 @@ def test_a_person_with_a_write_link_to_a_directory_gets_a_page_to_upload_from() 
         assert b"rows=None" in reply.body
         assert b"uploads=Uploads(overwrite=False, max_bytes=10, content_types=(), " in reply.body
         assert b"may_share=False" in reply.body
+        assert b"inbox=True" in reply.body
     assert use(by, token, "/inbox/").status == 403
     assert use(by, token, "/inbox/a", headers=browser).status == 403
     good = {"if-none-match": "*", "content-length": "10"}

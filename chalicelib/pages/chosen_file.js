@@ -1,0 +1,40 @@
+// A file as a visitor chose it: the media type and the name that it is stored with.
+
+const RANDOM_BYTES = 5; // 40 bits: a name that is taken all the same is refused by the store, and another one is made
+
+/** Whether a media type is one of those that a rule allows: whole types, or families such as `image/*`. */
+export function isAllowed(type, allowed) {
+  const [essence] = type.split(";");
+  const family = `${essence.split("/")[0]}/*`;
+  return allowed.some((one) => [essence, family].includes(one.toLowerCase()));
+}
+
+/**
+ * The media type to store a file with: a text in UTF-8 gets its charset, for browsers guess the charset of a text that
+ * names none. The text is read as a stream, so a large file takes no memory.
+ */
+export async function mediaTypeOf(file, signal) {
+  const { type } = file;
+  const lacksCharset = type.startsWith("text/") && !/;\s*charset\s*=/.test(type);
+  return lacksCharset && (await isUtf8(file, signal)) ? `${type}; charset=utf-8` : type;
+}
+
+async function isUtf8(file, signal) {
+  const decoder = new TextDecoderStream("utf-8", { fatal: true });
+  try {
+    await file.stream().pipeThrough(decoder).pipeTo(new WritableStream(), { signal });
+  } catch (error) {
+    if (error instanceof TypeError) return false; // Encoding Standard, "decode and enqueue a chunk"
+    throw error;
+  }
+  return true;
+}
+
+/** A name that no other file has: with random digits before its extension. */
+export function uniqueName(name) {
+  const digits = Array.from(crypto.getRandomValues(new Uint8Array(RANDOM_BYTES)), (byte) =>
+    byte.toString(16).padStart(2, "0"),
+  ).join("");
+  const [, stem, extension] = name.match(/^(.+?)(\.[^.]*)?$/s);
+  return `${stem}-${digits}${extension ?? ""}`;
+}
