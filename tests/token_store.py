@@ -2,7 +2,7 @@
 
 import threading
 
-from chalicelib.core.links import Link
+from chalicelib.core.links import MOST_PARTS, Link, Reading
 from chalicelib.core.problems import LinkRevoked, LinkUsedUp, Unavailable
 
 
@@ -13,22 +13,30 @@ class Tokens:
         self.reachable = True
         self._lock = threading.Lock()
         self._attempts: dict[str, set[str]] = {}
-        self._clients: dict[tuple[str, str], float] = {}
+        self._read: dict[tuple[str, str], tuple[float, set[str]]] = {}
         self._revoked: set[str] = set()
 
-    def redeem(self, link: Link, *, client: str, attempt: str, resumes: bool, now: float) -> None:
-        """Take one use of a link; see `ports.TokenStore.redeem`."""
+    def redeem(self, link: Link, *, attempt: str, reading: Reading | None, now: float) -> None:
+        """Take one use of a link, or give a part; see `ports.TokenStore.redeem`."""
         self._reach()
         with self._lock:
             attempts = self._attempts.setdefault(link.id, set())
             if link.id in self._revoked:
                 raise LinkRevoked()
-            if resumes and self._clients.get((link.id, client), float("-inf")) > now - 60:
+            taken, given = self._read.get((link.id, reading.file if reading else ""), (float("-inf"), set()))
+            resumes = reading is not None and reading.resumes and taken > now - 60
+            if (
+                reading
+                and resumes
+                and (attempt in given or not (reading.part in given or len(given) >= 2 * MOST_PARTS))
+            ):
+                given |= {attempt, reading.part}
                 return
             if attempt not in attempts and len(attempts) >= link.uses:
                 raise LinkUsedUp()
             attempts.add(attempt)
-            self._clients[link.id, client] = now
+            if reading:
+                self._read[link.id, reading.file] = (now, {reading.part})
 
     def check(self, link: Link) -> None:
         """Raise what `redeem` would of a new client; see `ports.TokenStore.check`."""

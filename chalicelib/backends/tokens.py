@@ -4,7 +4,8 @@ id              the link's; the partition key
 expires         a while after the link does, Unix time in seconds; the table's TTL attribute
 attempts        those that took a use, a set
 revoked         true once its issuer took it back
-client CLIENT   when that client last took a use, Unix time in seconds
+file FILE       when a GET of `Reading.file` FILE last took a use, Unix time in seconds
+parts FILE      the parts of that file that were given since then, and the attempts that they were given to, a set
 """
 
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from chalicelib.core.links import Link
+from chalicelib.core.links import MOST_PARTS, Link, Reading
 from chalicelib.core.problems import LinkRevoked, LinkUsedUp, Unavailable
 
 from .patience import patience
@@ -20,16 +21,21 @@ from .patience import patience
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_RESUMABLE: Final = 60  # seconds: `ports.TokenStore.redeem`
+_FREE: Final = 60  # seconds: `ports.TokenStore.redeem`
 _MARGIN: Final = 3_600  # seconds that an item outlives its link, lest a clock that is slow finds the link unused
 
-_TAKE: Final = "SET expires = :expires, #client = :now ADD attempts :attempts"
+_TAKE: Final = "SET expires = :expires ADD attempts :attempts"
+_TAKE_TO_READ: Final = "SET expires = :expires, #file = :now, #parts = :parts ADD attempts :attempts"
 # A set, not a number: an attempt that boto3 repeats because its answer was lost is in it already.
 _LEFT: Final = (
     "attribute_not_exists(revoked) AND "
     "(attribute_not_exists(attempts) OR contains(attempts, :attempt) OR size(attempts) < :uses)"
 )
-_NOT_RESUMABLE: Final = "(attribute_not_exists(#client) OR #client <= :then)"
+_GIVE: Final = "ADD #parts :given"
+_FREE_PART: Final = (
+    "attribute_not_exists(revoked) AND #file > :then AND "
+    "(contains(#parts, :attempt) OR (NOT contains(#parts, :part) AND size(#parts) < :most))"
+)
 
 
 class DynamoTokens:
@@ -46,35 +52,54 @@ class DynamoTokens:
         self._table = table
         self._region = region
 
-    def redeem(self, link: Link, *, client: str, attempt: str, resumes: bool, now: float) -> None:
-        """Take one use of a link, in one conditional write; see `ports.TokenStore.redeem`."""
-        taken, then = f"client {client}", now - _RESUMABLE
-        values: dict[str, Any] = {
+    def redeem(self, link: Link, *, attempt: str, reading: Reading | None, now: float) -> None:
+        """Take one use of a link, or give a part, each in one conditional write; see `ports.TokenStore.redeem`."""
+        if reading and reading.resumes and self._gave(link, attempt, reading, now):
+            return
+        values = {
             ":expires": _expires(link),
-            ":now": _number(now),
             ":attempt": {"S": attempt},
             ":attempts": {"SS": [attempt]},
             ":uses": _number(link.uses),
         }
+        read = {":now": _number(now), ":parts": {"SS": [reading.part]}} if reading else {}
+        item = self._refused(link, _TAKE_TO_READ if reading else _TAKE, _LEFT, values | read, reading)
+        if item is not None:
+            raise LinkRevoked() if "revoked" in item else LinkUsedUp()
+
+    def _gave(self, link: Link, attempt: str, reading: Reading, now: float) -> bool:
+        """Give a part of a file that is free, and return whether it is."""
+        values = {
+            ":then": _number(now - _FREE),
+            ":attempt": {"S": attempt},
+            ":part": {"S": reading.part},
+            ":given": {"SS": [attempt, reading.part]},
+            ":most": _number(2 * MOST_PARTS),
+        }
+        return self._refused(link, _GIVE, _FREE_PART, values, reading) is None
+
+    def _refused(
+        self, link: Link, update: str, condition: str, values: dict[str, Any], reading: Reading | None
+    ) -> dict[str, Any] | None:
+        """Write to a link's item on a condition; return None, or the item where the condition does not hold."""
+        names: Any = {}
+        if reading:  # DynamoDB refuses a map of names that is empty
+            names["ExpressionAttributeNames"] = {"#file": f"file {reading.file}", "#parts": f"parts {reading.file}"}
         with _reaching():
             try:
                 self._client.update_item(
                     TableName=self._table,
                     Key=_key(link),
-                    UpdateExpression=_TAKE,
-                    ConditionExpression=f"{_LEFT} AND {_NOT_RESUMABLE}" if resumes else _LEFT,
-                    ExpressionAttributeNames={"#client": taken},
-                    ExpressionAttributeValues=values | ({":then": _number(then)} if resumes else {}),
+                    UpdateExpression=update,
+                    ConditionExpression=condition,
+                    ExpressionAttributeValues=values,
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                    **names,
                 )
-                return
+                return None
             except self._client.exceptions.ConditionalCheckFailedException as error:
-                refused: Any = error.response  # boto3-stubs do not know that the item is in it
-        item = refused["Item"]
-        if "revoked" in item:
-            raise LinkRevoked()
-        if not (resumes and taken in item and float(item[taken]["N"]) > then):
-            raise LinkUsedUp()
+                response: Any = error.response  # boto3-stubs do not know that the item is in it
+                return dict(response.get("Item", {}))
 
     def check(self, link: Link) -> None:
         """Raise what `redeem` would of a new client; see `ports.TokenStore.check`."""

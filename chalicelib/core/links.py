@@ -16,6 +16,7 @@ Random = Callable[[int], bytes]
 
 ACTIONS: Final = ("read", "write")
 MOST_USES: Final = 1_000  # each is kept in the link's one item until the link ends, and is written with it at every use
+MOST_PARTS: Final = 256  # of a file that are free for one use; each is kept in the link's item, too
 LONGEST: Final = 366 * 86_400  # seconds
 
 _TOKEN_BYTES: Final = 29 + MAC_BYTES
@@ -44,6 +45,20 @@ class Link(NamedTuple):
         """Whether this action at this path is what the link is for. What is the service's own no link opens."""
         below = self.path.endswith("/") and path.startswith(self.path) and not path.startswith(OWN)
         return (path == self.path or below) and (action == self.action or (action, self.action) == ("list", "read"))
+
+
+class Reading(NamedTuple):
+    """A GET of a file by a counted link, as the table knows it: nothing can be read from the two texts.
+
+    Attributes:
+        file: stands for the client, the link and the exact request without its `Range`.
+        part: stands for the bytes of the file that are asked for; the whole file is a part like any other.
+        resumes: whether a range is asked for, so that the GET may continue another GET of the same file.
+    """
+
+    file: str
+    part: str
+    resumes: bool
 
 
 class Links:

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from .credentials import Credentials
 from .images import Image, Rendition
-from .links import Link
+from .links import Link, Reading
 from .mounts import Target
 from .views import Asset, DirectoryView, ProblemView, SignInView
 
@@ -152,16 +152,18 @@ class ImageSource(Protocol):
 class TokenStore(Protocol):
     """What has been used up of links that have a number of uses, and what was revoked."""
 
-    def redeem(self, link: Link, *, client: str, attempt: str, resumes: bool, now: float) -> None:
-        """Take one use of a link, in one conditional write.
+    def redeem(self, link: Link, *, attempt: str, reading: Reading | None, now: float) -> None:
+        """Take one use of a link in one conditional write, or give a part of a file that a use was taken for.
+
+        A part is free for 60 s after a use was taken by a GET of the same `Reading.file`, and once: a GET that asks
+        for the same part again takes another use. So of any number of equal GETs, at once or one after the other, as
+        many succeed as the link has uses. No more than `links.MOST_PARTS` are free for one use.
 
         Args:
-            link: one with `uses`.
-            client: stands for whoever asks; nothing can be read from it.
-            attempt: new for each request. Asking twice with the same one takes one use, so that a lost answer can be
-                asked for again.
-            resumes: whether this is a part of something that the client asked for before: for 60 s after it took a
-                use the same client may ask for parts freely.
+            link: a link with `uses`.
+            attempt: new for each request. Asking twice with the same attempt takes one use, so that a client of the
+                table may repeat a call whose answer was lost.
+            reading: the GET of a file; None for every other request, which is never free and makes nothing free.
             now: Unix time in seconds.
 
         Raises:

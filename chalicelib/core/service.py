@@ -117,7 +117,7 @@ class Service:
             raise
         # Last, so that nothing that fails takes a use: the URL that was signed is not given away before it is paid for.
         if grant.link and grant.link.uses:
-            self._uses.take(request, grant.link, now)
+            self._uses.take(request, grant, grant.link, now)
         return reply
 
     def _authorize(self, request: Request, path: Path, now: float, trace: Trace) -> Grant:

@@ -1,11 +1,13 @@
 """Uses: what a request takes of a link that has a number of them."""
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from .links import Link, Random
+from .links import Link, Random, Reading
 from .message import BLANKS, Request
 from .problems import Prefetched, Unavailable
+from .rules import Grant
 from .signatures import Signer, encode
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ class Uses:
 
     Args:
         tokens: returns what counts them, None where there is no table.
-        clients: whose purpose is to tell the clients of a link apart.
+        clients: whose purpose is to tell the readers of a link apart, and the parts that they read.
         random: tells requests apart.
     """
 
@@ -26,8 +28,8 @@ class Uses:
         self._clients = clients
         self._random = random
 
-    def take(self, request: Request, link: Link, now: float) -> None:
-        """Take a use of a link for a GET or a PUT; only look whether there is one for what must not take it.
+    def take(self, request: Request, grant: Grant, link: Link, now: float) -> None:
+        """Take a use of a link for a GET or a PUT; only look whether a use is left for a request that takes none.
 
         To see the page that it uploads from takes none of a link to write: what is uploaded does.
 
@@ -40,15 +42,20 @@ class Uses:
             return self.check(link)
         if _is_prefetch(request):
             raise Prefetched()
+        reading = self._reading(request, grant, link) if (request.method, grant.action) == ("GET", "read") else None
+        self._counted().redeem(link, attempt=encode(self._random(9)), reading=reading, now=now)
+
+    def _reading(self, request: Request, grant: Grant, link: Link) -> Reading:
+        """Say what a GET reads. Its query decides the version and the derivative, so the whole query counts."""
         agent = request.headers.get("user-agent", "")
-        client = self._clients.sign(link.id.encode(), request.address.encode(), agent.encode("utf-8", "surrogatepass"))
-        return self._counted().redeem(
-            link,
-            client=encode(client),
-            attempt=encode(self._random(9)),
-            resumes="range" in request.headers,
-            now=now,
+        query = (text for parameter in sorted(request.query.items()) for text in parameter)
+        part = _range(request.headers.get("range", ""))
+        return Reading(
+            self._sign(link.id, request.address, agent, grant.path, *query), self._sign(part or ""), bool(part)
         )
+
+    def _sign(self, *texts: str) -> str:
+        return encode(self._clients.sign(*(text.encode("utf-8", "surrogatepass") for text in texts)))
 
     def check(self, link: Link) -> None:
         """Raise what `take` would of a client that has taken none, and take nothing."""
@@ -59,6 +66,22 @@ class Uses:
         if tokens is None:
             raise Unavailable("The uses of links cannot be counted.")
         return tokens
+
+
+def _range(field: str) -> str | None:
+    """Return the ranges of bytes that a `Range` field asks for, in one spelling; None for what is not well-formed.
+
+    Source: RFC 9110 §14.1.1 and §14.1.2, without the empty elements that §5.6.1.2 lets a list have.
+    """
+    unit, _, ranges = field.partition("=")
+    found = []
+    for text in re.split(r"[ \t]*,[ \t]*", ranges):
+        match = re.fullmatch(r"([0-9]{0,19})-([0-9]{0,19})", text)
+        first, last = match.groups() if match else ("", "")
+        if unit.lower() != "bytes" or not first + last or (first and last and int(first) > int(last)):
+            return None
+        found.append(f"{first and int(first)}-{last and int(last)}")
+    return ",".join(found)
 
 
 def _is_prefetch(request: Request) -> bool:

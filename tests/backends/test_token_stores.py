@@ -8,6 +8,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.backends.tokens import DynamoTokens
-from chalicelib.core.links import Link
+from chalicelib.core.links import MOST_PARTS, Link, Reading
 from chalicelib.core.paths import decode
 from chalicelib.core.ports import TokenStore
 from chalicelib.core.problems import LinkRevoked, LinkUsedUp, Problem, Unavailable
@@ -101,16 +102,11 @@ def link(uses: int = 1) -> Link:
 
 
 def redeem(
-    store: TokenStore,
-    link: Link,
-    client: str = "ann",
-    *,
-    attempt: str = "",
-    resumes: bool = False,
-    now: float = NOW,
+    store: TokenStore, link: Link, file: str = "ann", part: str = "whole", *, attempt: str = "", now: float = NOW
 ) -> None:
-    """Ask for a use, as a new request if no attempt is named."""
-    store.redeem(link, client=client, attempt=attempt or uuid.uuid4().hex, resumes=resumes, now=now)
+    """Ask for a use or a part, as a new request if no attempt is named; for a write where the file has no name."""
+    reading = Reading(file, part, part != "whole") if file else None
+    store.redeem(link, attempt=attempt or uuid.uuid4().hex, reading=reading, now=now)
 
 
 # Uses
@@ -158,67 +154,69 @@ def test_links_have_nothing_in_common(store: TokenStore) -> None:
     redeem(store, one, attempt="same")
     store.revoke(third)
     store.check(other)
-    redeem(store, other, attempt="same", resumes=True)
+    redeem(store, other, part="1", attempt="same")
     with pytest.raises(LinkUsedUp):
         store.check(other)
 
 
-# Parts of what was asked for before
+# Parts of a file that a use was taken for
 
 
 @pytest.mark.parametrize(("later", "free"), [(0, True), (59.99, True), (60, False), (61, False)])
-def test_parts_are_free_for_a_minute(store: TokenStore, later: float, free: bool) -> None:
+def test_a_part_is_free_for_a_minute_and_once(store: TokenStore, later: float, free: bool) -> None:
     single = link()
     redeem(store, single, now=1_000)
-    for _ in range(3):
-        if free:
-            redeem(store, single, resumes=True, now=1_000 + later)
-        else:
-            with pytest.raises(LinkUsedUp):
-                redeem(store, single, resumes=True, now=1_000 + later)
+    for part in "123":
+        for expected in (free, False):
+            with nullcontext() if expected else pytest.raises(LinkUsedUp):
+                redeem(store, single, part=part, now=1_000 + later)
+
+
+def test_a_part_that_took_the_use_is_not_free_either(store: TokenStore) -> None:
+    single = link()
+    redeem(store, single, part="1")
+    redeem(store, single, part="2")
+    for part in ("1", "2", "whole"):
+        with pytest.raises(LinkUsedUp):
+            redeem(store, single, part=part)
 
 
 def test_free_parts_leave_the_uses_and_the_minute_as_they_are(store: TokenStore) -> None:
     double = link(2)
     redeem(store, double, now=1_000)
-    redeem(store, double, resumes=True, now=1_059)
+    redeem(store, double, part="1", now=1_059)
     store.check(double)
-    redeem(store, double, resumes=True, now=1_060)
+    redeem(store, double, part="1", now=1_059)  # the same part again takes the second use, with a minute of its own
     with pytest.raises(LinkUsedUp):
         store.check(double)
-    redeem(store, double, resumes=True, now=1_119)  # the second use opened a minute of its own
+    redeem(store, double, part="2", now=1_118)
 
 
-def test_parts_are_not_free_for_anyone_else(store: TokenStore) -> None:
+def test_a_part_of_another_file_is_not_free_and_a_write_frees_nothing(store: TokenStore) -> None:
+    single, other = link(), link()
+    redeem(store, single)
+    redeem(store, other, file="")
+    for used in (single, other):
+        for file, part in (("bob", "1"), ("", "whole")):
+            with pytest.raises(LinkUsedUp):
+                redeem(store, used, file, part)
+
+
+def test_only_so_many_parts_are_free(store: TokenStore) -> None:
     single = link()
-    redeem(store, single, "ann")
+    redeem(store, single)
+    for number in range(MOST_PARTS):
+        redeem(store, single, part=f"{number}")
     with pytest.raises(LinkUsedUp):
-        redeem(store, single, "bob", resumes=True)
+        redeem(store, single, part="more")
 
 
-def test_a_client_without_a_use_takes_one_by_asking_for_a_part(store: TokenStore) -> None:
-    double = link(2)
-    redeem(store, double, "ann", resumes=True)
-    redeem(store, double, "bob", resumes=True)
-    redeem(store, double, "bob", resumes=True)
-    with pytest.raises(LinkUsedUp):
-        redeem(store, double, "eve", resumes=True)
-
-
-def test_what_is_asked_for_whole_takes_a_use_each_time(store: TokenStore) -> None:
-    double = link(2)
-    redeem(store, double)
-    redeem(store, double)
-    with pytest.raises(LinkUsedUp):
-        redeem(store, double)
-
-
-def test_a_client_may_have_any_name(store: TokenStore) -> None:
-    names = ["", "#client", ":now", "a b.c[0]", "id", "expires", "é" * 100]
+def test_a_file_may_have_any_name(store: TokenStore) -> None:
+    names = ["#file", ":now", "a b.c[0]", "id", "expires", "é" * 100]
     several = link(len(names))
     for name in names:
         redeem(store, several, name)
-        redeem(store, several, name, resumes=True)
+        redeem(store, several, name, "1")
 
 
 # Taken back
@@ -232,9 +230,9 @@ def test_a_revoked_link_is_never_used_again(store: TokenStore, used: int) -> Non
         redeem(store, double, attempt=f"{number}")
     store.revoke(double)
     store.revoke(double)
-    for attempt, resumes in (("0", False), ("0", True), ("new", False), ("new", True)):
+    for attempt, part in (("0", "whole"), ("0", "1"), ("new", "whole"), ("new", "1")):
         with pytest.raises(LinkRevoked):
-            redeem(store, double, attempt=attempt, resumes=resumes)
+            redeem(store, double, part=part, attempt=attempt)
     with pytest.raises(LinkRevoked):
         store.check(double)
 
@@ -242,22 +240,26 @@ def test_a_revoked_link_is_never_used_again(store: TokenStore, used: int) -> Non
 # Many at once
 
 
+@pytest.mark.parametrize(("file", "part"), [(str, "whole"), (str, "1"), (lambda _: "ann", "1")])
 @pytest.mark.parametrize("uses", [1, 3])
 @pytest.mark.parametrize("store", ["fake", "embedded", "dynamodb_local"], indirect=True)
-def test_of_fifty_who_race_as_many_win_as_there_are_uses(store: TokenStore, uses: int) -> None:
+def test_of_fifty_who_race_as_many_win_as_there_are_uses(
+    store: TokenStore, uses: int, file: Callable[[int], str], part: str
+) -> None:
+    """Also where all fifty are one client to us, and ask for the same part."""
     start = threading.Barrier(50)
 
-    def outcome(raced: Link, client: str) -> str:
+    def outcome(raced: Link, file: str, part: str) -> str:
         start.wait()
         try:
-            redeem(store, raced, client)
+            redeem(store, raced, file, part)
         except Problem as problem:
             return type(problem).__name__
         return "taken"
 
     with ThreadPoolExecutor(50) as pool:
         for _ in range(ROUNDS):
-            found = Counter(pool.map(outcome, repeat(link(uses), 50), map(str, range(50))))
+            found = Counter(pool.map(outcome, repeat(link(uses), 50), map(file, range(50)), repeat(part, 50)))
             # Where the machine is so busy that some wait too long, they are told so, and nobody is let in for it.
             assert found["taken"] == uses
             assert found.keys() <= {"taken", "LinkUsedUp", "Unavailable"}
@@ -270,14 +272,15 @@ def test_what_is_kept_of_a_link(table: Table) -> None:
     """An hour after the link, DynamoDB's TTL may take the item: Unix time in seconds, as a number."""
     store, double = DynamoTokens(table.name), link(2)
     redeem(store, double, "ann", attempt="first", now=1_000.5)
-    redeem(store, double, "bob", attempt="second", now=1_001)
+    redeem(store, double, "ann", "1", attempt="third", now=1_000.5)
+    redeem(store, double, "", attempt="second", now=1_001)
     kept = table.item(double)
     assert sorted(kept.pop("attempts")["SS"]) == ["first", "second"]
+    assert sorted(kept.pop("parts ann")["SS"]) == ["1", "third", "whole"]
     assert kept == {
         "id": {"S": double.id},
         "expires": {"N": str(ENDS + 3600)},
-        "client ann": {"N": "1000.5"},
-        "client bob": {"N": "1001"},
+        "file ann": {"N": "1000.5"},
     }
 
 
@@ -323,15 +326,15 @@ LOST: list[HTTPClientError] = [
 ]
 
 
-@pytest.mark.parametrize("resumes", [False, True])
 @pytest.mark.parametrize("lost", LOST, ids=["late", "cut"])
-def test_an_answer_that_is_lost_costs_nothing(table: Table, lost: HTTPClientError, resumes: bool) -> None:
+def test_an_answer_that_is_lost_costs_nothing(table: Table, lost: HTTPClientError) -> None:
     """boto3 asks again by itself."""
     store, double = DynamoTokens(table.name), link(2)
-    sent = lose_answers(store, lost, 1)
-    redeem(store, double, "ann", attempt="first", resumes=resumes)
-    assert len(sent) == 2
-    assert table.item(double)["attempts"] == {"SS": ["first"]}
+    for part in ("whole", "1"):
+        sent = lose_answers(store, lost, 1)
+        redeem(store, double, part=part, attempt=f"{part} first")
+        assert len(sent) == 2
+    assert table.item(double)["attempts"] == {"SS": ["whole first"]}
 
 
 def test_an_answer_that_is_lost_for_good_can_be_asked_for_again(table: Table) -> None:
@@ -412,13 +415,13 @@ def test_it_gives_up_before_lambda_does(embedded: str, environment: pytest.Monke
 
 
 class Ask(NamedTuple):
-    """One of several clients asks, so many seconds after the one before."""
+    """A request asks, so many seconds after the one before."""
 
     what: str
     link: int
-    client: str
+    file: str
+    part: str
     attempt: str
-    resumes: bool
     later: float
 
 
@@ -426,9 +429,9 @@ ASKED = st.builds(
     Ask,
     what=st.sampled_from(["redeem"] * 8 + ["check", "check", "revoke"]),
     link=st.integers(0, 1),
-    client=st.sampled_from(["ann", "bob"]),
+    file=st.sampled_from(["ann", "bob", ""]),
+    part=st.sampled_from(["whole", "1", "2"]),
     attempt=st.sampled_from("abcdef"),
-    resumes=st.booleans(),
     later=st.sampled_from([0, 0.1, 1, 29.95, 59.9, 60, 61]),
 )
 
@@ -441,7 +444,7 @@ def outcomes(store: TokenStore, links: list[Link], asked: list[Ask]) -> Iterator
         try:
             match ask.what:
                 case "redeem":
-                    store.redeem(links[ask.link], client=ask.client, attempt=ask.attempt, resumes=ask.resumes, now=now)
+                    redeem(store, links[ask.link], ask.file, ask.part, attempt=ask.attempt, now=now)
                 case "check":
                     store.check(links[ask.link])
                 case "revoke":

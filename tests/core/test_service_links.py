@@ -5,12 +5,16 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from werkzeug.http import parse_range_header
 
 from chalicelib.core.credentials import Credentials
 from chalicelib.core.links import LONGEST, MOST_USES
 from chalicelib.core.message import Reply
 from chalicelib.core.rules import Rule
 from chalicelib.core.service import Service
+from chalicelib.core.uses import _range
 from tests.builders import ANN, CI, CREDENTIALS, NOW, allow, basic, deny, mount, numbered
 from tests.fakes import Failing, Fixed, Objects, ask, code, service
 from tests.token_store import Tokens
@@ -248,25 +252,73 @@ def test_a_directory_that_cannot_be_listed_takes_no_use() -> None:
     assert use(a_service(tokens), token, "/shared/").status == 200
 
 
-def test_the_same_client_comes_back_for_parts_and_for_a_minute() -> None:
+def test_the_client_that_took_the_use_asks_again_for_parts_of_the_same_file_for_a_minute() -> None:
     by = a_service()
-    token = token_of(make(by))
-    part = {"range": "bytes=5-", "user-agent": "curl/8"}
-    assert use(by, token, headers={"user-agent": "curl/8"}).status == 307
-    assert use(by, token, headers=part, now=NOW + 59).status == 307
-    assert use(by, token, headers=part, address="192.0.2.2").status == 410
-    assert use(by, token, headers=part | {"user-agent": "wget"}).status == 410
-    assert use(by, token, headers={"user-agent": "curl/8"}).status == 410
-    assert use(by, token, headers=part, now=NOW + 60).status == 410
+    token = token_of(make(by, "/shared/"))
+    curl = {"user-agent": "curl/8"}
+
+    def get(byte_range: str = "bytes=5-", raw_path: str = "/shared/a", **rest: Any) -> int:
+        return use(by, token, raw_path, headers=curl | {"range": byte_range} | rest.pop("more", {}), **rest).status
+
+    assert use(by, token, "/shared/a", headers=curl).status == 307
+    for number, byte_range in enumerate(["bytes=0-", "Bytes=-5", "bytes=0-4", "bytes=4-4", "bytes=0-1 ,\t3-"]):
+        assert get(byte_range, now=NOW + 10 * number) == 307
+    assert get("bytes=00-") == 410  # the same part in another spelling
+    assert get(address="192.0.2.2") == get(more={"user-agent": "wget"}) == get(now=NOW + 60) == 410
+    for query in ({"response-expires": ""}, {"download": ""}, {"v": "1"}):
+        assert get(query=query) == 410
+    for raw_path in ("/shared/b", "/shared/a/", "/shared/sub/b", "/shared/"):
+        assert get(raw_path=raw_path) == 410
+    for byte_range in (
+        "",
+        "x",
+        "bytes=",
+        "bytes=-",
+        "bytes=5-4",
+        "bytes=5",
+        "bytes=1-,",
+        "bytes=é-",
+        "lines=5-",
+        "bytes=5-;",
+    ):
+        assert get(byte_range) == 410, byte_range
 
 
-def test_parts_alone_take_one_use() -> None:
+@pytest.mark.parametrize("method", ["PUT", "GET"])
+def test_of_fifty_equal_requests_with_a_range_as_many_succeed_as_there_are_uses(method: str) -> None:
+    """Fifty people behind one address, with one browser, or one person who writes."""
     by = a_service()
-    token = token_of(make(by, uses=2))
-    part = {"range": "bytes=0-9"}
-    assert [use(by, token, headers=part).status for _ in range(9)] == [307] * 9
-    assert use(by, token, headers=part, address="192.0.2.2").status == 307
-    assert use(by, token, headers=part, address="192.0.2.3").status == 410
+    token = token_of(make(by, action="write" if method == "PUT" else "read", uses=3))
+    answers = [use(by, token, method=method, headers={"range": "bytes=0-"}).status for _ in range(50)]
+    assert sorted(answers) == [307] * 3 + [410] * 47
+
+
+def test_a_write_opens_nothing_and_a_listing_no_parts() -> None:
+    by = a_service()
+    token = token_of(make(by, "/shared/", action="write"))
+    byte_range = {"range": "bytes=0-"}
+    assert use(by, token, "/shared/a", "PUT").status == 307
+    assert use(by, token, "/shared/a", "PUT", headers=byte_range).status == 410
+    token = token_of(make(by, "/shared/"))
+    assert use(by, token, "/shared/").status == 200
+    assert use(by, token, "/shared/", headers=byte_range).status == 410
+
+
+@given(st.from_regex(r"(?i)bytes=[0-9, \t-]{0,12}", fullmatch=True))
+def test_a_range_is_read_as_werkzeug_reads_it(field: str) -> None:
+    """Every range that is free is a range to others, too, and each part has one spelling."""
+    found = _range(field)
+    if found is not None:
+        assert _range(f"bytes={found}") == found
+        theirs = parse_range_header(f"bytes={found.split(',')[0]}")
+        assert theirs
+        ((first, end),) = theirs.ranges
+        first_text, _, last_text = found.split(",")[0].partition("-")
+        assert (
+            (first, end) == (int(first_text), int(last_text) + 1 if last_text else None)
+            if first_text
+            else (-int(last_text), None)
+        )
 
 
 def test_out_of_the_tables_reach_it_is_a_503_and_no_redirect() -> None:

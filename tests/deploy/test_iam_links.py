@@ -69,7 +69,7 @@ def refused(kept: Kept, environment: pytest.MonkeyPatch) -> Refused:
         tokens = DynamoTokens(TABLE)
         asked: list[tuple[str, Callable[[], object]]] = [
             ("dynamodb:GetItem", lambda: tokens.check(LINK)),
-            ("dynamodb:UpdateItem", lambda: tokens.redeem(LINK, client="a", attempt="a", resumes=False, now=0)),
+            ("dynamodb:UpdateItem", lambda: tokens.redeem(LINK, attempt="a", reading=None, now=0)),
             ("dynamodb:UpdateItem", lambda: tokens.revoke(LINK._replace(id="revoked"))),
             ("secretsmanager:GetSecretValue", secret_source(kept.secret)),
             ("ssm:GetParameter", secret_source(PARAMETER)),
