@@ -7,10 +7,12 @@ import re
 import struct
 from collections.abc import Callable, Iterator
 from math import prod
-from typing import Final
+from typing import Final, NamedTuple
 
-from chalicelib.core.problems import ImageBroken, ImageTooLarge
+from chalicelib.core.problems import ImageBroken, ImageTooLarge, NotAnImage
 
+from .av1 import Sequence, sequence
+from .colours import Colours, of_code_points
 from .parts import Parts
 
 _ZEROS: Final = re.compile(b"\0*")
@@ -19,8 +21,20 @@ _ZEROS: Final = re.compile(b"\0*")
 _ITEMS: Final = (b"av01", b"grid", b"Exif", b"mime", b"uri ", b"tmap")
 
 
-def still(data: bytes, most: int) -> bytes:
-    """Return an AVIF of which only the picture is left: of a film, too.
+class Still(NamedTuple):
+    """An AVIF of which only the picture is left: of a film, too.
+
+    Attributes:
+        data: the file.
+        colours: what its values mean where libvips does not see to that; None where a profile says it.
+    """
+
+    data: bytes
+    colours: Colours | None
+
+
+def still(data: bytes, most: int) -> Still:
+    """Return the picture of an AVIF.
 
     Args:
         data: the file.
@@ -28,13 +42,17 @@ def still(data: bytes, most: int) -> bytes:
 
     Raises:
         ImageTooLarge: it has more.
+        NotAnImage: its decoder is not built for so many bits.
         ImageBroken: its structure cannot be, or is one that no encoder makes.
     """
     try:
         avif = _Avif(data)
         if (pixels := avif.pixels()) > most:
             raise ImageTooLarge(f"The image has {pixels:,} pixels and may have {most:,}.")
-        return avif.still()
+        shown = avif.shown()
+        if (bits := max((stream.bits for stream in shown), default=8)) > 8:
+            raise NotAnImage(f"AVIF images of {bits} bits a channel are not read. Send this one with 8 bits")
+        return Still(avif.still(), avif.colours(shown))
     except (IndexError, ValueError, struct.error):
         raise ImageBroken() from None
 
@@ -46,28 +64,55 @@ class _Avif:
         self._data = data
         self._parts = Parts()
         self._unread = 2 * len(data)  # bytes: items may not all be the same long one
+        self._metas = [_Meta(self, meta[4:]) for meta in self.named(b"meta", memoryview(data))]
 
     def pixels(self) -> int:
         """How many there are at most: in a stream, in all tiles of a grid, or in a size that is claimed."""
         streams, canvases, cells = [0], [0], [1]
-        for meta in self._named(b"meta", memoryview(self._data)):
-            for kind, body in self._items(meta[4:]):
-                if kind == b"av01":
-                    streams += self._stream_sizes(body)
-                elif kind == b"ispe":
-                    canvases.append(prod(struct.unpack_from(">II", body, 4)))
-                elif kind == b"grid":
-                    width, height = struct.unpack_from(">II" if body[1] & 1 else ">HH", body, 4)
-                    canvases.append(width * height)
-                    cells.append((body[2] + 1) * (body[3] + 1))
+        for meta in self._metas:
+            streams += [stream.pixels for each in meta.streams.values() for stream in each]
+            for grid in meta.grids:
+                width, height = struct.unpack_from(">II" if grid[1] & 1 else ">HH", grid, 4)
+                canvases.append(width * height)
+                cells.append((grid[2] + 1) * (grid[3] + 1))
+            for name, value in meta.properties:
+                if name == b"ispe":
+                    canvases.append(prod(struct.unpack_from(">II", value, 4)))
+                elif name == b"av1C":
+                    streams += [stream.pixels for stream in self.sequences(value[4:])]
         # A grid may be of grids, so one is multiplied by the other.
         return max(*canvases, max(streams) * prod(cells))
+
+    def shown(self) -> list[Sequence]:
+        """The streams that the picture is made of, with those of its tiles and of its alpha; its own first."""
+        return [stream for meta in self._metas[:1] for item in meta.shown() for stream in self._streams(meta, item)]
+
+    def _streams(self, meta: "_Meta", item: int) -> list[Sequence]:
+        """The sequence headers of an item; where it has none, those that configure its decoder (AVIF §2.2.1)."""
+        stored = (stream for value in meta.of(item, b"av1C") for stream in self.sequences(value[4:]))
+        return meta.streams.get(item) or list(stored)
+
+    def colours(self, shown: list[Sequence]) -> Colours | None:
+        """What the file says of its colours: by `colr`, or else its stream by itself (AVIF §2.1, MIAF §7.3.6.4)."""
+        stream = shown[0] if shown else None
+        described = [value for meta in self._metas[:1] for item in meta.shown() for value in meta.of(item, b"colr")]
+        if any(value[:4] in (b"prof", b"rICC") for value in described):
+            return None
+        if codes := [value for value in described if value[:4] == b"nclx"]:
+            primaries, transfer = struct.unpack_from(">HH", codes[0], 4)
+            is_narrow = not codes[0][10] & 0x80
+        elif stream:
+            primaries, transfer, is_narrow = stream.primaries, stream.transfer, stream.narrow
+        else:
+            return None
+        # libheif stretches the values of colours; those of grey it takes as they are.
+        return of_code_points(primaries, transfer, narrow=is_narrow and stream is not None and stream.is_grey)
 
     def still(self) -> bytes:
         """The file as one that holds items and nothing else, each byte at its place."""
         made = bytearray(self._data)
         place = 0
-        for name, body in self._boxes(memoryview(self._data)):
+        for name, body in self.boxes(memoryview(self._data)):
             start = place + (16 if made[place : place + 4] == b"\0\0\0\1" else 8)
             if name == b"ftyp":
                 made[start : start + len(body)] = (b"avif\0\0\0\0" + b"mif1" * (len(body) // 4))[: len(body)]
@@ -76,7 +121,7 @@ class _Avif:
             place = start + len(body)
         return bytes(made)
 
-    def _boxes(self, data: memoryview) -> Iterator[tuple[bytes, memoryview]]:
+    def boxes(self, data: memoryview) -> Iterator[tuple[bytes, memoryview]]:
         """The boxes, one after the other, by their names (14496-12 §4.2)."""
         place = 0
         while place + 8 <= len(data):
@@ -91,60 +136,27 @@ class _Avif:
             yield bytes(name), data[place + start : end]
             place = end
 
-    def _items(self, meta: memoryview) -> Iterator[tuple[bytes, bytes]]:
-        """The items of pictures, by their kinds; what configures their decoders as a further one; and all sizes."""
-        boxes = list(self._boxes(meta))
-        kinds: dict[int, set[bytes]] = {}
-        stored = [bytes(body) for name, body in boxes if name == b"idat"]
-        if len(stored) > 1:
-            raise ValueError("two stores, of which the decoder reads one")
-        for name, body in boxes:
-            if name == b"iinf":
-                for _, entry in self._boxes(body[8 if body[0] else 6 :]):
-                    number, kind = _described(entry)
-                    kinds.setdefault(number, set()).add(kind)
-            elif name == b"iprp":
-                for properties in self._named(b"ipco", body):
-                    for kind, value in self._boxes(properties):
-                        if kind in (b"av1C", b"ispe"):
-                            yield (kind, bytes(value)) if kind == b"ispe" else (b"av01", bytes(value[4:]))
-        for name, body in boxes:
-            if name == b"iloc":
-                for number, where, extents in self._places(body):
-                    for kind in kinds.get(number, set()) & {b"av01", b"grid"}:
-                        yield kind, self._read(stored[0] if where else self._data, extents)
+    def named(self, name: bytes, data: memoryview) -> Iterator[memoryview]:
+        """The boxes of a name."""
+        return (body for other, body in self.boxes(data) if other == name)
 
-    def _named(self, name: bytes, data: memoryview) -> Iterator[memoryview]:
-        return (body for other, body in self._boxes(data) if other == name)
+    def count(self) -> None:
+        """Count a part that is no box."""
+        self._parts.count()
 
-    def _places(self, iloc: memoryview) -> Iterator[tuple[int, int, list[tuple[int, int]]]]:
-        """Each item's number, whether it is stored with its description, and where (14496-12 §8.11.3)."""
-        version, sizes = iloc[0], struct.unpack_from(">H", iloc, 4)[0]
-        offset_size, length_size, base_size, index_size = (sizes >> shift & 15 for shift in (12, 8, 4, 0))
-        read = _reader(iloc, 6)
-        for _ in range(read(4 if version == 2 else 2)):
-            self._parts.count()
-            number = read(4 if version == 2 else 2)
-            where = read(2) & 15 if version else 0
-            read(2)
-            base = read(base_size)
-            extents = []
-            for _ in range(read(2)):
-                self._parts.count()
-                read(index_size if version else 0)
-                extents.append((base + read(offset_size), read(length_size)))
-            if where > 1:
-                raise ValueError("an item within an item")
-            yield number, where, extents
+    def whole(self) -> bytes:
+        """The bytes of the file."""
+        return self._data
 
-    def _read(self, data: bytes, extents: list[tuple[int, int]]) -> bytes:
+    def read(self, data: bytes, extents: list[tuple[int, int]]) -> bytes:
+        """The bytes of an item."""
         self._unread -= sum(min(length or len(data), len(data)) for _, length in extents)
         if self._unread < 0:
             raise ValueError("items that are longer than the file")
         return b"".join(data[start : start + length if length else None] for start, length in extents)
 
-    def _stream_sizes(self, stream: bytes) -> Iterator[int]:
-        """The pixels of each sequence header among the units of a stream (AV1 §5.3)."""
+    def sequences(self, stream: bytes) -> Iterator[Sequence]:
+        """The sequence headers among the units of a stream (AV1 §5.3)."""
         place = 0
         while place < len(stream):
             self._parts.count()
@@ -163,8 +175,116 @@ class _Avif:
                 if byte < 128:
                     break
             if head >> 3 & 15 == 1:
-                yield _sequence_size(stream[place : place + size])
+                yield sequence(stream[place : place + size])
             place += size
+
+
+class _Meta:
+    """A description of items: their kinds, properties, references and streams.
+
+    Attributes:
+        properties: all of them, by name.
+        streams: the sequence headers of each item that is a picture.
+        grids: what items say that are made of tiles.
+    """
+
+    def __init__(self, avif: _Avif, meta: memoryview) -> None:
+        self._avif = avif
+        boxes = list(avif.boxes(meta))
+        stored = [bytes(body) for name, body in boxes if name == b"idat"]
+        if len(stored) > 1:
+            raise ValueError("two stores, of which the decoder reads one")
+        self.properties: list[tuple[bytes, bytes]] = []
+        self.streams: dict[int, list[Sequence]] = {}
+        self.grids: list[bytes] = []
+        self._primary = 0
+        self._kinds: dict[int, set[bytes]] = {}
+        self._owned: dict[int, list[int]] = {}
+        self._references: list[tuple[bytes, int, list[int]]] = []
+        for name, body in boxes:
+            if name == b"pitm":
+                self._primary = int.from_bytes(body[4 : 8 if body[0] else 6])
+            elif name == b"iinf":
+                for _, entry in avif.boxes(body[8 if body[0] else 6 :]):
+                    number, kind = _described(entry)
+                    self._kinds.setdefault(number, set()).add(kind)
+            elif name == b"iprp":
+                self._read_properties(body)
+            elif name == b"iref":
+                self._references += self._referred(body)
+        for name, body in boxes:
+            if name == b"iloc":
+                self._read_items(body, stored)
+
+    def shown(self) -> list[int]:
+        """The item that is shown, and all that it is made of or covered by."""
+        found = [self._primary]
+        for item in found:
+            for kind, source, targets in self._references:
+                more = targets if kind == b"dimg" and source == item else []
+                more = [source] if kind == b"auxl" and item in targets else more
+                found += [number for number in dict.fromkeys(more) if number not in found]
+        return found
+
+    def of(self, item: int, name: bytes) -> list[bytes]:
+        """The properties of a name that an item has."""
+        owned = [self.properties[index - 1] for index in self._owned.get(item, []) if 0 < index <= len(self.properties)]
+        return [value for other, value in owned if other == name]
+
+    def _read_items(self, iloc: memoryview, stored: list[bytes]) -> None:
+        for number, where, extents in self._places(iloc):
+            for kind in sorted(self._kinds.get(number, set()) & {b"av01", b"grid"}):
+                body = self._avif.read(stored[0] if where else self._avif.whole(), extents)
+                if kind == b"grid":
+                    self.grids.append(body)
+                else:
+                    self.streams.setdefault(number, []).extend(self._avif.sequences(body))
+
+    def _read_properties(self, iprp: memoryview) -> None:
+        """The properties, and which items have them (23008-12 §9.3)."""
+        for name, body in self._avif.boxes(iprp):
+            if name == b"ipco":
+                self.properties += [(kind, bytes(value)) for kind, value in self._avif.boxes(body)]
+            elif name == b"ipma":
+                read = _reader(body, 4)
+                for _ in range(read(4)):
+                    number = read(4 if body[0] else 2)
+                    size = 2 if body[3] & 1 else 1
+                    for _ in range(read(1)):
+                        self._avif.count()
+                        self._owned.setdefault(number, []).append(read(size) & (0x7FFF if size == 2 else 0x7F))
+                    self._avif.count()
+
+    def _referred(self, iref: memoryview) -> Iterator[tuple[bytes, int, list[int]]]:
+        """Each reference: its kind, the item that has it, and those that it names (14496-12 §8.11.12)."""
+        size = 4 if iref[0] else 2
+        for kind, body in self._avif.boxes(iref[4:]):
+            read = _reader(body, 0)
+            source, targets = read(size), []
+            for _ in range(read(2)):
+                self._avif.count()
+                targets.append(read(size))
+            yield kind, source, targets
+
+    def _places(self, iloc: memoryview) -> Iterator[tuple[int, int, list[tuple[int, int]]]]:
+        """Each item's number, whether it is stored with its description, and where (14496-12 §8.11.3)."""
+        version, sizes = iloc[0], struct.unpack_from(">H", iloc, 4)[0]
+        offset_size, length_size, base_size, index_size = (sizes >> shift & 15 for shift in (12, 8, 4, 0))
+        read = _reader(iloc, 6)
+        for _ in range(read(4 if version == 2 else 2)):
+            self._avif.count()
+            number = read(4 if version == 2 else 2)
+            where = read(2) & 15 if version else 0
+            read(2)
+            base = read(base_size)
+            extents = []
+            for _ in range(read(2)):
+                self._avif.count()
+                read(index_size if version else 0)
+                extents.append((base + read(offset_size), read(length_size)))
+            if where > 1:
+                raise ValueError("an item within an item")
+            yield number, where, extents
 
 
 def _described(entry: memoryview) -> tuple[int, bytes]:
@@ -187,30 +307,3 @@ def _reader(data: memoryview, place: int) -> Callable[[int], int]:
         return int.from_bytes(data[place - size : place])
 
     return read
-
-
-def _sequence_size(header: bytes) -> int:
-    """The pixels that frames have at most (AV1 §5.5.1)."""
-    bits = "".join(f"{byte:08b}" for byte in header[:256])
-    place = 0
-
-    def read(size: int) -> int:
-        nonlocal place
-        place += size
-        return int(bits[place - size : place], 2)
-
-    read(4)  # the profile, and whether there is only one picture
-    if read(1):
-        read(5)
-    else:
-        if read(1):
-            raise ValueError("the times of a film")
-        delayed = read(1)
-        for _ in range(read(5) + 1):
-            read(12)
-            if read(5) > 7:
-                read(1)
-            if delayed and read(1):
-                read(4)
-    width_size, height_size = read(4) + 1, read(4) + 1
-    return (read(width_size) + 1) * (read(height_size) + 1)

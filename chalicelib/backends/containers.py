@@ -1,27 +1,47 @@
 """Image files, looked through before libvips opens them, for what it would believe, count or unpack without end.
 
 What a file says of its width and height libvips reads well, and `renderer` holds to its limits. Here is the rest: the
-frames and chunks of a GIF or WebP, which take it long to count; the scans of a JPEG, each of which goes over all
-pixels; the texts of a PNG, which unpack to gigabytes; and by `avif` the size that an AVIF's stream has.
+frames and chunks of a WebP, which take it long to count; the scans of a JPEG, each of which goes over all pixels; the
+texts of a PNG, which unpack to gigabytes; by `avif` the size that an AVIF's stream has; and the colours that libvips
+does not read. A GIF is read by `gif`.
 Who reads these differently than libvips does must err on the side of more.
 """
 
 import re
-from typing import Final
+import struct
+from typing import Final, NamedTuple
 
 from chalicelib.core.problems import ImageBroken, ImageTooLarge
 
 from . import avif
+from .colours import Colours, of_code_points, of_png
 from .parts import Parts
 
 _MOST_SCANS: Final = 100  # a progressive JPEG has some ten
 _MOST_FRAMES: Final = 500
 
-_GIF_BLOCK: Final = 200  # bytes: encoders fill each to 255, but the last of a frame
 _JPEG_MARKER: Final = re.compile(rb"\xff[^\x00\x01\xff\xd0-\xd7]")  # ITU T.81 §B.1.1.3, but those that stand alone
+_FRAMES: Final = (0xC0, 0xC1, 0xC2)
+_SCAN: Final = 0xDA
+
+_COLOUR_CHUNKS: Final = (b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM")
+_SRGB_GAMMA: Final = struct.pack(">I", 45_455)  # with these chromaticities what PNG §11.3.2.5 says of sRGB
+_SRGB_CHROMATICITIES: Final = struct.pack(">8I", 31_270, 32_900, 64_000, 33_000, 30_000, 60_000, 15_000, 6_000)
 
 
-def checked(data: bytes, kind: str, most_avif: int) -> bytes:
+class Checked(NamedTuple):
+    """An image that libvips may open.
+
+    Attributes:
+        data: the file, without the texts that are packed in it.
+        colours: what it declares by other means than a profile, which libvips reads; None for no such means.
+    """
+
+    data: bytes
+    colours: Colours | None = None
+
+
+def checked(data: bytes, kind: str, most_avif: int) -> Checked:
     """Return what libvips may open of an image; all but its metadata.
 
     Args:
@@ -31,52 +51,24 @@ def checked(data: bytes, kind: str, most_avif: int) -> bytes:
 
     Raises:
         ImageTooLarge: it has more parts, frames, scans or pixels than it may have.
+        NotAnImage: an AVIF of more bits than its decoder takes.
         ImageBroken: its structure cannot be.
     """
     match kind:
-        case "image/gif":
-            _check_gif(data)
         case "image/webp":
             _check_webp(data)
         case "image/jpeg":
-            _check_scans(data)
+            return Checked(_ended(data))
         case "image/png":
-            return _without_texts(data)
+            return _png(data)
         case "image/avif":
-            return avif.still(data, most_avif)
-    return data
+            return Checked(*avif.still(data, most_avif))
+    return Checked(data)
 
 
 def _check_frames(frames: int) -> None:
     if frames > _MOST_FRAMES:
         raise ImageTooLarge(f"The image has more than {_MOST_FRAMES:,} frames.")
-
-
-def _check_gif(data: bytes) -> None:
-    """Count the frames; the last may not break off, of which libvips shows what there is (GIF89a §18 to 20)."""
-    parts, pieces = Parts(), Parts(len(data) // _GIF_BLOCK)
-    frames = 0
-    try:
-        place = 13 + _colours(data[10])
-        while place < len(data) and data[place] in b"!,":
-            parts.count()
-            if data[place] == ord(","):
-                frames += 1
-                _check_frames(frames)
-                place += 11 + _colours(data[place + 9])
-            else:
-                place += 2
-            while size := data[place]:
-                pieces.count()
-                place += size + 1
-            place += 1
-    except IndexError:
-        raise ImageBroken() from None
-
-
-def _colours(flags: int) -> int:
-    """How many bytes a table of colours has, if there is one."""
-    return 6 << (flags & 7) if flags & 0x80 else 0
 
 
 def _check_webp(data: bytes) -> None:
@@ -89,26 +81,81 @@ def _check_webp(data: bytes) -> None:
         place += 24 if data[place : place + 4] == b"ANMF" else 8 + size + size % 2
 
 
-def _check_scans(data: bytes) -> None:
-    parts = Parts()
+def _ended(data: bytes) -> bytes:
+    """A JPEG with its end marker, without which libvips takes the whole of it for cut off.
+
+    Whether its picture breaks off its decoder tells, but for scans that are missing whole (ITU T.81 §G.1.1.1).
+    """
+    parts, missing = Parts(), _Missing()
     scans, place = 0, 2
-    while (marker := _JPEG_MARKER.search(data, place)) and marker.group() != b"\xff\xd9":
+    while marker := _JPEG_MARKER.search(data, place):
+        if marker.group() == b"\xff\xd9":
+            return data
         parts.count()
-        place = marker.end() + (int.from_bytes(data[marker.end() : marker.end() + 2]) or 2)
+        start = marker.end()
+        place = start + (int.from_bytes(data[start : start + 2]) or 2)
+        if place > len(data):
+            raise ImageBroken()
+        missing.see(marker.group()[1], data[start + 2 : place])
         scans += marker.group() == b"\xff\xda"
         if scans > _MOST_SCANS:
             raise ImageTooLarge(f"The image is stored in more than {_MOST_SCANS:,} scans.")
+    if missing.anything():
+        raise ImageBroken()
+    return data.rstrip(b"\xff") + b"\xff\xd9"
 
 
-def _without_texts(data: bytes) -> bytes:
-    """A PNG without its chunks of text, that may be packed (PNG §11.3.3)."""
+class _Missing:
+    """The bits of a JPEG's components that no scan has brought yet."""
+
+    def __init__(self) -> None:
+        self._bits: dict[int, list[int]] = {}
+
+    def see(self, marker: int, body: bytes) -> None:
+        """Take note of a segment: a frame, which says what components there are, or a scan (ITU T.81 §B.2.2, B.2.3)."""
+        if marker in _FRAMES:
+            self._bits = {component: [1] * 64 for component in body[6::3]}
+        elif marker == _SCAN and body:
+            first, last, low = body[-3], body[-2], body[-1] & 15
+            for component in body[1 : 1 + 2 * body[0] : 2]:
+                if component in self._bits:
+                    self._bits[component][first : last + 1] = [low] * (min(last, 63) - first + 1)
+
+    def anything(self) -> bool:
+        """Whether anything is missing of any component."""
+        return not self._bits or any(any(bits) for bits in self._bits.values())
+
+
+def _png(data: bytes) -> Checked:
+    """A PNG without its chunks of text, that may be packed (PNG §11.3.3), and what it declares of its colours."""
     parts = Parts()
     kept, start, place = [], 0, 8
+    declared: dict[bytes, bytes] = {}
     while place + 8 <= len(data):
         parts.count()
-        end = place + 12 + int.from_bytes(data[place : place + 4])
-        if data[place + 4 : place + 8] in (b"zTXt", b"iTXt", b"tEXt"):
+        name, size = data[place + 4 : place + 8], int.from_bytes(data[place : place + 4])
+        end = place + 12 + size
+        if name in (b"zTXt", b"iTXt", b"tEXt"):
             kept.append(data[start:place])
             start = end
+        elif name in _COLOUR_CHUNKS and b"IDAT" not in declared:
+            declared.setdefault(name, data[place + 8 : end - 4])
+        elif name == b"IDAT":
+            declared.setdefault(name, b"")
         place = end
-    return b"".join((*kept, data[start:])) if start else data
+    return Checked(b"".join((*kept, data[start:])) if start else data, _png_colours(declared))
+
+
+def _png_colours(declared: dict[bytes, bytes]) -> Colours | None:
+    """The colours that chunks declare, by their precedence (PNG §4.3)."""
+    try:
+        if b"cICP" in declared:
+            primaries, transfer, _, is_full = struct.unpack(">4B", declared[b"cICP"])
+            return of_code_points(primaries, transfer, narrow=not is_full)
+        if b"iCCP" in declared or b"sRGB" in declared:
+            return None
+        numbers = [number / 100_000 for number in struct.unpack(">8I", declared.get(b"cHRM", _SRGB_CHROMATICITIES))]
+        (gamma,) = struct.unpack(">I", declared.get(b"gAMA", _SRGB_GAMMA))
+        return of_png(100_000 / gamma, tuple(zip(numbers[::2], numbers[1::2], strict=True)))
+    except (ArithmeticError, struct.error):
+        return None

@@ -1,15 +1,20 @@
 """libvips: images are decoded, shrunk and encoded. docs/images.md says why it is libvips, and what its limits cost."""
 
 import logging
+from collections.abc import Iterator
 from functools import cache
+from itertools import islice
+from threading import Lock
 from time import monotonic
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from chalicelib.core.images import MOST_SIDE, Image, Rendition, kind_of, usual_quality
 from chalicelib.core.problems import ImageBroken, ImageTooLarge, NotAnImage
 
+from .colours import Colours, profile
 from .containers import checked
+from .gif import EMPTY_FRAMES, Gif, parsed
 
 if TYPE_CHECKING:
     import pyvips
@@ -32,7 +37,11 @@ _OWN_FORMATS: Final = {"image/jpeg": "jpeg", "image/png": "png", "image/avif": "
 _ANIMATED: Final = "webp"
 _MOVING: Final = ("image/gif", "image/webp")  # an AVIF's further pictures are no frames
 
-_SIZES: Final = {"contain": "down", "cover": "both", "fill": "force"}
+_OPAQUE: Final = 255
+_CLEARED: Final = 2  # of a GIF's frame, before the next one
+_BROUGHT_BACK: Final = (3, 4)  # what was there before; 4 is what some encoders write for it
+
+_ALONE: Final = Lock()  # libvips has one buffer for what it says of all images
 
 # Each format's saver and what it takes besides the quality.
 _SAVERS: Final[dict[str, tuple[str, dict[str, object]]]] = {
@@ -59,24 +68,39 @@ class VipsRenderer:
         if kind is None:
             raise NotAnImage()
         until = monotonic() + self._seconds
-        data = checked(data, kind, _MOST_AVIF_IN)
-        made = rendition.format or _OWN_FORMATS.get(kind, _ANIMATED)
         vips = _vips()
-        try:
-            header = vips.Image.new_from_buffer(data, "")
-            image = _shrunk(vips, data, rendition, header, _check(header, kind, made, rendition))
-            saver, options = _SAVERS[made]
-            quality = rendition.quality or usual_quality(made)
-            watched = _watched(_flat(image) if made == "jpeg" else image, until)
-            # No metadata is kept: neither camera and place nor, since all is sRGB, a profile.
-            body = getattr(watched, saver)(keep="none", **options, **({"Q": quality} if quality else {}))
-        except (vips.Error, UnicodeDecodeError):
-            # pyvips takes for UTF-8 what libvips says, and keeps what is none: all errors after it would be this one.
-            vips.vips_lib.vips_error_clear()
-            if monotonic() > until:
-                raise ImageTooLarge("Rendering this takes too long.") from None
-            raise ImageBroken() from None  # what libvips says of it may quote its bytes
-        return Image(f"image/{made}", body)
+        with _ALONE:
+            try:
+                return _rendered(vips, data, kind, rendition, until)
+            except (vips.Error, UnicodeDecodeError):
+                if monotonic() > until:
+                    raise ImageTooLarge("Rendering this takes too long.") from None
+                raise ImageBroken() from None  # what libvips says of it may quote its bytes
+            finally:
+                # pyvips takes for UTF-8 what libvips says, and keeps what is none: all errors after it would be this.
+                vips.vips_lib.vips_error_clear()
+
+
+def _rendered(vips: ModuleType, data: bytes, kind: str, rendition: Rendition, until: float) -> Image:
+    """Decode, shrink and encode."""
+    source = _opened(vips, data, kind)
+    made = rendition.format or _OWN_FORMATS.get(kind, _ANIMATED)
+    number = _check(source.header, kind, made, rendition)
+    scaled = _scaled_size(source.header, rendition)
+    frames = []
+    for frame in islice(_frames(vips, source, kind, number, scaled), number):
+        whole = _in_memory(frame, until)
+        _check_whole(vips)
+        frames.append(_in_memory(_shaped(whole, source.colours, scaled, rendition), until))
+    image = _joined(frames, source.header) if number > 1 else frames[0]
+    if source.gif and image[3].min() == _OPAQUE:
+        image = image[:3]
+    saver, options = _SAVERS[made]
+    quality = rendition.quality or usual_quality(made)
+    watched = _watched(_flat(image) if made == "jpeg" else image, until)
+    # No metadata is kept: neither camera and place nor, since all is sRGB, a profile.
+    body = getattr(watched, saver)(keep="none", **options, **({"Q": quality} if quality else {}))
+    return Image(f"image/{made}", body)
 
 
 @cache
@@ -96,6 +120,34 @@ def _vips() -> ModuleType:
     return module
 
 
+class _Source(NamedTuple):
+    """An image that is open.
+
+    Attributes:
+        header: what it says of itself; its pixels are not decoded.
+        data: the file.
+        colours: what it declares by other means than a profile.
+        gif: a GIF's frames.
+    """
+
+    header: "pyvips.Image"
+    data: bytes
+    colours: Colours | None
+    gif: Gif | None = None
+
+
+def _opened(vips: ModuleType, data: bytes, kind: str) -> _Source:
+    if kind != "image/gif":
+        checked_data, colours = checked(data, kind, _MOST_AVIF_IN)
+        return _Source(vips.Image.new_from_buffer(checked_data, ""), checked_data, colours)
+    gif = parsed(data)
+    header = vips.Image.black(gif.width, gif.height, bands=4).copy(interpretation="srgb")
+    header.set_type(vips.GValue.gint_type, "n-pages", len(gif.frames))
+    header.set_type(vips.GValue.gint_type, "loop", gif.loop)
+    header.set_type(vips.GValue.array_int_type, "delay", [frame.delay for frame in gif.frames])
+    return _Source(header, data, None, gif)
+
+
 def _check(header: "pyvips.Image", kind: str, made: str, rendition: Rendition) -> int:
     """Refuse by its header what would take too much to decode or to encode; return how many frames are made."""
     frames = _field(header, "n-pages", 1)
@@ -107,20 +159,25 @@ def _check(header: "pyvips.Image", kind: str, made: str, rendition: Rendition) -
     if max(pixels, pixels * _pixel_bytes(header) // 4) > most:
         fewer = "; fewer, where it is a progressive JPEG or has 16 bits a channel" if pixels <= most else ""
         raise ImageTooLarge(f"The image has {pixels:,} pixels and may have {most:,}{fewer}.")
-    width, height = _made_size(header, rendition)
+    scaled = _scaled_size(header, rendition)
+    width, height = scaled if rendition.fit == "contain" else (rendition.width, rendition.height)
     most = _MOST_AVIF_OUT if made == "avif" else _MOST_PIXELS
     if width * height * made_frames > most:
         raise ImageTooLarge(f"As {made} that makes {width * height * made_frames:,} pixels, and it may be {most:,}.")
     return made_frames
 
 
-def _made_size(header: "pyvips.Image", rendition: Rendition) -> tuple[int, int]:
-    """The width and height of what is made, in pixels."""
-    if rendition.fit != "contain":
+def _scaled_size(header: "pyvips.Image", rendition: Rendition) -> tuple[int, int]:
+    """The width and height that the upright image is scaled to, in pixels, before anything is cut off."""
+    if rendition.fit == "fill":
         return rendition.width, rendition.height
     upright = (header.width, header.height)
     width, height = reversed(upright) if _field(header, "orientation", 1) >= 5 else upright
-    scale = min(1, (rendition.width or MOST_SIDE) / width, (rendition.height or MOST_SIDE) / height)
+    scales = (rendition.width or MOST_SIDE) / width, (rendition.height or MOST_SIDE) / height
+    if rendition.fit == "cover":
+        scale = max(scales)
+        return max(rendition.width, round(width * scale)), max(rendition.height, round(height * scale))
+    scale = min(1, *scales)
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
@@ -133,39 +190,110 @@ def _field(image: "pyvips.Image", name: str, default: int) -> int:
     return int(image.get(name)) if image.get_typeof(name) else default
 
 
-def _shrunk(vips: ModuleType, data: bytes, rendition: Rendition, header: "pyvips.Image", frames: int) -> "pyvips.Image":
-    """The image in its new size, upright, in sRGB with 8 bits a channel. libvips decodes no more of it than it must."""
-    width, height = rendition.width or MOST_SIDE, rendition.height or MOST_SIDE
-    size, cuts = _SIZES[rendition.fit], rendition.fit == "cover"
-    cuts_frames = cuts and frames > 1  # libvips itself would cut them all as one tall image
-    if cuts_frames:
-        size, (width, height) = "force", _covering(header, width, height)
-    image = vips.Image.thumbnail_buffer(
-        data,
-        width,
-        height=height,
-        size=size,
-        crop="centre" if cuts and not cuts_frames else "none",
-        # `fail_on` is passed on for the loader to see: libvips' own argument of that name does nothing for a buffer.
-        option_string="fail_on=error" + (",n=-1" if frames > 1 else ""),
+def _frames(
+    vips: ModuleType, source: _Source, kind: str, number: int, scaled: tuple[int, int]
+) -> Iterator["pyvips.Image"]:
+    """The frames as they are stored, each to be read before the next one."""
+    if source.gif:
+        return _drawn(vips, source.header, source.gif)
+    options: dict[str, object] = {"n": number} if number > 1 else {}
+    shrink = _shrink(source.header, scaled)
+    if kind == "image/jpeg":
+        options["shrink"] = _whole_shrink(source.header, shrink)
+    elif kind == "image/webp":
+        options["scale"] = 1 / max(1, shrink)
+    # All that is missing is an error, at whatever size.
+    image = vips.Image.new_from_buffer(source.data, "", access="sequential", fail_on="error", **options)
+    return iter(image.pagesplit() if number > 1 else [image])
+
+
+def _shrink(header: "pyvips.Image", scaled: tuple[int, int]) -> float:
+    """By how much both sides are shrunk at least."""
+    width, height = reversed(scaled) if _field(header, "orientation", 1) >= 5 else scaled
+    return min(int(header.width) / width, int(header.height) / height)
+
+
+def _whole_shrink(header: "pyvips.Image", shrink: float) -> int:
+    """By how much a JPEG is shrunk while it is decoded, which leaves half of it to do for another filter.
+
+    libvips reads eight rows at a time and cuts off the last one where it is not whole: it must not be alone.
+    """
+    fits = [by for by in (8, 4, 2) if shrink >= 2 * by and (header.height % by == 0 or header.height // by % 8)]
+    return fits[0] if fits else 1
+
+
+def _drawn(vips: ModuleType, header: "pyvips.Image", gif: Gif) -> Iterator["pyvips.Image"]:
+    """The frames of a GIF, each drawn over those before it, as browsers do."""
+    canvas = header
+    for frame in gif.frames:
+        options = {"page": EMPTY_FRAMES, "access": "sequential", "fail_on": "error"}
+        picture = vips.Image.new_from_buffer(frame.file(), "", **options).copy_memory()
+        width, height = min(frame.width, gif.width - frame.left), min(frame.height, gif.height - frame.top)
+        # libnsgif leaves clear what is missing at the end of a frame.
+        is_there = not frame.is_clear and min(width, height) > 0
+        if is_there and not picture.crop(frame.left, frame.top, width, height)[3].min():
+            raise ImageBroken()
+        drawn = (picture[3] > 0).ifthenelse(picture, canvas).copy_memory()
+        yield drawn
+        if frame.disposal == _CLEARED:
+            canvas = drawn.insert(vips.Image.black(frame.width, frame.height, bands=4), frame.left, frame.top)
+        elif frame.disposal not in _BROUGHT_BACK:
+            canvas = drawn
+
+
+def _check_whole(vips: ModuleType) -> None:
+    """Refuse a JPEG whose data ends before its picture: libjpeg fills it up with grey, and only warns of that."""
+    told = vips.ffi.string(vips.vips_lib.vips_error_buffer())
+    if b"Corrupt JPEG data" in told and b"extraneous bytes" not in told:
+        raise vips.Error("the picture breaks off")
+
+
+def _shaped(
+    frame: "pyvips.Image", colours: Colours | None, scaled: tuple[int, int], rendition: Rendition
+) -> "pyvips.Image":
+    """A frame in its new size, upright, in sRGB with 8 bits a channel."""
+    if colours:
+        frame = _declared(frame, colours)
+    image = frame.thumbnail_image(
+        scaled[0],
+        height=scaled[1],
+        size="force",
         # Named where there is no profile to convert from, it would be computed in CIE XYZ, at twice the time.
-        **({"output_profile": "srgb"} if header.get_typeof("icc-profile-data") else {}),
+        **({"output_profile": "srgb"} if frame.get_typeof("icc-profile-data") else {}),
     )
     plain = image.colourspace("srgb")
-    return _cut(plain, rendition.width, rendition.height) if cuts_frames else plain
+    if rendition.fit != "cover":
+        return plain
+    left, top = (plain.width - rendition.width) // 2, (plain.height - rendition.height) // 2
+    return plain.crop(left, top, rendition.width, rendition.height)
 
 
-def _covering(image: "pyvips.Image", width: int, height: int) -> tuple[int, int]:
-    """The least size in which an image covers another one."""
-    scale = max(width / image.width, height / image.height)
-    return max(width, round(image.width * scale)), max(height, round(image.height * scale))
+def _joined(frames: list["pyvips.Image"], header: "pyvips.Image") -> "pyvips.Image":
+    """One animation of all frames, shown as long and as often as the header says."""
+    image = frames[0].pagejoin(frames[1:]).copy()
+    for name in ("delay", "loop"):
+        image.set_type(header.get_typeof(name), name, header.get(name))
+    return image
 
 
-def _cut(frames: "pyvips.Image", width: int, height: int) -> "pyvips.Image":
-    """The middle of every frame."""
-    left, top = (frames.width - width) // 2, (frames.get_page_height() - height) // 2
-    first, *others = [frame.crop(left, top, width, height) for frame in frames.pagesplit()]
-    return first.pagejoin(others)
+def _declared(frame: "pyvips.Image", colours: Colours) -> "pyvips.Image":
+    """A frame with a profile of the colours that are declared, and with its values from black to white."""
+    if colours.narrow:
+        one = 1 if frame.format == "uchar" else 256  # of 8 bits
+        most = 255 if frame.format == "uchar" else 65_535
+        values = frame[: frame.bands - 1] if frame.hasalpha() else frame
+        scale = most / (219 * one)
+        wide = values.linear(scale, -16 * one * scale).rint().cast(frame.format)
+        frame = wide.bandjoin(frame[frame.bands - 1]) if frame.hasalpha() else wide
+    icc = profile(colours, is_grey=frame.bands < 3)
+    frame = frame.copy()
+    if icc:
+        frame.set_type(_vips().GValue.blob_type, "icc-profile-data", icc)
+    return frame
+
+
+def _in_memory(image: "pyvips.Image", until: float) -> "pyvips.Image":
+    return _watched(image, until).copy_memory()
 
 
 def _flat(image: "pyvips.Image") -> "pyvips.Image":

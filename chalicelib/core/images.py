@@ -1,6 +1,7 @@
 """Images: what may be asked of them, what they are, and what a derivative is called."""
 
 import hashlib
+import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
@@ -19,7 +20,9 @@ _QUALITIES: Final[Mapping[str, int]] = {"jpeg": 80, "webp": 80, "avif": 55}
 _THUMBNAILS: Final = frozenset({"jpg", "jpeg", "png", "webp", "avif", "gif"})
 _THUMBNAIL: Final = "96x96"
 
-_RENDERING: Final = "1"  # another number gives all derivatives new names: for when the same is rendered otherwise
+_AVIF_BRAND: Final = re.compile(b"(?:.{4})*?avi[fs]", re.DOTALL)
+
+_RENDERING: Final = "2"  # another number gives all derivatives new names: for when the same is rendered otherwise
 
 
 class Rendition(NamedTuple):
@@ -110,7 +113,9 @@ def thumbnail(name: str, size: int, sizes: tuple[str, ...]) -> str:
 
 
 def kind_of(data: bytes) -> str | None:
-    """Return the media type that the first 32 bytes of an image tell, None for what is none that we read.
+    """Return the media type that the start of an image tells, None for what is none that we read.
+
+    The first 32 bytes tell all but an AVIF, which its first box tells: `avif` is one of the brands there, or `avis`.
 
     Sources: WHATWG MIME Sniffing §6.1 for all but AVIF; ISO/IEC 14496-12 §4.3 and the AVIF specification §6 for that.
     """
@@ -122,7 +127,8 @@ def kind_of(data: bytes) -> str | None:
         return "image/gif"
     if data[:4] == b"RIFF" and data[8:14] == b"WEBPVP":
         return "image/webp"
-    if data[4:8] == b"ftyp" and data[8:12] in (b"avif", b"avis"):
+    end = int.from_bytes(data[:4])  # of the first box; its brands are a major one, a version, and the compatible ones
+    if data[4:8] == b"ftyp" and (data[8:12] in (b"avif", b"avis") or _AVIF_BRAND.match(data, 16, max(16, end))):
         return "image/avif"
     return None
 

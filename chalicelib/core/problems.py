@@ -336,14 +336,12 @@ class UnsupportedMediaType(Problem):
 
 
 class NotAnImage(Problem):
-    """What is to be rendered is no image of a kind that we read, whatever it is called."""
+    """What is to be rendered is no image of a kind that we read, whatever it is called; `what` says why."""
 
     status, title, code = 415, "Unsupported Media Type", "not-an-image"
 
-    def __init__(self) -> None:
-        super().__init__(
-            "This is no JPEG, PNG, WebP, AVIF or GIF image. Send one as it is, or read it without ?w and ?h."
-        )
+    def __init__(self, what: str = "This is no JPEG, PNG, WebP, AVIF or GIF image. Send one as it is") -> None:
+        super().__init__(f"{what}, or read it without ?w and ?h.")
 
 
 class ImageBroken(Problem):

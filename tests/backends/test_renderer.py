@@ -11,7 +11,7 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image, ImageChops, ImageCms, ImageOps, ImageStat
+from PIL import Image, ImageChops, ImageCms, ImageOps, ImageSequence, ImageStat
 from PIL.PngImagePlugin import PngInfo
 
 from chalicelib.backends.renderer import VipsRenderer
@@ -22,6 +22,7 @@ from tests.pictures import opened, pattern, written
 
 RENDERER = VipsRenderer()
 WIDTH, HEIGHT = 120, 80
+IMAGES = Path(__file__).with_name("images")
 SECRET = b"Taken at 52.5163 N, by Alice"
 
 
@@ -50,6 +51,12 @@ def sized(image: Image.Image, width: int, height: int, fit: str) -> Image.Image:
             return ImageOps.fit(image, (width, height), Image.Resampling.LANCZOS)
         case _:
             return image.resize((width, height), Image.Resampling.LANCZOS)
+
+
+def frames_of(data: bytes) -> list[Image.Image]:
+    """What Pillow shows of an animation."""
+    image = Image.open(io.BytesIO(data))
+    return [frame.convert("RGB") for frame in ImageSequence.Iterator(image)]
 
 
 @pytest.fixture(scope="module")
@@ -109,18 +116,26 @@ def test_a_side_that_is_not_asked_for_has_its_bound(wanted: tuple[int, int], siz
     fit=st.sampled_from(FITS),
     orientation=st.integers(1, 8),
 )
-def test_dimensions_follow_the_rule(
+def test_dimensions_follow_the_rule_and_are_those_of_every_format(
     source: tuple[int, int], wanted: tuple[int, int], fit: str, orientation: int
 ) -> None:
     if fit != "contain":
         wanted = (wanted[0] or 1, wanted[1] or 1)
-    data = pictures.oriented(Image.new("L", source), orientation, "png")  # a tiny JPEG is rounded up to its blocks
-    width, height = opened(rendered(data, *wanted, fit)).size
+    image = Image.new("L", source)
+    turned = [pictures.oriented(image, orientation, kind) for kind in ("png", "jpeg", "webp")]
+    ((width, height),) = {opened(rendered(data, *wanted, fit)).size for data in turned}
     if fit != "contain":
         assert (width, height) == wanted
     else:
         scale = min(1.0, *(asked / side for asked, side in zip(wanted, source, strict=True) if asked))
         assert (width, height) == pytest.approx([max(1, side * scale) for side in source], abs=0.51)
+
+
+def test_a_photo_has_the_nearest_size_in_every_format() -> None:
+    """2,731 rows at 496 of 4,096 pixels are 330.71."""
+    photo = Image.new("L", (4096, 2731))
+    for kind in ("jpeg", "png", "webp", "gif", "avif"):
+        assert opened(rendered(written(photo, kind), 496, 0)).size == (496, 331), kind
 
 
 # -- the way up --
@@ -136,6 +151,29 @@ def test_each_orientation_is_upright(kind: str, orientation: int, fit: str) -> N
     image = opened(rendered(data, 60, 30, fit))
     assert "exif" not in image.info
     assert difference(image, sized(upright, 60, 30, fit)) < 6
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_each_frame_is_upright(orientation: int) -> None:
+    """And no frame shows a part of another."""
+    upright = pattern(WIDTH, HEIGHT)
+    uprights = [upright, upright.transpose(Image.Transpose.ROTATE_180), Image.new("RGB", upright.size)]
+    turned = [opened(pictures.oriented(upright, orientation, "png")) for upright in uprights]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = written(turned[0], "webp", save_all=True, append_images=turned[1:], duration=100, exif=exif)
+    for fit in FITS:
+        frames = frames_of(rendered(data, 60, 30, fit, "webp", 100))
+        for frame, upright in zip(frames, uprights, strict=True):
+            assert difference(frame, sized(upright, 60, 30, fit)) < 12, fit  # WebP halves the resolution of colours
+    assert difference(opened(rendered(data, 60, 30)), sized(uprights[0], 60, 30, "contain")) < 6
+
+
+def test_a_tiny_animation_that_is_turned_keeps_its_frames_apart() -> None:
+    first, second = frames_of(rendered((IMAGES / "turned.webp").read_bytes(), 4, 0, made="webp"))
+    assert first.size == (2, 4)
+    assert difference(first, Image.new("RGB", (2, 4), "red")) < 3
+    assert difference(second, Image.new("RGB", (2, 4), "blue")) < 3
 
 
 # -- metadata and colour --
@@ -208,6 +246,7 @@ def profile(red: tuple[float, float], green: tuple[float, float], blue: tuple[fl
     return (header + white).ljust(128, b"\0") + len(tags).to_bytes(4) + table + bodies
 
 
+BT709 = ((0.640, 0.330), (0.300, 0.600), (0.150, 0.060))
 PROFILES = {
     "Display P3": profile((0.680, 0.320), (0.265, 0.690), (0.150, 0.060), 2.2),
     "Adobe RGB": profile((0.640, 0.330), (0.210, 0.710), (0.150, 0.060), 2.2),
@@ -233,6 +272,90 @@ def test_a_profile_is_converted_to_srgb(kind: str, name: str) -> None:
 def test_colours_without_a_profile_stay_as_they_are(kind: str) -> None:
     data = written(Image.new("RGB", (8, 8), (200, 100, 50)), kind)
     assert difference(opened(rendered(data, 8, 0)), opened(data).convert("RGB")) < 2
+
+
+def test_an_avif_shows_the_colours_that_it_declares() -> None:
+    for name, expected in {
+        "eight": [(255, 0, 0), (255, 0, 0)],
+        "mif1": [(255, 0, 0), (255, 0, 0)],  # `avif` is among the compatible brands
+        "grey-limited": [(0, 0, 0), (255, 255, 255)],
+        "p3": [(218, 0, 6), (218, 0, 6)],
+    }.items():
+        image = opened(rendered((IMAGES / f"{name}.avif").read_bytes(), 4096, 0)).convert("RGB")
+        ends = Image.new("RGB", (2, 1))
+        ends.putdata([image.getpixel((0, 0)), image.getpixel((image.width - 1, 0))])
+        assert difference(ends, Image.frombytes("RGB", (2, 1), bytes(sum(expected, ())))) < 2, name
+
+
+def test_colours_of_an_avif_are_those_of_its_stream_where_nothing_else_says_them() -> None:
+    grey, wide = ((IMAGES / f"{name}.avif").read_bytes() for name in ("grey-limited", "p3"))
+    image = opened(rendered(grey.replace(b"colrnclx", b"freenclx"), 4096, 0)).convert("RGB")
+    assert image.getextrema() == ((0, 255),) * 3
+    assert image.getpixel((0, 0)) == (0, 0, 0)
+    plain = opened(rendered(wide.replace(b"colrnclx", b"freenclx"), 4096, 0))
+    assert difference(plain, Image.new("RGB", plain.size, (200, 30, 30))) < 2
+
+
+def test_an_avif_of_ten_bits_is_not_read_and_says_so() -> None:
+    with pytest.raises(NotAnImage, match="AVIF images of 10 bits a channel are not read"):
+        rendered((IMAGES / "ten.avif").read_bytes(), 64, 0)
+
+
+def with_chunks(image: Image.Image, **chunks: bytes) -> bytes:
+    """A PNG that declares something."""
+    data = written(image, "png")
+    return data[:33] + b"".join(pictures.png_chunk(name.encode(), body) for name, body in chunks.items()) + data[33:]
+
+
+def hundred_thousandths(*numbers: float) -> bytes:
+    """As gAMA and cHRM say them."""
+    return b"".join(round(number * 100_000).to_bytes(4) for number in numbers)
+
+
+ADOBE = (0.3127, 0.3290, 0.64, 0.33, 0.21, 0.71, 0.15, 0.06)
+
+
+def test_a_png_shows_the_colours_that_it_declares() -> None:
+    """By any of its chunks, of which the better one counts; LittleCMS says what they should be."""
+    linear, adobe = hundred_thousandths(1), hundred_thousandths(*ADOBE)
+    pairs = [ADOBE[place : place + 2] for place in (2, 4, 6)]
+    srgb = {"sRGB": b"\0"}
+    source = Image.eval(pattern(WIDTH, HEIGHT), lambda value: 40 + value * 2 // 3)
+    for chunks, meant in (
+        ({"gAMA": hundred_thousandths(1 / 2.2), "cHRM": adobe}, profile(*pairs, 2.2)),
+        ({"gAMA": linear, "cHRM": adobe}, profile(*pairs, 1)),
+        ({"gAMA": linear}, profile((0.64, 0.33), (0.30, 0.60), (0.15, 0.06), 1)),
+        ({"cICP": b"\x0c\x04\0\1", "gAMA": linear, **srgb}, PROFILES["Display P3"]),
+        ({"cICP": b"\x09\x08\0\1"}, profile((0.708, 0.292), (0.170, 0.797), (0.131, 0.046), 1)),
+    ):
+        image = opened(rendered(with_chunks(source, **chunks), WIDTH, 0))
+        meant_file = io.BytesIO(meant)
+        expected = ImageCms.profileToProfile(source, meant_file, ImageCms.createProfile("sRGB"))
+        assert expected is not None
+        assert difference(image, expected) < 3, chunks
+    for chunks in (
+        {"gAMA": hundred_thousandths(1 / 2.2), "cHRM": hundred_thousandths(0.3127, 0.329, *sum(BT709, ()))},
+        {"gAMA": linear, "cHRM": adobe, **srgb},
+        {"cICP": b"\1\x0d\0\1", "gAMA": linear},
+        {"gAMA": bytes(4)},
+        {"gAMA": b"\0"},
+        {"gAMA": linear[:3] + b"\0", "cHRM": bytes(32)},
+        {"cHRM": b"\xff" * 32},
+        {"cICP": b"\x0c"},
+    ):
+        assert difference(opened(rendered(with_chunks(source, **chunks), WIDTH, 0)), source) == 0, chunks
+
+
+def test_a_grey_png_has_its_own_curve_and_its_own_range() -> None:
+    for mode in ("L", "LA"):
+        for chunks, value, expected in (
+            ({"gAMA": hundred_thousandths(1)}, 55, 128),
+            ({"cICP": b"\1\x0d\0\0"}, 16, 0),
+            ({"cICP": b"\1\x0d\0\0"}, 235, 255),
+        ):
+            grey = Image.new("L", (8, 8), value).convert(mode)
+            image = opened(rendered(with_chunks(grey, **chunks), 8, 0)).convert("RGB")
+            assert difference(image, Image.new("RGB", (8, 8), (expected,) * 3)) <= 1, (mode, chunks)
 
 
 def sixteen_bits(grey: Image.Image) -> Image.Image:
@@ -380,12 +503,36 @@ def test_what_breaks_off_is_refused_and_never_half_black(kind: str, fit: str) ->
         assert difference(image, whole) == 0
 
 
-@pytest.mark.parametrize("options", [{"progressive": True}, {"quality": 30}])
-def test_a_jpeg_that_breaks_off_is_refused(options: dict[str, object]) -> None:
-    data = written(noise(400, 300), "jpeg", **options)
-    for size in range(700, len(data) - 2, len(data) // 50):
+SIZES = [(16, 0, "contain"), (50, 50, "cover"), (64, 0, "contain"), (100, 0, "contain"), (400, 300, "fill")]
+
+
+@pytest.mark.parametrize("options", [{"progressive": True}, {"quality": 30}, {"restart_marker_rows": 1}])
+def test_a_jpeg_gets_one_verdict_at_every_size(options: dict[str, object]) -> None:
+    """Only its end marker may be missing; with another one a picture that breaks off is no better."""
+    for height in (300, 257, 304):  # the last rows that libvips cuts off, or reads alone
+        data = written(noise(400, height), "jpeg", **options)
+        whole = [opened(rendered(data, *size)) for size in SIZES]
+        for missing in (1, 2):
+            shown = [opened(rendered(data[:-missing], *size)) for size in SIZES]
+            assert all(difference(*pair) == 0 for pair in zip(shown, whole, strict=True))
+        for end in (3, 4, 10, 50, 300, len(data) // 2, len(data) - 700):
+            for marker in (b"", b"\xff\xd9"):
+                for size in SIZES:
+                    with pytest.raises(ImageBroken):
+                        rendered(data[:-end] + marker, *size)
+
+
+def test_a_jpeg_whose_middle_is_missing_is_refused() -> None:
+    data = written(noise(400, 300), "jpeg")
+    for size in SIZES:
         with pytest.raises(ImageBroken):
-            rendered(data[:size], 50, 50)
+            rendered(data[:20_000] + data[30_000:], *size)
+
+
+def test_a_jpeg_with_bytes_before_its_end_is_shown() -> None:
+    """As some cameras write them."""
+    data = written(noise(400, 300), "jpeg")
+    assert rendered(data[:-2] + b"abc\xff\xd9", 50, 0) == rendered(data, 50, 0)
 
 
 def test_an_animation_that_breaks_off_is_refused() -> None:

@@ -100,9 +100,9 @@ BOMBS: dict[str, tuple[int, Callable[[], bytes]]] = {
     "png of many chunks": (413, lambda: pictures.black_png(1, 1)[:33] + pictures.png_chunk(b"tEXt", b"a\0b") * 300_000),
     "gif of 10,000 frames": (413, lambda: gif(1, 1, 10_000)),
     "gif of 1,000,000 frames": (413, lambda: gif(1, 1, 1_000_000)),
-    "gif of a large screen": (0, lambda: gif(65_535, 65_535, 1)),
+    "gif of a large screen": (413, lambda: gif(65_535, 65_535, 1)),
     "gif of a large frame": (413, lambda: gif(1, 1, 1, (60_000, 60_000))),
-    "gif whose second frame is large": (0, growing),
+    "gif whose second frame is large": (422, growing),
     "gif of many blocks": (413, lambda: gif(1, 1, 1)[:-1] + b"\x21\xfe" + b"\x01a" * 8_000_000 + b"\0\x3b"),
     "gif of many extensions": (413, lambda: gif(1, 1, 1)[:-1] + b"\x21\xfe\0" * 10_000_000 + b"\x3b"),
     "webp of 10,000 frames": (413, lambda: webp_animation(1, 1, 10_000, PIXEL, (1, 1))),
@@ -251,10 +251,10 @@ def test_the_size_of_a_stream_is_read_as_its_encoder_means_it() -> None:
             checked(data, "image/avif", 70 * 30 - 1)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in pictures.FORMATS if kind != "avif"])
+@pytest.mark.parametrize("kind", ["jpeg", "png", "webp"])
 def test_what_is_right_is_let_through_as_it_is(kind: str) -> None:
     data = written(pattern(300, 200), kind)
-    assert checked(data, f"image/{kind}", MOST_AVIF) == data
+    assert checked(data, f"image/{kind}", MOST_AVIF).data == data
 
 
 def unit(bits: str) -> bytes:
@@ -275,7 +275,7 @@ def unit(bits: str) -> bytes:
 )
 def test_every_sequence_header_is_read(bits: str) -> None:
     """Of 1,000 by 700 pixels, of 10 bits each."""
-    data = pictures.avif(Item(b"av01", unit(f"{bits} 1001 1001 {999:010b} {699:010b}")))
+    data = pictures.avif(Item(b"av01", unit(f"{bits} 1001 1001 {999:010b} {699:010b} {0:040b}")))
     checked(data, "image/avif", 700_000)
     with pytest.raises(ImageTooLarge, match="700,000 pixels"):
         checked(data, "image/avif", 699_999)
@@ -299,7 +299,7 @@ def test_what_no_encoder_makes_is_refused(items: list[Item]) -> None:
 def test_of_an_avif_only_the_pictures_are_let_through() -> None:
     """What describes a film crashes libheif, where it is damaged."""
     film = pictures.animation([pattern(60, 40)] * 2, "avif", [100, 100], 0)
-    still = checked(film, "image/avif", MOST_AVIF)
+    still = checked(film, "image/avif", MOST_AVIF).data
     assert len(still) == len(film)
     assert still.index(b"free") == film.index(b"moov")
     assert b"moov" not in still
@@ -317,7 +317,7 @@ def test_texts_are_taken_from_a_png_and_nothing_else() -> None:
     place = plain.index(b"IDAT") - 4
     text = pictures.png_chunk(b"iTXt", b"a\0\0\0\0\0b") + pictures.png_chunk(b"tEXt", b"a\0b")
     end = len(plain) - 12
-    assert checked(plain[:place] + text + plain[place:end] + text + plain[end:], "image/png", 0) == plain
+    assert checked(plain[:place] + text + plain[place:end] + text + plain[end:], "image/png", 0).data == plain
 
 
 # -- time --

@@ -246,6 +246,18 @@ def test_any_bytes_are_an_image_or_not_and_32_of_them_tell(data: bytes, cut: int
     assert images.kind_of(data) == images.kind_of(data[:32])
 
 
+BRANDS = st.lists(st.sampled_from([b"mif1", b"miaf", b"heic", b"avif", b"avis", b"\0avi", b"favi"]), max_size=40)
+
+
+@given(st.sampled_from([b"mif1", b"miaf", b"msf1", b"avif"]), BRANDS, st.binary(max_size=8))
+def test_an_avif_is_known_by_any_of_its_brands(major: bytes, brands: list[bytes], rest: bytes) -> None:
+    """But by no others: not by those of the next box."""
+    box = b"ftyp" + major + bytes(4) + b"".join(brands)
+    known = {b"avif", b"avis"} & {major, *brands}
+    data = (4 + len(box)).to_bytes(4) + box + rest + b"avif"
+    assert images.kind_of(data) == ("image/avif" if known else None)
+
+
 # Names
 
 KEYS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=8)
@@ -290,7 +302,7 @@ def test_names_are_those_of_the_release_before() -> None:
     """Other names leave all that was made before unused: change them only with how images are made."""
     made = Rendition(320, 0, "contain", "", 0)
     assert images.derivative_name("a.png", '"e"', made) == (
-        "7c6334303712674a1353fd1e6600ae9e214b4ad5d5b8305a2809ec1c04e7d67e"
+        "79b72625f9cb7ff53f3566b6ee730f820a6698d3aee06fe0f9300dd56d3b9247"
     )
 
 
