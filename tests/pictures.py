@@ -110,6 +110,40 @@ def gif(width: int, height: int, frames: int, frame: tuple[int, int] = (1, 1)) -
     return header + (control + described + b"\x02\x02\x44\x01\x00") * frames + b"\x3b"
 
 
+def drawn_gif(width: int, height: int, *frames: bytes, palette: bytes = bytes(768)) -> bytes:
+    """A GIF of these frames, that is shown for ever."""
+    size = (len(palette) // 6).bit_length() - 1
+    header = b"GIF89a" + struct.pack("<HHBBB", width, height, 0x80 | size if palette else 0, 0, 0) + palette
+    return header + b"\x21\xff\x0bNETSCAPE2.0\x03\1\0\0\0" + b"".join(frames) + b"\x3b"
+
+
+def gif_frame(
+    place: tuple[int, int],
+    size: tuple[int, int],
+    pixels: bytes,
+    *,
+    disposal: int = 0,
+    clear: int | None = None,
+    delay: int = 5,
+    palette: bytes = b"",
+    interlaced: bool = False,
+) -> bytes:
+    """A frame of pixels below 8, with its control (GIF89a §20, §22, §23); `delay` is in hundredths of a second."""
+    control = struct.pack("<BHBB", disposal << 2 | (clear is not None), delay, clear or 0, 0)
+    flags = (0x80 | (len(palette) // 6).bit_length() - 1 if palette else 0) | interlaced << 6
+    descriptor = b"\x2c" + struct.pack("<4HB", *place, *size, flags)
+    if interlaced:  # every eighth row, those in their middles, and so on (GIF89a appendix E)
+        passes = ((0, 8), (4, 8), (2, 4), (1, 2))
+        rows = [row for start, step in passes for row in range(start, size[1], step)]
+        pixels = b"".join(pixels[row * size[0] : (row + 1) * size[0]] for row in rows)
+    # Codes of four bits for eight colours, cleared before they would have to grow.
+    codes = [code for start in range(0, len(pixels), 6) for code in (8, *pixels[start : start + 6])] + [9]
+    packed = bytes(low | high << 4 for low, high in zip(codes[::2], [*codes[1::2], 0], strict=False))
+    blocks = [packed[start : start + 255] for start in range(0, len(packed), 255)]
+    data = b"".join(bytes([len(block)]) + block for block in blocks)
+    return b"\x21\xf9\x04" + control + descriptor + palette + b"\x03" + data + b"\0"
+
+
 def riff(*chunks: tuple[bytes, bytes]) -> bytes:
     """A WebP file of these chunks."""
     body = b"WEBP" + b"".join(_riff_chunk(*chunk) for chunk in chunks)
