@@ -30,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.run(options))
     except InvalidSettings as error:
+        _warn(error.warnings)
         count = len(error.mistakes)
         print(*error.mistakes, f"{count} mistake{'s'[: count != 1]}: nothing is served.", sep="\n", file=sys.stderr)
         return 2
@@ -40,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     check = commands.add_parser("check", help="report every mistake in the settings")
+    check.add_argument("--strict", action="store_true", help="fail on warnings too")
     check.set_defaults(run=_check)
 
     key = commands.add_parser("key", help="make API keys").add_subparsers(required=True, metavar="COMMAND")
@@ -83,13 +85,26 @@ def _within(least: int, most: int) -> Callable[[str], int]:
     return number
 
 
-def _check(_: argparse.Namespace) -> int:
-    settings = wiring.load_settings()
-    print(f"{wiring.settings_file()}: no mistake")
+def _settings() -> Settings:
+    settings, warnings = wiring.inspect_settings()
+    _warn(warnings)
+    return settings
+
+
+def _warn(warnings: Sequence[str]) -> None:
+    if warnings:
+        print(*warnings, sep="\n", file=sys.stderr)
+
+
+def _check(options: argparse.Namespace) -> int:
+    settings, warnings = wiring.inspect_settings()
+    _warn(warnings)
+    count = len(warnings)
+    print(f"{wiring.settings_file()}: no mistake{f', {count} warning' if count else ''}{'s'[: count > 1]}")
     for mount in settings.mounts:
         print(f"  {mount.path}/…  →  {mount.address.origin}{mount.address.base}/{mount.prefix}…  {mount.url_seconds} s")
     print(f"  {len(settings.keys)} keys, {len(settings.rules)} rules")
-    return 0
+    return 1 if warnings and options.strict else 0
 
 
 def _key_new(options: argparse.Namespace) -> int:
@@ -102,7 +117,7 @@ def _key_new(options: argparse.Namespace) -> int:
 
 
 def _explain(options: argparse.Namespace) -> int:
-    settings = wiring.load_settings()
+    settings = _settings()
     principal = _principal(settings, options.who)
     rules = RuleSet(settings.rules)
     try:
@@ -125,7 +140,7 @@ def _explain(options: argparse.Namespace) -> int:
 
 
 def _link(options: argparse.Namespace) -> int:
-    settings = wiring.load_settings()
+    settings = _settings()
     principal = next((key.principal() for key in settings.keys if key.id == options.who), None)
     if principal is None:
         print(f"There is no key {options.who!r}; a link is as good as the key that it is made with.", file=sys.stderr)
@@ -145,7 +160,7 @@ def _link(options: argparse.Namespace) -> int:
 
 
 def _policy(_: argparse.Namespace) -> int:
-    print(json.dumps(policy(wiring.load_settings().mounts, wiring.table(), wiring.secret()), indent=2))
+    print(json.dumps(policy(_settings().mounts, wiring.table(), wiring.secret()), indent=2))
     return 0
 
 

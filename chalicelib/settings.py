@@ -2,13 +2,14 @@
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from typing import Any, Final, NamedTuple
 
+from .checks import ACCESS_KEY, AWS_REGION, BUCKET, ORIGIN, REGION, SECRET_KEY, is_general_purpose, without_usual_port
 from .core.credentials import Credentials
 from .core.images import MOST_SIDE
-from .core.mounts import DERIVED, Mount, address
+from .core.mounts import DERIVED, Mount, address, partition
 from .core.paths import CONTROLS, DOT_SEGMENTS, RENDERERS
 from .core.principals import Key
 from .core.rules import ACTIONS, Rule
@@ -32,15 +33,18 @@ class Settings(NamedTuple):
 
 
 class InvalidSettings(Exception):
-    """The settings cannot be used. `mistakes` are all of them, each with its place and what would be right."""
+    """The settings cannot be used. `mistakes` are all of them, each with its place and what would be right.
 
-    def __init__(self, mistakes: Iterable[str]) -> None:
-        self.mistakes = tuple(mistakes)
+    `warnings` are there where `inspect` read the file.
+    """
+
+    def __init__(self, mistakes: Iterable[str], warnings: Iterable[str] = ()) -> None:
+        self.mistakes, self.warnings = tuple(mistakes), tuple(warnings)
         super().__init__("\n".join(self.mistakes))
 
 
 def load(file: str | PathLike[str], environ: Mapping[str, str]) -> Settings:
-    """Read the settings.
+    """Read the settings, as the service does: a rule that allows too little is not looked for.
 
     Args:
         file: a TOML file.
@@ -49,6 +53,23 @@ def load(file: str | PathLike[str], environ: Mapping[str, str]) -> Settings:
     Raises:
         InvalidSettings: the file cannot be read, or holds a mistake.
     """
+    reader, settings = _read(file, environ)
+    _examine(reader, settings, [rule for rule in settings.rules if not rule.allows])
+    if reader.mistakes:
+        raise InvalidSettings(reader.mistakes)
+    return settings
+
+
+def inspect(file: str | PathLike[str], environ: Mapping[str, str]) -> tuple[Settings, tuple[str, ...]]:
+    """Read the settings as `load` does, and return the warnings as well: what cannot be intended, and does no harm."""
+    reader, settings = _read(file, environ)
+    _examine(reader, settings, settings.rules)
+    if reader.mistakes:
+        raise InvalidSettings(reader.mistakes, reader.warnings)
+    return settings, tuple(reader.warnings)
+
+
+def _read(file: str | PathLike[str], environ: Mapping[str, str]) -> tuple[Reader, Settings]:
     try:
         with open(file, encoding="utf-8") as stream:
             text = stream.read()
@@ -60,10 +81,27 @@ def load(file: str | PathLike[str], environ: Mapping[str, str]) -> Settings:
     except (ValueError, RecursionError) as error:  # tomllib lets both out: a number or a nest that is far too long
         raise InvalidSettings([f"{file}: is not TOML: {error}"]) from None
     reader = Reader(file, text, environ)
-    settings = _settings(reader, document)
-    if reader.mistakes:
-        raise InvalidSettings(reader.mistakes)
-    return settings
+    return reader, _settings(reader, document)
+
+
+def _examine(reader: Reader, settings: Settings, rules: Sequence[Rule]) -> None:
+    """Note which of some rules can never match. A table that has a mistake leads to no second report."""
+    if not rules:
+        return
+    from .rule_analysis import RuleAnalysis
+
+    sound = [rule for rule in settings.rules if ("rules", rule.number - 1) not in reader.flawed]
+    mounts_are_flawed = any(name == "mounts" for name, _ in reader.flawed)
+    mounts = [""] if mounts_are_flawed else [mount.path for mount in settings.mounts]
+    analysis = RuleAnalysis(sound, [key.principal() for key in settings.keys], mounts)
+    for rule in rules:
+        place = ("rules", rule.number - 1)
+        finding = None if place in reader.flawed else analysis.finding(rule)
+        if finding and finding.never:
+            note = reader.warning if rule.allows else reader.mistake
+            note((*place, finding.key), f"can never match: {finding.reason}")
+        elif finding:
+            reader.warning((*place, None), f"denies less than it names: {finding.reason}")
 
 
 def _settings(reader: Reader, document: dict[str, Any]) -> Settings:
@@ -72,10 +110,10 @@ def _settings(reader: Reader, document: dict[str, Any]) -> Settings:
         reader.mistake((name, 0, None), f"is unknown{did_you_mean(name, tables)}")
     service = Table(reader, "service", 0, reader.table(document, "service"))
     realm = service.text("realm", "Signpost", _REALM)
-    public_url = service.text("public_url", "", _PUBLIC_URL).rstrip("/") or None
+    public_url = without_usual_port(service.text("public_url", "", _PUBLIC_URL).rstrip("/")) or None
     url_seconds = service.integer("url_seconds", 300, 1, _WEEK)
     head = service.choice("head", "redirect", ("redirect", "inline"))
-    origins = service.texts("cors_origins", (), _ORIGIN)
+    origins = service.texts("cors_origins", (), ORIGIN)
     service.finish()
     mounts = tuple(_mount(table, url_seconds) for table in reader.tables(document, "mounts"))
     if not document.get("mounts"):
@@ -85,28 +123,55 @@ def _settings(reader: Reader, document: dict[str, Any]) -> Settings:
     for index, mount in enumerate(mounts):
         if any(bucket == mount.bucket and mount.prefix.startswith(start) for bucket, start in own):
             reader.mistake(("mounts", index, "prefix"), f"is below {DERIVED}, where the service keeps what it makes")
+    _check_one_region(reader, mounts)
     keys = tuple(_key(table) for table in reader.tables(document, "keys"))
     reader.unique("keys", "id", [key.id for key in keys])
     reader.unique("keys", "sha256", [key.sha256 for key in keys])
-    ids = [key.id for key in keys]
-    rules = tuple(_rule(table, ids) for table in reader.tables(document, "rules"))
+    tags = {tag for key in keys for tag in key.principal().tags} | {"anyone", "authenticated"}
+    rules = tuple(_rule(table, tags) for table in reader.tables(document, "rules"))
     images = Table(reader, "images", 0, reader.table(document, "images"))
     image_hosts = images.texts("hosts", (), _IMAGE_HOST)
     images.finish()
     return Settings(realm, public_url, head == "inline", origins, mounts, keys, rules, image_hosts)
 
 
+def _check_one_region(reader: Reader, mounts: Sequence[Mount]) -> None:
+    """Note a bucket that has two regions. Names are unique in a partition of AWS, and in another store."""
+    first: dict[tuple[str, str], int] = {}
+    for index, mount in enumerate(mounts):
+        store = mount.endpoint or partition(mount.region)[0]
+        other = first.setdefault((store, mount.bucket), index)
+        if mount.bucket and mounts[other].region != mount.region:
+            reader.mistake(
+                ("mounts", index, "region"),
+                f"is another region than that of mounts[{other + 1}], which has the same bucket; a bucket is in one "
+                "region: give both tables that region",
+            )
+
+
 def _mount(table: Table, service_seconds: int) -> Mount:
     path = table.text("path", None, _MOUNT_PATH).rstrip("/")
-    bucket = table.text("bucket", None, _BUCKET)
+    bucket = table.text("bucket", None, BUCKET)
     prefix = table.text("prefix", "", _PREFIX)
-    region = table.text("region", table.reader.region, _REGION)
+    region = table.text("region", table.reader.region, REGION)
     endpoint = table.endpoint("endpoint")
     public_endpoint = table.endpoint("public_endpoint") or endpoint
     url_seconds = table.integer("url_seconds", service_seconds, 1, _WEEK)
     stable_seconds = table.integer("stable_seconds", 0, 0, _WEEK // 2)
     cache_seconds = table.integer("cache_seconds", 0, 0, _WEEK)
-    access_key, secret_key = table.secret("access_key"), table.secret("secret_key")
+    access_key, secret_key = table.secret("access_key", ACCESS_KEY), table.secret("secret_key", SECRET_KEY)
+    if not is_general_purpose(bucket):
+        table.mistake(
+            "bucket",
+            "is a directory bucket or the like, with an endpoint and a signature of its own: name a general purpose "
+            "bucket",
+        )
+    if endpoint is None and REGION.passes(region) and not AWS_REGION.fullmatch(region):
+        table.mistake(
+            "region",
+            'is no region of AWS, such as "eu-west-1": correct it; or, for another store, say where the store is: '
+            'endpoint = "https://s3.example.com"',
+        )
     if bool(access_key) != bool(secret_key):
         table.mistake("access_key", "and secret_key go together: give both, or neither")
     if url_seconds < 2 * stable_seconds:
@@ -128,7 +193,7 @@ def _key(table: Table) -> Key:
     return Key(key_id, sha256, groups)
 
 
-def _rule(table: Table, key_ids: list[str]) -> Rule:
+def _rule(table: Table, tags: set[str]) -> Rule:
     path = table.text("path", None, _RULE_PATH)
     allow = table.texts("allow", (), _ACTION)
     deny = table.texts("deny", (), _ACTION)
@@ -137,10 +202,7 @@ def _rule(table: Table, key_ids: list[str]) -> Rule:
     to = table.texts("to", (), _PRINCIPAL)
     if not to:
         table.mistake("to", 'is missing; say whom the rule speaks to: to = ["anyone"], ["authenticated"], ["key:ID"]')
-    for written, who in zip(table.values["to"] if to else (), to, strict=True):
-        kind, _, name = who.partition(":")
-        if kind == "key" and name not in key_ids:
-            table.mistake("to", f'"{written}" names no key{did_you_mean(name, key_ids)}')
+    _check_principals(table, to, tags, allows=bool(allow))
     overwrite = table.flag("overwrite", True)
     max_bytes = table.integer("max_bytes", -1, 0, 5 * 1024**4)
     content_types = table.texts("content_types", (), _CONTENT_TYPE)
@@ -167,6 +229,22 @@ def _rule(table: Table, key_ids: list[str]) -> Rule:
         require_headers,
         image_sizes,
     )
+
+
+def _check_principals(table: Table, to: tuple[str, ...], tags: set[str], *, allows: bool) -> None:
+    """Note the principals of a rule that nothing makes. A deny rule with no other principal denies nothing."""
+    keys_are_flawed = any(name == "keys" for name, _ in table.reader.flawed)
+    for written, who in zip(table.values["to"] if to else (), to, strict=True):
+        kind, _, name = who.partition(":")
+        names = [tag.partition(":")[2] for tag in sorted(tags) if tag.startswith(f"{kind}:")]
+        if not _PRINCIPAL.passes(who) or who in tags:
+            continue
+        if kind == "key":
+            table.mistake("to", f'"{written}" names no key{did_you_mean(name, names)}')
+        elif not keys_are_flawed:
+            note = table.warning if allows or not tags.isdisjoint(to) else table.mistake
+            cause = "is a group that no key has" if kind == "group" else "is nobody: no setting makes users; name a key"
+            note("to", f'"{written}" {cause}{did_you_mean(name, names)}')
 
 
 def _is_path(text: str) -> bool:
@@ -208,18 +286,12 @@ def _is_prefix(text: str) -> bool:
 
 
 _REALM = Check(re.compile(r"[ !#-\[\]-~]+").fullmatch, 'printable ASCII without " and \\')
-_ORIGIN = Check(
-    re.compile(r"https?://[a-z0-9.\[\]:-]+").fullmatch,
-    'an origin: "https://app.example.com", no slash at its end',
-)
 _PUBLIC_URL = Check(
     re.compile(r"(?:https?://[a-z0-9.\[\]:-]+(?:/[A-Za-z0-9._~-]+)*/?)?").fullmatch,
     'how clients call the service: "https://files.example.com"',
 )
 _MOUNT_PATH = Check(_is_mount_path, 'a path of literal segments that starts with a slash: "/" or "/archive"')
-_BUCKET = Check(re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{2,254}").fullmatch, "a bucket's name, three characters or more")
 _PREFIX = Check(_is_prefix, 'the beginning of keys, without a leading slash: "tenants/acme/"')
-_REGION = Check(re.compile(r"[a-z0-9-]+").fullmatch, 'a region: "eu-west-1"; or set AWS_REGION in the environment')
 KEY_ID = Check(re.compile(r"[a-z0-9-]+").fullmatch, "lower-case letters, digits and '-'")
 _SHA256 = Check(
     lambda text: re.fullmatch(r"[0-9A-Fa-f]{64}", text) and text.lower() != _EMPTY_SHA256,

@@ -19,12 +19,14 @@ class Check(NamedTuple):
         wanted: what would be right, in words.
         choices: the words to choose from, where there are few.
         secret: whether the text may be a secret, pasted in the wrong place, that no message may repeat.
+        meant: makes the right text of a wrong one; empty where that cannot be known.
     """
 
     passes: Callable[[str], object]
     wanted: str
     choices: tuple[str, ...] = ()
     secret: bool = False
+    meant: Callable[[str], str] | None = None
 
     def shown(self, value: str) -> str:
         """The text as a message may show it: as it stands in the file, never what the environment made of it."""
@@ -51,15 +53,22 @@ def _is_endpoint(text: str) -> bool:
     return port != 0 and bool(re.fullmatch(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::\d{1,5})?/?", text))
 
 
-_SECRET = Check(lambda text: text and text.isprintable(), "a key: it is empty, or not printable", secret=True)
 _ENDPOINT = Check(_is_endpoint, 'an address without a path: "https://s3.example.com"')
 
 
 class Reader:
-    """The file while it is being read: where everything stands, and what is wrong."""
+    """The file while it is being read: where everything stands, and what is wrong.
+
+    Attributes:
+        mistakes: each with its place; no settings come from a file with a mistake.
+        warnings: each with its place.
+        flawed: the tables that have a mistake, by name and number from 0.
+    """
 
     def __init__(self, file: str | PathLike[str], text: str, environ: Mapping[str, str]) -> None:
         self.mistakes: list[str] = []
+        self.warnings: list[str] = []
+        self.flawed: set[tuple[str, int]] = set()
         self.environ = environ
         self.region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or ""
         self._file = file
@@ -67,13 +76,21 @@ class Reader:
 
     def mistake(self, place: Place, what: str) -> None:
         """Note a mistake."""
+        self.mistakes.append(f"{self._where(place)}: {what}")
+        self.flawed.add(place[:2])
+
+    def warning(self, place: Place, what: str) -> None:
+        """Note what cannot be intended, and does no harm."""
+        self.warnings.append(f"{self._where(place)}: warning: {what}")
+
+    def _where(self, place: Place) -> str:
         table, index, key = place
         line = self._lines.get(place) or self._lines.get((table, index, None))
         where = f"{self._file}:{line}" if line else str(self._file)
         name = table if table in ("service", "images") else f"{table}[{index + 1}]"
         if (table, index, key) == (table, 0, None) and not line:
             name = table
-        self.mistakes.append(f"{where}: {name}{f'.{key}' if key else ''}: {what}")
+        return f"{where}: {name}{f'.{key}' if key else ''}"
 
     def table(self, document: dict[str, Any], name: str) -> dict[str, Any]:
         """Return a `[name]` table, empty where there is none."""
@@ -109,6 +126,10 @@ class Table:
     def mistake(self, key: str | None, what: str) -> None:
         """Note a mistake in this table."""
         self.reader.mistake((self.name, self.index, key), what)
+
+    def warning(self, key: str | None, what: str) -> None:
+        """Note a warning about this table."""
+        self.reader.warning((self.name, self.index, key), what)
 
     def _take(self, key: str, default: Any) -> Any:
         self._known.append(key)
@@ -170,13 +191,13 @@ class Table:
         default_port = {"http": ":80", "https": ":443"}.get(parts.scheme, "")
         return f"{parts.scheme}://{parts.netloc.lower().removesuffix(default_port)}"
 
-    def secret(self, key: str) -> str:
+    def secret(self, key: str, check: Check) -> str:
         """Return a secret, which must come from the environment; empty where there is none."""
         value = self._take(key, "")
         name = _VARIABLE.fullmatch(value) if isinstance(value, str) else None
         if value and name is None:
             self.mistake(key, "is a secret, which is not kept in this file: write ${NAME}, and set NAME")
-        return self._checked(key, value, _SECRET) if name else ""
+        return self._checked(key, value, check) if name else ""
 
     def _checked(self, key: str, value: object, check: Check) -> str:
         if not isinstance(value, str):
@@ -189,7 +210,9 @@ class Table:
             return ""
         text = _VARIABLE.sub(lambda found: self.reader.environ[found[1]], value)
         if not check.passes(text):
-            self.mistake(key, f"{check.shown(value)} is not {check.wanted}{did_you_mean(text, check.choices)}")
+            meant = check.meant(value) if check.meant and text == value else ""
+            hint = f'; write "{meant}"' if meant else did_you_mean(text, check.choices)
+            self.mistake(key, f"{check.shown(value)} is not {check.wanted}{hint}")
         return text
 
     def finish(self) -> None:

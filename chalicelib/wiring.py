@@ -24,11 +24,11 @@ def settings_file() -> str:
     return os.environ.get("SIGNPOST_CONFIG") or os.path.join(os.path.dirname(__file__), "signpost.toml")
 
 
-def load_settings() -> "Settings":
-    """Read the settings; raises `settings.InvalidSettings`."""
-    from .settings import load
+def inspect_settings() -> "tuple[Settings, tuple[str, ...]]":
+    """Read the settings and the warnings about them; raises `settings.InvalidSettings`."""
+    from .settings import inspect
 
-    return load(settings_file(), os.environ)
+    return inspect(settings_file(), os.environ)
 
 
 def table() -> str | None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from chalicelib.settings import InvalidSettings, Settings, load
+from chalicelib.settings import InvalidSettings, Settings, inspect, load
 
 MOUNT = '[[mounts]]\npath = "/"\nbucket = "acme"\nregion = "eu-west-1"\n'
 
@@ -22,3 +22,16 @@ def mistakes(folder: Path, text: str, environ: Mapping[str, str] | None = None) 
     except InvalidSettings as error:
         return [mistake.removeprefix(f"{folder}/signpost.toml") for mistake in error.mistakes]
     return []
+
+
+def inspected(folder: Path, text: str, environ: Mapping[str, str] | None = None) -> tuple[list[str], list[str]]:
+    """The mistakes and the warnings that the tool reports for a file of that text, as in `mistakes`."""
+    file = folder / "signpost.toml"
+    file.write_text(text, "utf-8")
+    try:
+        found, warnings = [], inspect(file, environ or {})[1]
+    except InvalidSettings as error:
+        found, warnings = [*error.mistakes], error.warnings
+    found = [mistake.removeprefix(str(file)) for mistake in found]
+    assert found == mistakes(folder, text, environ)  # the service finds every mistake that the tool finds
+    return found, [warning.removeprefix(str(file)) for warning in warnings]

@@ -84,6 +84,33 @@ def test_check_reports_every_mistake(settings: Path) -> None:
     assert "nothing is served" in done.stderr
 
 
+DEAD = """
+[[rules]]
+path = "/users/{user}/**"
+allow = ["read"]
+to = ["key:ci"]
+"""
+
+
+def test_warnings_fail_a_strict_check_and_stop_nothing(settings: Path) -> None:
+    """A rule that can never match is a warning where the rule allows, and a mistake where the rule denies."""
+    settings.write_text(SETTINGS + DEAD)
+    warning = f"{settings}:32: rules[4]: warning: can never match: rules[3] comes first and decides"
+    statuses = {("check",): 0, ("check", "--strict"): 1, ("explain", "GET", "/builds/a", "--as", "ci"): 0}
+    for arguments, status in statuses.items():
+        done = run(settings, *arguments)
+        assert (done.returncode, done.stderr.count("\n")) == (status, 1)
+        assert done.stderr.startswith(warning)
+    assert "no mistake, 1 warning\n" in run(settings, "check").stdout
+    assert run(settings, "policy").returncode == 0
+    settings.write_text(SETTINGS + DEAD + DEAD.replace("allow", "deny"))
+    for arguments in statuses:
+        done = run(settings, *arguments)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert warning in done.stderr
+        assert f"{settings}:37: rules[5]: can never match: " in done.stderr
+
+
 def test_check_without_a_file(tmp_path: Path) -> None:
     """A file that is not there is a mistake like any other, not a traceback."""
     done = run(tmp_path / "missing.toml", "check")

@@ -55,7 +55,7 @@ class Grant(NamedTuple):
     link: Link | None = None
 
 
-class _Node:
+class Node:
     """A place in the tree of patterns: the segments that may follow, and the rules that end here.
 
     `here` and `below` (for `**`) find a rule by action and principal, so that ten thousand rules on one path cost what
@@ -65,21 +65,32 @@ class _Node:
     __slots__ = ("any", "below", "here", "literal", "user")
 
     def __init__(self) -> None:
-        self.literal: dict[str, _Node] = {}
-        self.any: _Node | None = None
-        self.user: _Node | None = None
+        self.literal: dict[str, Node] = {}
+        self.any: Node | None = None
+        self.user: Node | None = None
         self.here: dict[tuple[str, str], Rule] = {}
         self.below: dict[tuple[str, str], Rule] = {}
 
-    def child(self, segment: str) -> "_Node":
+    def add(self, rule: Rule) -> None:
+        """Add a rule below this node, which is the root of the tree; the rules come in the order of the file."""
+        *segments, last = rule.path[1:].split("/")
+        node = self
+        for segment in segments:
+            node = node.child(segment)
+        table = node.below if last == "**" else node.child(last).here
+        for action in rule.actions:
+            for tag in rule.to:
+                table.setdefault((action, tag), rule)
+
+    def child(self, segment: str) -> "Node":
         """The node for one more segment of a pattern, made if there is none."""
         if segment == "*":
-            self.any = self.any or _Node()
+            self.any = self.any or Node()
             return self.any
         if segment == "{user}":
-            self.user = self.user or _Node()
+            self.user = self.user or Node()
             return self.user
-        return self.literal.setdefault(segment, _Node())
+        return self.literal.setdefault(segment, Node())
 
     def rules(self, questions: "list[tuple[str, str]]") -> "list[Rule]":
         """All rules here and below that answer one of the questions."""
@@ -87,7 +98,7 @@ class _Node:
         own = [table[question] for table in (self.here, self.below) for question in questions if question in table]
         return own + [rule for child in children for rule in child.rules(questions)]
 
-    def follow(self, segment: str, user: str) -> "list[_Node]":
+    def follow(self, segment: str, user: str) -> "list[Node]":
         """The nodes that a segment of a path leads to. `*` and `{user}` stand for one segment that is not empty."""
         found = []
         if segment in self.literal:
@@ -103,20 +114,10 @@ class RuleSet:
     """The rules in file order; the first that matches path, action and principal decides."""
 
     def __init__(self, rules: "tuple[Rule, ...] | list[Rule]") -> None:
-        self._root = _Node()
+        self._root = Node()
         for rule in (*rules, _renderers(len(rules) + 1)):
-            self._add(rule)
+            self._root.add(rule)
         self._own = self._root.literal[OWN.strip("/")]
-
-    def _add(self, rule: Rule) -> None:
-        *segments, last = rule.path[1:].split("/")
-        node = self._root
-        for segment in segments:
-            node = node.child(segment)
-        table = node.below if last == "**" else node.child(last).here
-        for action in rule.actions:
-            for tag in rule.to:
-                table.setdefault((action, tag), rule)
 
     def find(self, principal: Principal, action: str, path: Path) -> Rule | None:
         """Return the rule that decides, None where none matches. The cost does not grow with the number of rules.
@@ -129,7 +130,7 @@ class RuleSet:
         if path.startswith(OWN):
             nodes, segments = [self._own], segments[1:]
         for segment in segments:
-            following: list[_Node] = []
+            following: list[Node] = []
             for node in nodes:
                 if node.below:
                     matching += [node.below[question] for question in questions if question in node.below]
