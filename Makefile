@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test test-browser lint test-s3 bench bench-images package screenshots clean
+.PHONY: run test test-browser lint test-s3 bench bench-images package deploy screenshots clean
 
 run: $(VENV)/ready
 	@exec $(BIN)/python -m local --port $(PORT) --s3-port $(S3_PORT)
@@ -38,6 +38,13 @@ bench-images: $(VENV)/ready
 # What CloudFormation deploys: build/sam.json and build/deployment.zip, the same bytes from the same commit.
 package: $(VENV)/ready
 	@$(BIN)/python -m local.package build
+
+# The REST API of a stage. A settings file with a mistake is not deployed, for every answer would be 500.
+deploy: $(VENV)/ready
+	@test -n "$(STAGE)" || { echo "Say which stage of .chalice/config.json: make deploy STAGE=dev" >&2; exit 2; }
+	$(BIN)/python -m chalicelib check --stage $(STAGE)
+	$(BIN)/python -m chalicelib policy --stage $(STAGE) --write
+	PIP_NO_BUILD_ISOLATION=0 PKG_CONFIG=false $(BIN)/chalice deploy --stage $(STAGE)
 
 # docs/screenshots, anew; needs Chromium.
 screenshots: $(VENV)/ready

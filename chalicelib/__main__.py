@@ -8,10 +8,10 @@ import hashlib
 import json
 import secrets
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import quote
 
-from chalicelib import wiring
+from chalicelib import stages, wiring
 from chalicelib.core import paths
 from chalicelib.core.actions import METHODS, action_of
 from chalicelib.core.links import ACTIONS, LONGEST, MOST_USES
@@ -20,7 +20,7 @@ from chalicelib.core.principals import ANYONE, Principal
 from chalicelib.core.problems import Problem
 from chalicelib.core.rules import Rule, RuleSet
 from chalicelib.core.sharing import DAY
-from chalicelib.policy import policy
+from chalicelib.policy import policy, stack_policy
 from chalicelib.settings import KEY_ID, InvalidSettings, Settings
 
 
@@ -39,8 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m chalicelib", description="Signpost's administration.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    stage = argparse.ArgumentParser(add_help=False)
+    stage.add_argument("--stage", help="with the environment of a stage in .chalice/config.json, and not with this one")
 
-    check = commands.add_parser("check", help="report every mistake in the settings")
+    check = commands.add_parser("check", parents=[stage], help="report every mistake in the settings")
     check.add_argument("--strict", action="store_true", help="fail on warnings too")
     check.set_defaults(run=_check)
 
@@ -49,13 +51,13 @@ def _parser() -> argparse.ArgumentParser:
     new.add_argument("id", metavar="ID", type=_key_id, help="lower-case letters, digits and '-'")
     new.set_defaults(run=_key_new)
 
-    explain = commands.add_parser("explain", help="say what happens to a request, and why")
+    explain = commands.add_parser("explain", parents=[stage], help="say what happens to a request, and why")
     explain.add_argument("method", metavar="METHOD", type=str.upper, choices=METHODS)
     explain.add_argument("path", metavar="PATH", help="as in the URL, from its slash")
     explain.add_argument("--as", dest="who", metavar="ID", help="the key or user who asks; anyone if left out")
     explain.set_defaults(run=_explain)
 
-    link = commands.add_parser("link", help="make a link, signed with SIGNPOST_SECRET")
+    link = commands.add_parser("link", parents=[stage], help="make a link, signed with SIGNPOST_SECRET")
     link.set_defaults(run=_link)
     link.add_argument(
         "path", metavar="PATH", help="as in the URL, from its slash; with one at its end all that is below"
@@ -65,7 +67,8 @@ def _parser() -> argparse.ArgumentParser:
     link.add_argument("--expires-in", metavar="SECONDS", type=_within(1, LONGEST), default=DAY, help="default: a day")
     link.add_argument("--uses", type=_within(0, MOST_USES), default=1, help="default: 1; 0 for no limit")
 
-    role = commands.add_parser("policy", help="print the IAM policy that the functions' role needs")
+    role = commands.add_parser("policy", parents=[stage], help="print the IAM policy that the functions' role needs")
+    role.add_argument("--write", action="store_true", help="put it into .chalice/policy-STAGE.json instead")
     role.set_defaults(run=_policy)
     return parser
 
@@ -85,8 +88,8 @@ def _within(least: int, most: int) -> Callable[[str], int]:
     return number
 
 
-def _settings() -> Settings:
-    settings, warnings = wiring.inspect_settings()
+def _settings(environ: Mapping[str, str]) -> Settings:
+    settings, warnings = wiring.inspect_settings(environ)
     _warn(warnings)
     return settings
 
@@ -97,10 +100,11 @@ def _warn(warnings: Sequence[str]) -> None:
 
 
 def _check(options: argparse.Namespace) -> int:
-    settings, warnings = wiring.inspect_settings()
+    environ = wiring.environment(options.stage)
+    settings, warnings = wiring.inspect_settings(environ)
     _warn(warnings)
     count = len(warnings)
-    print(f"{wiring.settings_file()}: no mistake{f', {count} warning' if count else ''}{'s'[: count > 1]}")
+    print(f"{wiring.settings_file(environ)}: no mistake{f', {count} warning' if count else ''}{'s'[: count > 1]}")
     for mount in settings.mounts:
         print(f"  {mount.path}/…  →  {mount.address.origin}{mount.address.base}/{mount.prefix}…  {mount.url_seconds} s")
     print(f"  {len(settings.keys)} keys, {len(settings.rules)} rules")
@@ -117,7 +121,7 @@ def _key_new(options: argparse.Namespace) -> int:
 
 
 def _explain(options: argparse.Namespace) -> int:
-    settings = _settings()
+    settings = _settings(wiring.environment(options.stage))
     principal = _principal(settings, options.who)
     rules = RuleSet(settings.rules)
     try:
@@ -140,7 +144,8 @@ def _explain(options: argparse.Namespace) -> int:
 
 
 def _link(options: argparse.Namespace) -> int:
-    settings = _settings()
+    environ = wiring.environment(options.stage)
+    settings = _settings(environ)
     principal = next((key.principal() for key in settings.keys if key.id == options.who), None)
     if principal is None:
         print(f"There is no key {options.who!r}; a link is as good as the key that it is made with.", file=sys.stderr)
@@ -151,7 +156,7 @@ def _link(options: argparse.Namespace) -> int:
         rules.authorize(principal, "share", path)
         rules.authorize(principal, options.action, path)
         expires_at = wiring.now() + options.expires_in
-        _, token = wiring.links().make(path, options.action, options.uses, expires_at, principal.name)
+        _, token = wiring.links(environ).make(path, options.action, options.uses, expires_at, principal.name)
     except Problem as problem:
         print(f"{problem.status} {problem.code}: {problem.detail}", file=sys.stderr)
         return 1
@@ -159,8 +164,25 @@ def _link(options: argparse.Namespace) -> int:
     return 0
 
 
-def _policy(_: argparse.Namespace) -> int:
-    print(json.dumps(policy(_settings().mounts, wiring.table(), wiring.secret()), indent=2))
+def _policy(options: argparse.Namespace) -> int:
+    environ = wiring.environment(options.stage)
+    mounts = _settings(environ).mounts
+    if options.stage == stages.STACK:
+        made = stack_policy(stages.template_policy(), mounts, environ["SIGNPOST_BUCKET"])
+    else:
+        made = policy(mounts, environ.get("SIGNPOST_TABLE"), environ.get("SIGNPOST_SECRET"))
+    text = json.dumps(made, indent=2)
+    if not options.write:
+        print(text)
+        return 0
+    if options.stage in (None, stages.STACK):
+        print("--write needs --stage, and any stage but stack, whose policy `make package` completes.", file=sys.stderr)
+        return 2
+    file = stages.policy_file(options.stage)
+    new = file.with_name(f"{file.name}.new")  # the policy of before stays until the new one is whole
+    new.write_text(f"{text}\n")
+    new.replace(file)
+    print(f"{file} is written.")
     return 0
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 from .backends.credentials import ChainCredentials, FixedCredentials
 from .backends.secrets import secret_source
 from .beyond import Beyond, Common, pages
+from .checks import ACCESS_KEY, SECRET_KEY
 from .core.actions import METHODS
 from .core.cors import Cors
 from .core.credentials import Credentials
@@ -105,6 +106,17 @@ def _closed(error: InvalidSettings, clock: "Clock", log: "Log") -> Exchange:
     )
 
 
+def environment_mistakes(environ: Mapping[str, str]) -> list[str]:
+    """Return the mistakes in the environment, at which `assemble` gives a service that serves nothing."""
+    found: list[str] = []
+    for read in (_credentials, _secrets):
+        try:
+            read(environ)
+        except InvalidSettings as error:
+            found += error.mistakes
+    return found
+
+
 def links(environ: Mapping[str, str], random: Random) -> Links:
     """Return what makes links; raises `settings.InvalidSettings` for secrets that cannot be used."""
     return Links(_link_signer(_secrets(environ) or _no_secrets), random)
@@ -135,6 +147,9 @@ def _credentials(environ: Mapping[str, str]) -> "CredentialSource":
     """Those of the environment, else boto3's usual chain."""
     if not (environ.get("AWS_ACCESS_KEY_ID") and environ.get("AWS_SECRET_ACCESS_KEY")):
         return ChainCredentials()
+    for name, check in (("AWS_ACCESS_KEY_ID", ACCESS_KEY), ("AWS_SECRET_ACCESS_KEY", SECRET_KEY)):
+        if not check.passes(environ[name]):
+            raise InvalidSettings([f"the environment variable {name} is not {check.wanted}"])
     return FixedCredentials(
         Credentials(
             environ["AWS_ACCESS_KEY_ID"],

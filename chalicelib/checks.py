@@ -75,6 +75,13 @@ REGION: Final = Check(
     re.compile(r"[a-z0-9-]+").fullmatch, 'a region: "eu-west-1"; or set AWS_REGION in the environment'
 )
 AWS_REGION: Final = re.compile(r"[a-z]+(?:-[a-z]+)+-[0-9]+")  # botocore's partitions.json has no other form
+UNKNOWN_REGION: Final = "region-of-lambda-0"
+"""Stands for Lambda's own region where the tool does not know that region."""
+
+KMS_KEY: Final = Check(
+    re.compile(r"(?:arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+)?").fullmatch,
+    'the ARN of a key of KMS, and of no alias: "arn:aws:kms:eu-west-1:111122223333:key/…"',
+)
 ACCESS_KEY: Final = Check(
     re.compile(r"[!#-&(-~]+").fullmatch,
     "a key: it is empty, or the variable has blanks, quotation marks or other characters; remove these",

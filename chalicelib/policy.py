@@ -3,7 +3,7 @@
 A presigned URL carries the permissions of whoever signed it, so the role must hold what the rules may ever allow.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from .core.mounts import Mount, partition
@@ -22,6 +22,9 @@ _OBJECT_ACTIONS = (
 )
 
 
+# S3 User Guide, "Using server-side encryption with AWS KMS": to read, and to write; an upload in parts needs both.
+_KEY_ACTIONS = ("kms:Decrypt", "kms:GenerateDataKey")
+
 # The same reference for DynamoDB, Secrets Manager and Systems Manager: what backends/tokens.py and secrets.py call.
 _TABLE_ACTIONS = ("dynamodb:GetItem", "dynamodb:UpdateItem")
 _SECRET_ACTIONS = {"secretsmanager": "secretsmanager:GetSecretValue", "ssm": "ssm:GetParameter"}
@@ -36,14 +39,6 @@ def policy(mounts: Iterable[Mount], table: str | None = None, secret: str | None
         secret: what `backends.secrets.secret_source` takes; it needs a permission only if it is an ARN.
     """
     on_aws = [mount for mount in mounts if mount.endpoint is None]
-    prefixes = dict.fromkeys((_bucket(mount), mount.prefix) for mount in on_aws)
-    buckets = dict.fromkeys(bucket for bucket, _ in prefixes)
-    objects = [
-        _allow(f"Objects{number}", _OBJECT_ACTIONS, f"{bucket}/{prefix}*")
-        for number, (bucket, prefix) in enumerate(prefixes, 1)
-    ]
-    # Without it S3 answers 403 for a missing key instead of 404 (FACTS 4.7).
-    lists = [_allow(f"List{number}", ("s3:ListBucket",), bucket) for number, bucket in enumerate(buckets, 1)]
     home, _ = partition(on_aws[0].region if on_aws else "")
     links = [_allow("Table", _TABLE_ACTIONS, f"arn:{home}:dynamodb:*:*:table/{table}")] if table else []
     match (secret or "").strip().split(":"):
@@ -52,7 +47,48 @@ def policy(mounts: Iterable[Mount], table: str | None = None, secret: str | None
     log_streams = f"arn:{home}:logs:*:*:log-group:/aws/lambda/signpost-*:*"
     # Chalice makes the log group under another name than the function's, so Lambda has to make that itself.
     logs = _allow("Logs", ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"), log_streams)
-    return {"Version": "2012-10-17", "Statement": [*objects, *lists, *links, logs]}
+    return {"Version": "2012-10-17", "Statement": [*_buckets(on_aws, 1), *_keys(on_aws), *links, logs]}
+
+
+def stack_policy(document: dict[str, Any], mounts: Iterable[Mount], bucket: str) -> dict[str, Any]:
+    """Return the policy of the stack, with what the mounts need besides the bucket of the stack itself.
+
+    Args:
+        document: the policy of the template, which opens that bucket.
+        mounts: as in `policy`.
+        bucket: what stands for the name of that bucket.
+    """
+    on_aws = [mount for mount in mounts if mount.endpoint is None]
+    others = [mount for mount in on_aws if mount.bucket != bucket]
+    return document | {"Statement": [*document["Statement"], *_buckets(others, 2), *_keys(on_aws)]}
+
+
+def _buckets(mounts: Sequence[Mount], first: int) -> list[dict[str, Any]]:
+    """The statements for the buckets of mounts on AWS, numbered from `first`."""
+    prefixes = dict.fromkeys((_bucket(mount), mount.prefix) for mount in mounts)
+    buckets = dict.fromkeys(bucket for bucket, _ in prefixes)
+    objects = [
+        _allow(f"Objects{number}", _OBJECT_ACTIONS, f"{bucket}/{prefix}*")
+        for number, (bucket, prefix) in enumerate(prefixes, first)
+    ]
+    # Without it S3 answers 403 for a missing key instead of 404 (FACTS 4.7).
+    lists = [_allow(f"List{number}", ("s3:ListBucket",), bucket) for number, bucket in enumerate(buckets, first)]
+    return [*objects, *lists]
+
+
+def _keys(mounts: Iterable[Mount]) -> list[dict[str, Any]]:
+    """The statements for the keys that S3 encrypts buckets with: S3 alone may use them for the service."""
+    arns = dict.fromkeys(mount.kms_key for mount in mounts if mount.kms_key)
+    return [
+        _allow(f"Key{number}", _KEY_ACTIONS, arn) | {"Condition": {"StringEquals": {"kms:ViaService": _s3_of(arn)}}}
+        for number, arn in enumerate(arns, 1)
+    ]
+
+
+def _s3_of(key_arn: str) -> list[str]:
+    """The names of S3 to KMS in the region of a key; outside the standard partition the ending is not certain."""
+    region = key_arn.split(":")[3]
+    return [f"s3.{region}.{suffix}" for suffix in dict.fromkeys((partition(region)[1], "amazonaws.com"))]
 
 
 def _allow(sid: str, actions: tuple[str, ...], resource: str) -> dict[str, Any]:

@@ -6,7 +6,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from typing import Any, Final, NamedTuple
 
-from .checks import ACCESS_KEY, AWS_REGION, BUCKET, ORIGIN, REGION, SECRET_KEY, is_general_purpose, without_usual_port
+from .checks import (
+    ACCESS_KEY,
+    AWS_REGION,
+    BUCKET,
+    KMS_KEY,
+    ORIGIN,
+    REGION,
+    SECRET_KEY,
+    UNKNOWN_REGION,
+    is_general_purpose,
+    without_usual_port,
+)
 from .core.credentials import Credentials
 from .core.images import MOST_SIDE
 from .core.mounts import DERIVED, Mount, address, partition
@@ -141,7 +152,7 @@ def _check_one_region(reader: Reader, mounts: Sequence[Mount]) -> None:
     for index, mount in enumerate(mounts):
         store = mount.endpoint or partition(mount.region)[0]
         other = first.setdefault((store, mount.bucket), index)
-        if mount.bucket and mounts[other].region != mount.region:
+        if mount.bucket and len({mount.region, mounts[other].region} - {UNKNOWN_REGION}) > 1:
             reader.mistake(
                 ("mounts", index, "region"),
                 f"is another region than that of mounts[{other + 1}], which has the same bucket; a bucket is in one "
@@ -159,6 +170,7 @@ def _mount(table: Table, service_seconds: int) -> Mount:
     url_seconds = table.integer("url_seconds", service_seconds, 1, _WEEK)
     stable_seconds = table.integer("stable_seconds", 0, 0, _WEEK // 2)
     cache_seconds = table.integer("cache_seconds", 0, 0, _WEEK)
+    kms_key = table.text("kms_key", "", KMS_KEY) or None
     access_key, secret_key = table.secret("access_key", ACCESS_KEY), table.secret("secret_key", SECRET_KEY)
     if not is_general_purpose(bucket):
         table.mistake(
@@ -172,6 +184,12 @@ def _mount(table: Table, service_seconds: int) -> Mount:
             'is no region of AWS, such as "eu-west-1": correct it; or, for another store, say where the store is: '
             'endpoint = "https://s3.example.com"',
         )
+    if kms_key and endpoint:
+        table.mistake("kms_key", "is for a bucket on AWS, and this mount has an endpoint: leave one of both out")
+    elif kms_key and KMS_KEY.passes(kms_key) and len({kms_key.split(":")[3], region} - {UNKNOWN_REGION}) > 1:
+        table.mistake(
+            "kms_key", "is in another region than the bucket, and S3 takes no key from there: name one that is"
+        )
     if bool(access_key) != bool(secret_key):
         table.mistake("access_key", "and secret_key go together: give both, or neither")
     if url_seconds < 2 * stable_seconds:
@@ -182,7 +200,9 @@ def _mount(table: Table, service_seconds: int) -> Mount:
     table.finish()
     where = address(bucket, region, public_endpoint)
     own = Credentials(access_key, secret_key) if access_key and secret_key else None
-    return Mount(path, bucket, prefix, region, endpoint, where, url_seconds, stable_seconds, cache_seconds, own)
+    return Mount(
+        path, bucket, prefix, region, endpoint, where, url_seconds, stable_seconds, cache_seconds, own, kms_key
+    )
 
 
 def _key(table: Table) -> Key:
@@ -233,18 +253,18 @@ def _rule(table: Table, tags: set[str]) -> Rule:
 
 def _check_principals(table: Table, to: tuple[str, ...], tags: set[str], *, allows: bool) -> None:
     """Note the principals of a rule that nothing makes. A deny rule with no other principal denies nothing."""
-    keys_are_flawed = any(name == "keys" for name, _ in table.reader.flawed)
     for written, who in zip(table.values["to"] if to else (), to, strict=True):
-        kind, _, name = who.partition(":")
-        names = [tag.partition(":")[2] for tag in sorted(tags) if tag.startswith(f"{kind}:")]
-        if not _PRINCIPAL.passes(who) or who in tags:
+        if who in tags or not _PRINCIPAL.passes(who):
             continue
+        kind, _, name = who.partition(":")
+        hint = did_you_mean(name, sorted(tag.partition(":")[2] for tag in tags if tag.startswith(f"{kind}:")))
         if kind == "key":
-            table.mistake("to", f'"{written}" names no key{did_you_mean(name, names)}')
-        elif not keys_are_flawed:
-            note = table.warning if allows or not tags.isdisjoint(to) else table.mistake
+            table.mistake("to", f'"{written}" names no key{hint}')
+        elif not any(name == "keys" for name, _ in table.reader.flawed):
+            alone = tags.isdisjoint(to)
+            note = table.mistake if alone and not allows else table.warning
             cause = "is a group that no key has" if kind == "group" else "is nobody: no setting makes users; name a key"
-            note("to", f'"{written}" {cause}{did_you_mean(name, names)}')
+            note("to", f'{"can never match: " if alone else ""}"{written}" {cause}{hint}')
 
 
 def _is_path(text: str) -> bool:

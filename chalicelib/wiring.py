@@ -19,26 +19,47 @@ if TYPE_CHECKING:
 _json = json.JSONEncoder(separators=(",", ":")).encode
 
 
-def settings_file() -> str:
+def environment(stage: str | None) -> Mapping[str, str]:
+    """Our own environment; with a stage, that of the stage's functions. Raises `settings.InvalidSettings`."""
+    if stage is None:
+        return os.environ
+    from .stages import environment_of
+
+    return environment_of(stage, {**os.environ, **dict.fromkeys(("AWS_REGION", "AWS_DEFAULT_REGION"), _region())})
+
+
+def _region() -> str:
+    """The region that a deployment from here goes to; empty where nothing names one."""
+    own = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    if own:
+        return own
+    from botocore.session import Session  # the profile may name one; only the tool comes here
+
+    return Session().get_config_variable("region") or ""
+
+
+def settings_file(environ: Mapping[str, str]) -> str:
     """Where the settings are: `SIGNPOST_CONFIG`, else signpost.toml beside this module."""
-    return os.environ.get("SIGNPOST_CONFIG") or os.path.join(os.path.dirname(__file__), "signpost.toml")
+    return environ.get("SIGNPOST_CONFIG") or os.path.join(os.path.dirname(__file__), "signpost.toml")
 
 
-def inspect_settings() -> "tuple[Settings, tuple[str, ...]]":
-    """Read the settings and the warnings about them; raises `settings.InvalidSettings`."""
-    from .settings import inspect
+def inspect_settings(environ: Mapping[str, str]) -> "tuple[Settings, tuple[str, ...]]":
+    """Read the settings and the warnings about them.
 
-    return inspect(settings_file(), os.environ)
+    Raises:
+        settings.InvalidSettings: a mistake in the file or the environment, with which the service serves nothing.
+    """
+    from .assembly import environment_mistakes
+    from .settings import InvalidSettings, inspect
 
-
-def table() -> str | None:
-    """The name of the table that counts the uses of links, if there is one."""
-    return os.environ.get("SIGNPOST_TABLE")
-
-
-def secret() -> str | None:
-    """The signing secrets, or where they are."""
-    return os.environ.get("SIGNPOST_SECRET")
+    wrong = environment_mistakes(environ)
+    try:
+        settings, warnings = inspect(settings_file(environ), environ)
+    except InvalidSettings as error:
+        raise InvalidSettings([*error.mistakes, *wrong], error.warnings) from None
+    if wrong:
+        raise InvalidSettings(wrong, warnings)
+    return settings, warnings
 
 
 def now() -> int:
@@ -46,11 +67,11 @@ def now() -> int:
     return int(time.time())
 
 
-def links() -> "Links":
+def links(environ: Mapping[str, str]) -> "Links":
     """What makes links; raises `settings.InvalidSettings`."""
     from .assembly import links
 
-    return links(os.environ, os.urandom)
+    return links(environ, os.urandom)
 
 
 def under_chalice_cli() -> bool:
@@ -63,7 +84,7 @@ def exchange() -> "Exchange":
     """The service, built by the first request and kept for all others."""
     from .assembly import assemble
 
-    return assemble(settings_file(), os.environ, time.time, os.urandom, _log)
+    return assemble(settings_file(os.environ), os.environ, time.time, os.urandom, _log)
 
 
 def _log(record: Mapping[str, object]) -> None:

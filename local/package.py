@@ -6,6 +6,7 @@ requirements-dev.txt pins.
 """
 
 import argparse
+import json
 import os
 import re
 import shutil
@@ -13,10 +14,15 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
+from chalicelib import wiring
+from chalicelib.policy import stack_policy
+from chalicelib.settings import InvalidSettings, Settings
+from chalicelib.stages import STACK, environment_of, policy_file, template_policy
+
 PROJECT = Path(__file__).parent.parent
-STAGE = "stack"
 RESOURCES = ".chalice/resources.json"
 
 # All of a traceback but the exception itself, which Chalice words for people.
@@ -37,6 +43,9 @@ def main() -> int:
     except NotPackaged as error:
         print(error, file=sys.stderr)
         return 1
+    except InvalidSettings as error:
+        print("Nothing is packaged, because the settings have mistakes:", *error.mistakes, sep="\n", file=sys.stderr)
+        return 1
     except OSError as error:
         print(f"Cannot package: {error}", file=sys.stderr)
         return 1
@@ -48,12 +57,17 @@ def package(out: Path) -> Path:
     """Write sam.json and deployment.zip to a directory and return the latter's path.
 
     Raises:
+        InvalidSettings: the service would answer 500 to every request.
         NotPackaged: Chalice failed, or left out a dependency.
         OSError: a file cannot be read or written.
     """
+    environ = environment_of(STACK, {})
+    settings, warnings = wiring.inspect_settings(environ)
+    print(*warnings, sep="\n", end="\n" * bool(warnings), file=sys.stderr)
     with tempfile.TemporaryDirectory() as scratch:
         project, made = Path(scratch, "project"), Path(scratch, "made")
         export(project)
+        adapt(project, settings, environ["SIGNPOST_BUCKET"])
         run_chalice(project, made)
         out.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(made / "sam.json", out / "sam.json")
@@ -71,6 +85,27 @@ def export(folder: Path) -> None:
         shutil.copyfile(file, folder / file.relative_to(PROJECT))
 
 
+def adapt(project: Path, settings: Settings, bucket: str) -> None:
+    """Give the role of the stack what the settings need, and the bucket of the stack the key that its mount names.
+
+    Args:
+        project: the export.
+        settings: those in it.
+        bucket: what stands for the name of the stack's bucket.
+    """
+    policy = stack_policy(template_policy(), settings.mounts, bucket)
+    (project / policy_file(STACK).relative_to(PROJECT)).write_text(json.dumps(policy))
+    key = next((mount.kms_key for mount in settings.mounts if mount.bucket == bucket and mount.kms_key), None)
+    if key:
+        template: dict[str, Any] = json.loads((project / RESOURCES).read_text())
+        encryption = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
+        # S3 User Guide, "Reducing the cost of SSE-KMS with Amazon S3 Bucket Keys": KMS is asked far less often.
+        rules = [{"ServerSideEncryptionByDefault": encryption, "BucketKeyEnabled": True}]
+        bucket_properties = template["Resources"]["Bucket"]["Properties"]
+        bucket_properties["BucketEncryption"] = {"ServerSideEncryptionConfiguration": rules}
+        (project / RESOURCES).write_text(json.dumps(template))
+
+
 def run_chalice(project: Path, out: Path) -> None:
     """Run `chalice package`.
 
@@ -78,7 +113,7 @@ def run_chalice(project: Path, out: Path) -> None:
     says so and goes on without (https://aws.github.io/chalice/topics/packaging.html), which would fail on Lambda only.
     """
     chalice = Path(sys.executable).with_name("chalice")
-    command = [str(chalice), "package", "--stage", STAGE, "--merge-template", RESOURCES, str(out)]
+    command = [str(chalice), "package", "--stage", STACK, "--merge-template", RESOURCES, str(out)]
     try:
         done = subprocess.run(command, cwd=project, env=_environ(), capture_output=True, text=True)
     except FileNotFoundError:

@@ -60,6 +60,7 @@ class Mount(NamedTuple):
         stable_seconds: the window within which the same request gives the same URL; 0 for none.
         cache_seconds: how long a client may keep a redirect; 0 for not at all.
         credentials: the store's own; None for those of the service.
+        kms_key: the ARN of the customer's key that S3 encrypts the bucket with; None for S3's own keys.
     """
 
     path: str
@@ -72,6 +73,7 @@ class Mount(NamedTuple):
     stable_seconds: int
     cache_seconds: int
     credentials: Credentials | None = None
+    kms_key: str | None = None
 
 
 class Target(NamedTuple):

@@ -7,9 +7,13 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from local import aws
+from tests.deploy.deployments import open_account
 
 PROJECT = Path(__file__).parent.parent.parent
 DEPLOY = (PROJECT / "docs/deploy.md").read_text()
@@ -22,30 +26,73 @@ def test_parameters() -> None:
     assert {name for pair in named for name in pair if name} == template["Parameters"].keys()
 
 
-def test_our_own_commands(tmp_path: Path) -> None:
-    """Every command of ours that needs no AWS runs as it stands, in a copy of the project."""
-    copy = tmp_path / "project"
-    shutil.copytree(
-        PROJECT, copy, ignore=shutil.ignore_patterns(".git", ".venv", "deployments", "__pycache__", "build")
-    )
+@pytest.fixture
+def newcomer(tmp_path: Path) -> Iterator[Callable[[str], str]]:
+    """Runs a command in a copy of the project, with what the page names and nothing else: credentials and a region."""
+    copy, venv = tmp_path / "project", tmp_path / "project/.venv"
+    ignored = (".git", ".venv", "deployments", "deployed", "__pycache__", "build")
+    shutil.copytree(PROJECT, copy, ignore=shutil.ignore_patterns(*ignored))
     (copy / "requirements.txt").write_text("")  # test_chalice_deploy.py brings these, which takes most of the time
-    commands = re.findall(r"^ *(\.venv/bin/(?:python|chalice package) ?.*)$", DEPLOY, re.MULTILINE)
-    assert len(commands) == 5
-    environ = {
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "SIGNPOST_BUCKET": "acme-files",
-        "SIGNPOST_TABLE": "acme-links",
-        "AWS_REGION": "eu-west-1",
-        "AWS_DEFAULT_REGION": "eu-west-1",
-    }
+    venv.mkdir()
+    for part in Path(sys.prefix).iterdir():
+        (venv / part.name).symlink_to(part)
+    (venv / "ready").unlink(missing_ok=True)
+    (venv / "ready").touch()  # `make test` has run
+    with open_account() as account:
+        environ = account.environ() | {"AWS_DEFAULT_REGION": aws.REGION, "AWS_ENDPOINT_URL": account.endpoint}
+        environ |= {"PATH": os.defpath, "HOME": str(tmp_path)}
+
+        def run(command: str) -> str:
+            line = ["bash", "-ec", command]
+            done = subprocess.run(line, cwd=copy, env=environ, capture_output=True, text=True, timeout=100)
+            assert done.returncode == 0, (command, done.stdout, done.stderr)
+            return done.stdout
+
+        yield run
+
+
+def test_our_own_commands(newcomer: Callable[[str], str], tmp_path: Path) -> None:
+    """Every command of ours runs as it stands and in its order, after what the page tells to write."""
+    commands = re.findall(r"^ *((?:\.venv/bin/(?:python|chalice package)|make) .*)$", DEPLOY, re.MULTILINE)
+    assert len(commands) == 9
+    folder = tmp_path / "project/.chalice"
+    config = json.loads((folder / "config.json").read_text())
+    for stage in ("dev", "prod"):
+        config["stages"][stage]["environment_variables"]["SIGNPOST_BUCKET"] = "acme-files"
+    deployed = 0
     for command in commands:
-        line = command.replace(".venv/bin/", f"{Path(sys.executable).parent}/")
-        done = subprocess.run(["bash", "-ec", line], cwd=copy, env=environ, capture_output=True, text=True, timeout=60)
-        assert done.returncode == 0, (command, done.stderr)
-    assert (copy / "build/terraform/chalice.tf.json").exists()
-    policy = (copy / ".chalice/policy-dev.json").read_text()
+        if command == "make deploy STAGE=dev" and deployed:
+            named = re.search(r"```json\n(\"SIGNPOST_TABLE.*?)```", DEPLOY, re.DOTALL)
+            assert named
+            config["stages"]["dev"]["environment_variables"] |= json.loads(f"{{{named[1]}}}")
+        (folder / "config.json").write_text(json.dumps(config))
+        deployed += command == "make deploy STAGE=dev"
+        output = newcomer(command)
+        assert deployed == 0 or "make deploy" not in command or "execute-api" in output
+    assert deployed == 2
+    assert (folder.parent / "build/terraform/chalice.tf.json").exists()
+    assert (folder.parent / "build/sam.json").exists()
+    policy = (folder / "policy-dev.json").read_text()
     assert "arn:aws:s3:::acme-files/*" in policy
-    assert ":table/acme-links" in policy
+    assert ":table/signpost-dev" in policy
+    assert '"secretsmanager:GetSecretValue"' in policy
+
+
+def test_nothing_is_deployed_or_packaged_with_a_mistake_in_the_settings(
+    newcomer: Callable[[str], str], tmp_path: Path
+) -> None:
+    project = tmp_path / "project"
+    policies = {file: file.read_text() for file in (project / ".chalice").glob("policy-*.json")}
+    with (project / "chalicelib/signpost.toml").open("a") as settings:
+        settings.write('[[rules]]\npath = "/x"\ndeny = ["read"]\nto = ["group:nobody"]\n')
+    for command in ("make deploy STAGE=dev", "make package"):
+        with pytest.raises(AssertionError, match='"group:nobody" is a group that no key has'):
+            newcomer(command)
+    with pytest.raises(AssertionError, match="Say which stage"):
+        newcomer("make deploy")
+    assert {file: file.read_text() for file in policies} == policies
+    assert not (project / "build").exists()
+    assert not (project / ".chalice/deployed").exists()
 
 
 def options(command: str) -> dict[str, str]:

@@ -199,19 +199,58 @@ def test_a_dependency_that_does_not_fit_is_refused(needy: Path, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("file", "reason"),
     [
-        (".chalice/config.json", "RuntimeError: Unable to load the project config file: "),
-        (".chalice/resources.json", "RuntimeError: Expected .chalice/resources.json to be valid JSON"),
-        ("app.py", 'RuntimeError: Unable to import your app.py file:\n\nFile "app.py", line 1\n'),
+        (".chalice/config.json", "Nothing is packaged, because the settings have mistakes:\n{}: is not JSON: "),
+        (".chalice/resources.json", "Nothing is packaged, because the settings have mistakes:\n{}: is not JSON: "),
+        ("chalicelib/signpost.toml", "Nothing is packaged, because the settings have mistakes:\n{}: is not TOML: "),
+        (
+            "app.py",
+            "Chalice cannot package the project: RuntimeError: Unable to import your app.py file:\n\n"
+            'File "app.py", line 1\n',
+        ),
     ],
 )
-def test_a_project_that_chalice_cannot_package(tmp_path: Path, file: str, reason: str) -> None:
-    """The reason is Chalice's, without its traceback; nothing is written."""
+def test_a_project_that_cannot_be_packaged(tmp_path: Path, file: str, reason: str) -> None:
+    """The reason is there without a traceback; nothing is written."""
     (copy(tmp_path) / file).write_text("{")
     done = package(tmp_path, "out")
     assert done.returncode == 1
-    assert done.stderr.startswith(f"Chalice cannot package the project: {reason}")
+    assert done.stderr.startswith(reason.replace("{}", str(tmp_path / file)))
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_the_settings_of_the_zip_are_checked_as_the_stack_will_read_them(tmp_path: Path) -> None:
+    """Whatever this machine's variables say."""
+    settings = copy(tmp_path) / "chalicelib/signpost.toml"
+    settings.write_text(settings.read_text() + 'prefix = "${MINE}"\n')
+    done = package(tmp_path, "out", MINE="x", SIGNPOST_CONFIG=os.devnull)
+    assert done.returncode == 1
+    assert "the environment variable MINE is not set" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_stack_gets_what_the_settings_need(tmp_path: Path) -> None:
+    """The role opens other buckets and keys of KMS; the stack's own bucket is encrypted with the key of its mount."""
+    settings = copy(tmp_path) / "chalicelib/signpost.toml"
+    key = "arn:aws:kms:eu-west-1:111122223333:key/1a2b"
+    other = f'[[mounts]]\npath = "/b"\nbucket = "other"\nregion = "eu-west-1"\nkms_key = "{key}3c"\n'
+    settings.write_text(f'{settings.read_text()}kms_key = "{key}"\n{other}')
+    done = package(tmp_path, "out")
+    assert done.returncode == 0, done.stderr
+    resources = json.loads((tmp_path / "out/sam.json").read_text())["Resources"]
+    (rule,) = resources["Bucket"]["Properties"]["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert rule["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
+    assert rule["BucketKeyEnabled"] is True
+    (role,) = resources["ApiHandlerRole"]["Properties"]["Policies"]
+    statements = {each["Sid"]: each["Resource"] for each in role["PolicyDocument"]["Statement"]}
+    before = {
+        each["Sid"]: each["Resource"]
+        for each in json.loads((PROJECT / ".chalice/policy-stack.json").read_text())["Statement"]
+    }
+    more = {"Objects2": "arn:aws:s3:::other/*", "List2": "arn:aws:s3:::other", "Key1": key, "Key2": f"{key}3c"}
+    assert statements == before | more
+    project = {file.name: file.read_text() for file in (tmp_path / ".chalice").glob("*.json")}
+    assert project == {name: (PROJECT / ".chalice" / name).read_text() for name in project}  # only the export changes
 
 
 def test_a_place_that_is_no_directory(tmp_path: Path) -> None:

@@ -1,0 +1,118 @@
+"""The environment that a stage's functions will have, as the files in `.chalice` describe it."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from .checks import UNKNOWN_REGION
+from .settings import InvalidSettings
+from .toml_reader import did_you_mean
+
+PROJECT: Final = Path(__file__).resolve().parent.parent
+STACK: Final = "stack"
+"""The stage that `make package` packages. A template sets some of its variables."""
+
+_CONFIG: Final = PROJECT / ".chalice/config.json"
+_TEMPLATE: Final = PROJECT / ".chalice/resources.json"
+
+# Lambda Developer Guide, "Defined runtime environment variables".
+_SET_BY_LAMBDA: Final = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_DEFAULT_REGION",
+    "AWS_EXECUTION_ENV",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_FUNCTION_VERSION",
+    "AWS_LAMBDA_INITIALIZATION_TYPE",
+    "AWS_LAMBDA_LOG_GROUP_NAME",
+    "AWS_LAMBDA_LOG_STREAM_NAME",
+    "AWS_REGION",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "LAMBDA_RUNTIME_DIR",
+    "LAMBDA_TASK_ROOT",
+    "LANG",
+    "PATH",
+    "TZ",
+)
+
+# What stands for a value that only the deployment knows. Other names stand for themselves.
+_UNKNOWN: Final = {
+    "AWS_DEFAULT_REGION": UNKNOWN_REGION,
+    "AWS_REGION": UNKNOWN_REGION,
+    "SIGNPOST_SECRET": f"arn:aws:secretsmanager:{UNKNOWN_REGION}:000000000000:secret:of-the-stack",
+}
+
+
+def environment_of(stage: str, own: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a stage's functions.
+
+    A value that only the deployment knows, which Lambda or the template sets, comes from `own`, else a text stands for
+    the value. Nothing else of `own` counts, as the functions never see it.
+
+    Args:
+        stage: its name in `.chalice/config.json`.
+        own: the environment of the tool, for the values of the deployment, and for `SIGNPOST_CONFIG`.
+
+    Raises:
+        InvalidSettings: there is no such stage, or a file cannot be used.
+    """
+    given = _variables(stage)
+    unknown = [*_SET_BY_LAMBDA, *(name for name, value in given.items() if not isinstance(value, str))]
+    environ = {name: own.get(name) or _UNKNOWN.get(name, name.lower().replace("_", "-")) for name in unknown}
+    environ |= {name: value for name, value in given.items() if isinstance(value, str)}
+    if "SIGNPOST_CONFIG" in environ:  # on Lambda the project is in /var/task, which is also the current directory
+        environ["SIGNPOST_CONFIG"] = str(PROJECT / environ["SIGNPOST_CONFIG"].removeprefix("/var/task/"))
+    elif "SIGNPOST_CONFIG" in own:
+        environ["SIGNPOST_CONFIG"] = own["SIGNPOST_CONFIG"]
+    return environ
+
+
+def policy_file(stage: str) -> Path:
+    """Return the file with the policy of a stage's role, as Chalice looks for it; raises `InvalidSettings`."""
+    config, own = _stage(stage)
+    return _CONFIG.parent / str(own.get("iam_policy_file") or config.get("iam_policy_file") or f"policy-{stage}.json")
+
+
+def template_policy() -> dict[str, Any]:
+    """Return the policy of the stack's role, for what the template itself makes; raises `InvalidSettings`."""
+    return _read(policy_file(STACK))
+
+
+def _variables(stage: str) -> dict[str, Any]:
+    """The variables of the functions, as Chalice merges them; one that the template computes is no text."""
+    config, own = _stage(stage)
+    template = _read(_TEMPLATE)["Globals"]["Function"]["Environment"]["Variables"] if stage == STACK else {}
+    handler = own.get("lambda_functions", {}).get("api_handler", {})
+    written = {name: value for part in (config, own, handler) for name, value in _table(part).items()}
+    wrong = [name for name, value in written.items() if not isinstance(value, str)]
+    if wrong:
+        raise InvalidSettings(f"{_CONFIG}: environment_variables: {name} must be a text in quotes" for name in wrong)
+    return {**template, **written}
+
+
+def _table(part: Mapping[str, Any]) -> dict[str, Any]:
+    value = part.get("environment_variables", {})
+    return value if isinstance(value, dict) else {}  # as Chalice does
+
+
+def _stage(stage: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    config = _read(_CONFIG)
+    stages = config.get("stages", {})
+    if stage not in stages:
+        names = f"the stages are {', '.join(stages)}{did_you_mean(stage, stages)}"
+        raise InvalidSettings([f'{_CONFIG}: there is no stage "{stage}"; {names}'])
+    return config, stages[stage]
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(file.read_text("utf-8"))
+    except OSError as error:
+        raise InvalidSettings([f"{file}: cannot be read: {error.strerror}"]) from None
+    except ValueError as error:
+        raise InvalidSettings([f"{file}: is not JSON: {error}"]) from None
+    if not isinstance(found, dict):
+        raise InvalidSettings([f"{file}: must be an object: {{…}}"])
+    return found
