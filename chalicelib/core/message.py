@@ -24,6 +24,8 @@ class Request(NamedTuple):
         base_url: how the client calls us: scheme, host and what stands before the path, without a slash at its end.
         address: the client's, as the platform saw it.
         body: of a POST; that of a PUT is for S3, and is not looked at here.
+        length_arrives: whether the client gets to see a `Content-Length` that the service sets (FACTS 1.7).
+        unsupported: why the entry point cannot serve an event of this kind; empty for all others.
     """
 
     method: str
@@ -34,6 +36,8 @@ class Request(NamedTuple):
     base_url: str
     address: str
     body: bytes = b""
+    length_arrives: bool = True
+    unsupported: str = ""
 
     def __repr__(self) -> str:
         """Method, path and id only: query, headers and body hold secrets."""

@@ -43,7 +43,8 @@ class Service:
         mounts: where the paths lead.
         cors: which other sites' pages may call.
         credentials: what URLs are signed with, where a mount has none of its own.
-        objects: returns what is asked where HEAD is answered inline; None redirects HEAD like the rest.
+        objects: returns what is asked where HEAD is answered inline; None redirects HEAD like the rest. An entry point
+            that hides the length redirects HEAD in any case: with length 0 every file would look empty.
         links: reads tokens.
         sharing: returns what makes links and revokes them.
         uses: takes those of links that have a number of them.
@@ -97,6 +98,8 @@ class Service:
         Raises:
             Problem: the request is refused.
         """
+        if request.unsupported:
+            raise NotOffered(request.unsupported)
         if request.method not in METHODS:
             raise MethodNotAllowed(request.method, METHODS)
         preflight = self._cors.preflight(request)
@@ -162,7 +165,7 @@ class Service:
         if grant.action == "read" and images.is_asked(request.query):
             request, target = self._derive(request, grant, target, now)
         trace.bucket, trace.key = target.mount.bucket, target.key
-        if request.method == "HEAD" and self._objects is not None and "presign" not in request.query:
+        if request.method == "HEAD" and self._objects and request.length_arrives and "presign" not in request.query:
             return self._head(request, grant, target, self._objects())
         signed = self._presign(request, grant, target, step, now)
         if "presign" in request.query:

@@ -5,7 +5,7 @@ Source: Lambda Developer Guide, "Invoking Lambda function URLs", request and res
 
 import base64
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qsl, quote
 
 from chalicelib.core.message import Reply, Request
@@ -14,16 +14,35 @@ from .addressed import base_url
 from .body import body
 from .fields import fields
 from .request_id import request_id
+from .unsupported import refused
 
 Event = Mapping[str, Any]
 
+_ACCEPTED: Final = (
+    "The handler app.function_url answers the events of a Function URL, and those of an HTTP API with payload version "
+    "2.0 on the stage $default: the name of another stage would become a part of the key. It answers no others: none "
+    "of a load balancer, and none of a REST API, which needs the handler app.app."
+)
+
+
+def accepts(event: Any) -> bool:
+    """Whether an event is a Function URL's, or like it in all but its path's encoding."""
+    if not (isinstance(event, Mapping) and event.get("version") == "2.0"):
+        return False
+    context = event.get("requestContext")
+    return (
+        isinstance(context, Mapping) and context.get("stage") == "$default" and isinstance(context.get("http"), Mapping)
+    )
+
 
 def to_request(event: Event) -> Request:
-    """Read an event. Nothing is checked here: whatever came is judged by the pipeline."""
-    context = event.get("requestContext") or {}
+    """Read an event. Nothing is checked but its kind: whatever came is judged by the pipeline."""
+    if not accepts(event):
+        return refused(event, _ACCEPTED)
+    context = event["requestContext"]
     cookies = (("cookie", cookie) for cookie in event.get("cookies") or ())
     headers = fields((*(event.get("headers") or {}).items(), *cookies))
-    http = context.get("http") or {}
+    http = context["http"]
     method = str(http.get("method"))
     return Request(
         method=method,

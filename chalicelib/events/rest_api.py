@@ -4,7 +4,7 @@ Source: API Gateway Developer Guide, "Lambda proxy integrations in API Gateway";
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from chalicelib.core.message import Reply, Request
 
@@ -12,13 +12,31 @@ from .addressed import base_url
 from .body import body
 from .fields import fields
 from .request_id import request_id
+from .unsupported import refused
 
 Event = Mapping[str, Any]
 
+_ACCEPTED: Final = (
+    "The handler app.app answers the events of a REST API with Lambda proxy integration, and no others: none of an "
+    "HTTP API, none of a load balancer. Put a REST API in front, or a Function URL in front of app.function_url."
+)
+
+
+def accepts(event: Any) -> bool:
+    """Whether an event is a REST API's: an HTTP API adds a version to the same shape, all others name no resource."""
+    return (
+        isinstance(event, Mapping)
+        and "version" not in event
+        and isinstance(event.get("requestContext"), Mapping)
+        and isinstance(event["requestContext"].get("resourcePath"), str)
+    )
+
 
 def to_request(event: Event) -> Request:
-    """Read an event. Nothing is checked here: whatever came is judged by the pipeline."""
-    context = event.get("requestContext") or {}
+    """Read an event. Nothing is checked but its kind: whatever came is judged by the pipeline."""
+    if not accepts(event):
+        return refused(event, _ACCEPTED)
+    context = event["requestContext"]
     method = str(event.get("httpMethod") or context.get("httpMethod"))
     raw_path = _raw_path(event)
     headers = _headers(event)
@@ -31,6 +49,7 @@ def to_request(event: Event) -> Request:
         base_url=base_url(headers, _prefix(context, raw_path)),
         address=str((context.get("identity") or {}).get("sourceIp")),
         body=body(event) if method == "POST" else b"",
+        length_arrives=False,
     )
 
 
@@ -53,9 +72,12 @@ def _raw_path(event: Event) -> str:
 
 
 def _prefix(context: Event, raw_path: str) -> str:
-    """The stage or the base path: what the context's path has before ours (FACTS 1.3)."""
-    whole = str(context.get("path") or "")
-    return whole.removesuffix(raw_path) if whole.endswith(raw_path) else ""
+    """The stage or the base path: what the context's path has before ours (FACTS 1.3).
+
+    Each of both may have lost its last slash: at the root the one is `/` where the other is `/prod`.
+    """
+    whole, own = str(context.get("path") or "").rstrip("/"), raw_path.rstrip("/")
+    return whole.removesuffix(own) if whole.endswith(own) else ""
 
 
 def _query(event: Event) -> Mapping[str, str]:

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.builders import Fields, basic
+from tests.builders import Fields, basic, url_event
 from tests.e2e.sites import SECRET, Store, client_of
 
 from .conftest import REST_API, Door, Lambda, Running, follow
@@ -66,7 +66,7 @@ def test_a_handler_that_is_not_there_does_not_boot(machine: Lambda) -> None:
 def test_an_exception_reaches_the_runtime_api(machine: Lambda) -> None:
     """So its absence below means something."""
     with machine.run(Door("app.function_url", dict)) as running, pytest.raises(Failed, match="AttributeError"):
-        running.answer({"headers": "none"})
+        running.answer(url_event() | {"headers": "none"})
 
 
 # What it answers

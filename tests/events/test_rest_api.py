@@ -34,6 +34,7 @@ def test_an_event_becomes_the_request_that_the_client_wrote() -> None:
         request_id="c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
         base_url="https://localhost/api",
         address="192.0.2.1",
+        length_arrives=False,
     )
 
 
@@ -85,7 +86,7 @@ def test_maps_that_are_null_hold_nothing() -> None:
 
 
 def test_an_event_without_its_fields_is_read_without_failing() -> None:
-    request = to_request({})
+    request = to_request({"requestContext": {"resourcePath": "/"}})
     assert (request.method, request.raw_path, request.query, request.headers) == ("None", "/", {}, {})
 
 
