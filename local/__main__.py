@@ -60,7 +60,8 @@ to = ["key:{key_id}"]
 """
 
 COMMANDS = """
-Signpost serves {url}, from the bucket {bucket} of the S3 at {endpoint}.
+Signpost serves the bucket {bucket} of the S3 at {endpoint}: as a REST API at {url}, which renames the headers
+WWW-Authenticate and Content-Length as on AWS, and as a Function URL at {function_url}.
 
   Read, with the key:
     curl -L -u {user} {url}/hello.txt
@@ -111,6 +112,7 @@ def main() -> int:
 def run(port: int, s3_port: int) -> None:
     """Start everything, print the commands, and stay until the server ends."""
     dev_server.check_free(port, "PORT")
+    dev_server.check_free(port + 1, "PORT")
     dev_server.check_free(s3_port, "S3_PORT")
     secret = secrets.token_urlsafe(32)
     with ExitStack() as stack:
@@ -133,11 +135,13 @@ def run(port: int, s3_port: int) -> None:
             "AWS_ENDPOINT_URL_DYNAMODB": endpoint,
         }
         server = stack.enter_context(dev_server.serve(port, environ))
+        stack.enter_context(dev_server.serve(port + 1, environ, entry_point=dev_server.FUNCTION_URL))
         # Another host name than S3's, so that every client drops the key at the redirect (FACTS 3).
-        url = f"http://localhost:{port}"
+        url, function_url = f"http://localhost:{port}", f"http://localhost:{port + 1}"
         user = f"{KEY_ID}:{secret}"
         odd = quote("a name with spaces, ünï and 日本.txt")
-        print(COMMANDS.format(url=url, bucket=BUCKET, endpoint=endpoint, user=user, key_id=KEY_ID, odd=odd), flush=True)
+        names = {"url": url, "function_url": function_url, "bucket": BUCKET, "endpoint": endpoint}
+        print(COMMANDS.format(**names, user=user, key_id=KEY_ID, odd=odd), flush=True)
         server.wait()
         raise dev_server.NotStarted("chalice local has ended.")
 

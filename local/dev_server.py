@@ -1,4 +1,4 @@
-"""`chalice local` as a child process: what `make run` and the end-to-end tests both talk to."""
+"""An entry point as a child process: what `make run` and the end-to-end tests both talk to."""
 
 import os
 import socket
@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import IO
 
 PROJECT = Path(__file__).parent.parent
+REST_API = (str(Path(sys.executable).with_name("chalice")), "local", "--no-autoreload")
+FUNCTION_URL = (sys.executable, "-m", "local.function_url")
 _START_SECONDS = 30
 
 
@@ -26,20 +28,22 @@ def check_free(port: int, name: str) -> None:
 
 
 @contextmanager
-def serve(port: int, environ: Mapping[str, str], output: IO[str] | None = None) -> Iterator[subprocess.Popen[str]]:
+def serve(
+    port: int, environ: Mapping[str, str], output: IO[str] | None = None, *, entry_point: tuple[str, ...] = REST_API
+) -> Iterator[subprocess.Popen[str]]:
     """Serve the app on 127.0.0.1 for as long as the block runs.
 
     Args:
         port: a free one.
         environ: the environment variables of the app, besides our own.
         output: where its log lines go; None for our own standard output.
+        entry_point: `REST_API` or `FUNCTION_URL`.
 
     Raises:
         NotStarted: it ended, or did not listen within half a minute.
     """
-    command = [str(Path(sys.executable).with_name("chalice")), "local", "--no-autoreload", "--port", str(port)]
     child = subprocess.Popen(
-        command,
+        [*entry_point, "--port", str(port)],
         cwd=PROJECT,
         env={**os.environ, "PYTHONUNBUFFERED": "1", **environ},
         stdout=output,
@@ -62,4 +66,4 @@ def _wait_until_listening(port: int, child: subprocess.Popen[str]) -> None:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.05)
-    raise NotStarted(f"chalice local did not start on port {port}.")
+    raise NotStarted(f"The service did not start on port {port}.")

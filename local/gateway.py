@@ -18,10 +18,13 @@ from chalice import local
 from chalice.app import Chalice
 from chalice.config import Config
 
-from .http_server import MissingAuthenticationToken, RequestHandler, Server
+from .http_server import EntryPoint, MissingAuthenticationToken, RequestHandler, Server
 
 # "Amazon API Gateway important notes": no Lambda behind a REST API gets to see these.
 _DROPPED: Final = frozenset({"connection", "content-length", "content-md5", "expect", "te", "transfer-encoding"})
+
+# Of answers, "Amazon API Gateway important notes" and FACTS 1.7.
+RENAMED: Final = frozenset({"connection", "content-length", "date", "server", "www-authenticate"})
 
 # What it sets itself: how the client came, for which there is plain HTTP alone here.
 _SCHEME: Final = "X-Forwarded-Proto"
@@ -166,8 +169,10 @@ class Authorizer(local.LocalGatewayAuthorizer):
         return event | {"headers": lambda_event["headers"]}, context
 
 
-class Gateway(local.LocalGateway):
+class Gateway(EntryPoint):
     """The API, for one client's connection."""
+
+    renamed = RENAMED
 
     def __init__(self, app_object: Chalice, config: Config, source_ip: str) -> None:
         super().__init__(app_object, config)

@@ -1,7 +1,7 @@
-"""HTTP as API Gateway speaks it: what is refused before the app is asked, and how answers go out.
+"""HTTP as both entry points speak it: what is refused before the app is asked, and how answers go out.
 
 The handler keeps what `chalice.local` does well, one gateway call for each request, and replaces the reading and the
-writing around it. What a request becomes for the app is in gateway.py.
+writing around it. What a request becomes for the app is in gateway.py and in function_url.py.
 """
 
 import json
@@ -44,7 +44,7 @@ _HEADER_DEFECTS: Final = (
     MissingHeaderBodySeparatorDefect,
 )
 
-# "Amazon API Gateway important notes": of these the app's own never reach the client under their name.
+# The app's own never reach the client: the server frames each answer, and signs it with its own name and time.
 _NOT_THE_APPS: Final = frozenset({"connection", "content-length", "date", "server", "transfer-encoding"})
 _WITHOUT_CONTENT: Final = frozenset({204, 304})  # RFC 9110 §6.4.1, §8.6
 
@@ -99,6 +99,16 @@ class Server(local.ThreadedHTTPServer):
     request_queue_size = 128
 
 
+class EntryPoint(local.LocalGateway):
+    """Answers requests as one of both entry points does.
+
+    Attributes:
+        renamed: the headers, in lower case, that reach the client as `x-amzn-Remapped-…` alone (FACTS 1.7).
+    """
+
+    renamed: frozenset[str]
+
+
 class RequestHandler(local.ChaliceRequestHandler):
     """One client's connection.
 
@@ -106,7 +116,7 @@ class RequestHandler(local.ChaliceRequestHandler):
         request: the socket.
         client_address: the peer.
         server: who accepted it.
-        gateway: who answers its requests.
+        gateway: the entry point that answers its requests.
     """
 
     default_request_version = "HTTP/1.0"  # with http.server's own, 0.9, a garbled request gets no status line
@@ -116,10 +126,9 @@ class RequestHandler(local.ChaliceRequestHandler):
     path: str
     _awaits_continue = False
 
-    def __init__(
-        self, request: Any, client_address: tuple[str, int], server: HTTPServer, gateway: local.LocalGateway
-    ) -> None:
+    def __init__(self, request: Any, client_address: tuple[str, int], server: HTTPServer, gateway: EntryPoint) -> None:
         self.local_gateway = gateway
+        self._renamed = gateway.renamed
         # Past chalice's own constructor, which would make another gateway.
         BaseHTTPRequestHandler.__init__(self, request, client_address, server)
 
@@ -203,8 +212,9 @@ class RequestHandler(local.ChaliceRequestHandler):
 
     def _send_http_response(self, code: int, headers: Mapping[str, Any], body: str | bytes | None) -> None:
         content = body.encode() if isinstance(body, str) else body or b""
-        of_the_app = {name.lower(): value for name, value in headers.items()}
-        sent = {name: value for name, value in headers.items() if name.lower() not in _NOT_THE_APPS}
+        renamed = {f"x-amzn-Remapped-{name}": headers[name] for name in headers if name.lower() in self._renamed}
+        of_the_app = {name.lower(): value for name, value in headers.items() if name.lower() not in self._renamed}
+        sent = {name: headers[name] for name in headers if name.lower() not in _NOT_THE_APPS | self._renamed} | renamed
         if code not in _WITHOUT_CONTENT:
             # "Set up a proxy integration with a proxy resource": the type of an answer that names none.
             if "content-type" not in of_the_app:

@@ -16,10 +16,10 @@ from urllib3 import encode_multipart_formdata
 
 from chalicelib import wiring
 from local import aws
-from tests.builders import rest_event
+from tests.builders import url_event
 from tests.deploy.deployments import BUCKET, Account, open_account
 from tests.deploy.policies import Document
-from tests.doors import Answer, at_rest_api
+from tests.doors import Answer, at_function_url
 
 OTHER = "other-bucket"
 SETTINGS = """
@@ -57,7 +57,7 @@ class Site(NamedTuple):
         """What the service itself answers."""
         self.settings.write_text(SETTINGS.format(head=head, endpoint=self.account.endpoint))
         wiring.exchange.cache_clear()
-        return at_rest_api(rest_event(method, path, query, list(headers.items())))
+        return at_function_url(url_event(method, path, query, list(headers.items())))
 
     def follow(self, method: str, path: str, query: str = "", body: bytes | None = None, **headers: str) -> Answer:
         """What the client ends with, that follows the redirect."""

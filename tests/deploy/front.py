@@ -11,15 +11,16 @@ from typing import Any
 
 from chalice import local
 
+from local import function_url, gateway
 from local.gateway import BadGateway
-from local.http_server import MissingAuthenticationToken, RequestHandler, Server
+from local.http_server import EntryPoint, MissingAuthenticationToken, RequestHandler, Server
 from tests.builders import Event
 
 from .conftest import Running
 from .runtime_api import Failed
 
 
-class Front(local.LocalGateway):
+class Front(EntryPoint):
     """Who answers the requests of all connections: one function, which has one container and handles them in turn.
 
     Args:
@@ -27,6 +28,7 @@ class Front(local.LocalGateway):
     """
 
     def __init__(self, running: Running) -> None:  # not chalice's own, which is for an app in this process
+        self.renamed = gateway.RENAMED if running.prefix else function_url.RENAMED
         self._running = running
         self._turn = threading.Lock()
 
@@ -55,8 +57,7 @@ class Front(local.LocalGateway):
                 response: Event = self._running.function.invoke(event)
         except Failed:
             raise BadGateway from None
-        cookies = response.get("cookies")  # of a Function URL, which has no multiValueHeaders
-        return {"multiValueHeaders": {"Set-Cookie": cookies} if cookies else {}} | response
+        return function_url.response_of(response)  # a REST API's has no field for cookies
 
 
 @contextmanager

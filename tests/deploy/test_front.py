@@ -106,6 +106,13 @@ def test_a_redirect_and_a_stylesheet_reach_the_client(site: str, code: Path) -> 
     assert style.body == (code / "chalicelib/pages/page.css").read_bytes()
 
 
+def test_the_challenge_is_renamed_on_its_way(site: str) -> None:
+    """Both entry points do so (FACTS 1.7)."""
+    headers = send("GET", f"{site}/team/a.txt").headers
+    assert "www-authenticate" not in headers
+    assert headers["x-amzn-remapped-www-authenticate"].startswith("Basic ")
+
+
 def test_outside_of_the_stage_there_is_nothing(site: str, door: Door) -> None:
     outside = site.removesuffix("/api") + "/other/a.txt"
     assert (send("GET", outside).status == 403) == bool(door.prefix)

@@ -332,6 +332,7 @@ def open_site(
     *,
     settings: str = SETTINGS,
     head: str = "redirect",
+    entry_point: tuple[str, ...] = dev_server.REST_API,
 ) -> Iterator[Site]:
     """Signpost in front of a store and a table; `environ` is what else it finds, credentials first of all."""
     file, log = folder / "signpost.toml", folder / "log"
@@ -341,7 +342,7 @@ def open_site(
     )
     port = free_port()
     found = {**table.environ(), **environ, "SIGNPOST_CONFIG": str(file)}
-    with log.open("w") as output, dev_server.serve(port, found, output):
+    with log.open("w") as output, dev_server.serve(port, found, output, entry_point=entry_point):
         yield Site(f"http://localhost:{port}", log, folder, table)
 
 

@@ -42,7 +42,7 @@ def running() -> Iterator[Run]:
     for program in ("make", "curl"):
         if shutil.which(program) is None:
             (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{program} is not installed")
-    port, s3_port = free_port(), free_port()
+    port, s3_port = free_ports(), free_port()
     command = ["make", "--silent", "run", f"PORT={port}", f"S3_PORT={s3_port}"]
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MAKE", "S3_"))}
     process = subprocess.Popen(
@@ -60,6 +60,11 @@ def running() -> Iterator[Run]:
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGINT)
         process.communicate(timeout=20)
+
+
+def free_ports() -> int:
+    """A port that is free, and the next one too."""
+    return next(port for port in iter(free_port, 0) if not listens(port + 1))
 
 
 def shell(command: str, folder: Path) -> subprocess.CompletedProcess[bytes]:
@@ -112,6 +117,18 @@ def test_readme_commands(running: Run, tmp_path: Path) -> None:
         assert done.returncode == 0, (commands, done.stderr)
 
 
+def test_both_entry_points_are_served(running: Run) -> None:
+    """The next port is the Function URL's: a HEAD there, and the challenge of both renamed, as on AWS."""
+    port = int(running.url.rpartition(":")[2])
+    assert f"http://localhost:{port + 1}" in running.printed
+    for number in (port, port + 1):
+        url = f"http://localhost:{number}"
+        refused = shell(f"curl -sI {url}/hello.txt", Path()).stdout.decode()
+        assert "x-amzn-Remapped-WWW-Authenticate: Basic" in refused
+        assert not re.search("^www-authenticate", refused, re.IGNORECASE | re.MULTILINE)
+        assert shell(f"curl -sL -u demo:{running.secret} {url}/hello.txt", Path()).stdout.startswith(b"Hello")
+
+
 def test_ports_in_use(running: Run) -> None:
     """A second one says which port is taken and how to choose another."""
     port = running.url.rpartition(":")[2]
@@ -128,5 +145,7 @@ def test_interrupt_stops_all_of_it(running: Run) -> None:
     output, _ = running.process.communicate(timeout=20)
     assert "Stopped." in output
     assert "Traceback" not in output
-    assert not listens(int(running.url.rpartition(":")[2]))
+    port = int(running.url.rpartition(":")[2])
+    assert not listens(port)
+    assert not listens(port + 1)
     assert not listens(running.s3_port)

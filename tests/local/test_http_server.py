@@ -185,10 +185,17 @@ def test_a_list_is_sent_as_several_headers(port: int) -> None:
     assert fetch(port, "several")[0].headers.get_all("Set-Cookie") == ["a=1", "b=2"]
 
 
-@pytest.mark.parametrize(("name", "length"), [("sized", "12345"), ("binary", "256"), ("empty", "0")])
+@pytest.mark.parametrize(("name", "length"), [("sized", "0"), ("binary", "256"), ("empty", "0")])
 def test_head_has_no_body_and_one_length(port: int, name: str, length: str) -> None:
     response, content = fetch(port, name, "HEAD")
     assert (content, response.headers.get_all("Content-Length")) == (b"", [length])
+
+
+def test_a_rest_api_renames_what_it_says_itself(port: int) -> None:
+    """The client never sees the app's own length or challenge under its name (FACTS 1.7)."""
+    sized, challenge = fetch(port, "sized", "HEAD")[0].headers, fetch(port, "challenge")[0].headers
+    assert sized["x-amzn-Remapped-content-length"] == "12345"
+    assert (challenge["WWW-Authenticate"], challenge["x-amzn-Remapped-WWW-Authenticate"]) == (None, "Basic")
 
 
 def test_the_app_does_not_frame_its_answer(port: int) -> None:

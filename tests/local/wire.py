@@ -45,6 +45,7 @@ def echo_app() -> Chalice:
         "several": Response(b"", {"Set-Cookie": ["a=1", "b=2"]}),
         "sized": Response(b"", {"content-length": "12345", "Content-Type": "image/png"}),
         "framed": Response(b"abc", {"Transfer-Encoding": "chunked", "Date": "never", "Content-Length": "999"}),
+        "challenge": Response(b"", {"WWW-Authenticate": "Basic"}, 401),
         "mangled": Response("text where bytes belong", {"Content-Type": "text/plain"}),
     }
 
