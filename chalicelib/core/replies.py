@@ -90,12 +90,12 @@ def refusal(problem: Problem, request: Request, *, realm: str, sign_in: bool, ht
         html: makes the page.
     """
     headers = dict(problem.headers)
-    for_people = wants_page(request)
     if isinstance(problem, Unauthorized):
-        # A browser's scripts ask with the header that says how (Fetch Metadata Request Headers §2.2).
-        in_browser = for_people or "sec-fetch-mode" in request.headers
+        # Every request of a browser has this header (Fetch Metadata Request Headers §2.2). `Accept: text/html` alone is
+        # also sent by programs, such as wget -r and lftp, which send a password only where Basic is offered.
+        in_browser = "sec-fetch-mode" in request.headers
         headers["WWW-Authenticate"] = challenge(realm, basic=not (in_browser and sign_in))
-    if for_people:
+    if wants_page(request):
         return page(problem.status, html(), headers=headers)
     body = {
         "type": "about:blank",

@@ -145,7 +145,10 @@ def test_a_challenge_offers_basic_and_bearer_in_the_realm() -> None:
     assert challenge == 'Basic realm="Acme files", charset="UTF-8", Bearer realm="Acme files"'
 
 
-BROWSER = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"}
+BROWSER = {
+    "accept": "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8",
+    "sec-fetch-mode": "navigate",
+}
 
 
 @pytest.mark.parametrize("problem", PROBLEMS, ids=lambda problem: problem.code)
@@ -163,6 +166,14 @@ def test_a_page_that_can_sign_in_does_not_let_the_browser_ask_first() -> None:
     assert (
         refusal(problems.CredentialsMissing(), BROWSER, sign_in=False).headers["WWW-Authenticate"].startswith("Basic")
     )
+
+
+def test_a_client_that_takes_html_and_is_no_browser_is_offered_basic() -> None:
+    """`wget -r` and lftp send a password only after this offer."""
+    for accept in ("text/html", BROWSER["accept"]):
+        headers = refusal(problems.CredentialsMissing(), {"accept": accept}).headers
+        assert headers["WWW-Authenticate"].startswith("Basic")
+        assert headers["Content-Type"] == "text/html; charset=utf-8"
 
 
 def test_neither_does_a_page_that_asks_by_a_script() -> None:
