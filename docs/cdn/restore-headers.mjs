@@ -1,7 +1,7 @@
-// A Lambda@Edge function for the origin response of a CloudFront distribution before the REST API.
+// A Lambda@Edge function for the origin response of a CloudFront distribution before the REST API or the Function URL.
 //
-// API Gateway renames WWW-Authenticate on its way out; this gives it back its name, so that browsers ask for a key. A
-// viewer-response function cannot do it: CloudFront invokes none for a status of 400 or higher.
+// Both rename WWW-Authenticate on its way out. This gives it back its name, so that clients that wait for a challenge
+// (wget, lftp, Ansible) send their key. A viewer-response function cannot do it: CloudFront invokes none for a status of 400 or higher.
 
 const RENAMED = "x-amzn-remapped-www-authenticate";
 
