@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 from . import images, multipart, paths, replies
-from .listing import MOST, Directories, Entry
+from .listing import MOST, Directories, Entry, Listing
 from .message import Reply, Request
 from .mounts import Mounts
 from .paths import directories_above
@@ -64,8 +64,7 @@ class Browsing:
             Forbidden, CredentialsMissing, LinkInvalid: `?links`, and whoever asks may not share the directory.
             Unavailable: S3 does not answer.
         """
-        with_links = "links" in request.query
-        if with_links:
+        if "links" in request.query:
             self._rules.require(grant, "share", grant.path)
         listing = self._directories.read(
             grant,
@@ -73,7 +72,15 @@ class Browsing:
             limit=_limit(request),
             cursor=request.query.get("cursor"),
         )
-        urls = [self._url(request, entry, with_links, now) for entry in listing.entries]
+        reply = self._listed(request, grant, listing, now)
+        while len(reply.body) > replies.MOST_BYTES and len(listing.entries) > 1:
+            count = len(listing.entries) * replies.MOST_BYTES // len(reply.body)  # some names may be longer than others
+            listing = self._directories.first(listing, max(count, 1), grant, recursive="recursive" in request.query)
+            reply = self._listed(request, grant, listing, now)
+        return reply
+
+    def _listed(self, request: Request, grant: Grant, listing: Listing, now: float) -> Reply:
+        urls = [self._url(request, entry, "links" in request.query, now) for entry in listing.entries]
         if replies.wants_page(request):
             rows = tuple(
                 self._row(request, entry, grant, url) for entry, url in zip(listing.entries, urls, strict=True)

@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 MOST: Final = 1_000  # S3 API Reference, ListObjectsV2: MaxKeys
 
 _MOST_SCANNED: Final = 20_000  # what of a bucket one request looks at, where most of it is hidden from its reader
-_MOST_BYTES: Final = (
-    1_000_000  # of the entries' URLs: a Lambda answers 6 MB at most (FACTS 1.9), and a page repeats them
-)
+_MOST_BYTES: Final = 1_000_000  # of the entries' paths: a page repeats each several times, and is rendered in memory
 
 
 class Entry(NamedTuple):
@@ -83,7 +81,7 @@ class Directories:
             BadParameter: the cursor was not made for this.
             Unavailable: S3 does not answer.
         """
-        context = (grant.path.encode(), b"recursive" if recursive else b"level")
+        context = _context(grant, recursive)
         position = "" if cursor is None else self._position(cursor, context)
         entries: list[Entry] = []
         size = 0
@@ -97,6 +95,17 @@ class Directories:
             if is_full and not is_last:
                 return Listing(tuple(entries), self._signer.seal(path.encode(), *context))
         return Listing(tuple(entries), None)
+
+    def first(self, listing: Listing, count: int, grant: Grant, *, recursive: bool) -> Listing:
+        """Return the first entries of a listing that was read, with a cursor for the entries after them.
+
+        Args:
+            listing: the result of `read`, with more entries than that.
+            count: how many entries, at least 1.
+            grant, recursive: those that the listing was read with.
+        """
+        entries = listing.entries[:count]
+        return Listing(entries, self._signer.seal(entries[-1].path.encode(), *_context(grant, recursive)))
 
     def _position(self, cursor: str, context: tuple[bytes, bytes]) -> str:
         position = self._signer.unseal(cursor, *context)
@@ -169,6 +178,11 @@ class Directories:
         except Problem:
             return None
         return Entry(decoded, raw_path, found.size, found.modified, found.etag, own)
+
+
+def _context(grant: Grant, recursive: bool) -> tuple[bytes, bytes]:
+    """What a cursor is good for: one directory, in one of both depths."""
+    return grant.path.encode(), b"recursive" if recursive else b"level"
 
 
 def _key(target: Target, directory: str, after: str) -> str:
