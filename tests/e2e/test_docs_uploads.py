@@ -36,14 +36,19 @@ sha256 = "{sha256}"
 
 """
 
-# In place of curl: notes what is asked for, then fails once at the second part, or at the third ends all that runs.
+# In place of curl: notes what is asked for, then fails once at the second part, or always at the store; or at the third
+# part gives the upload up, or ends all that runs.
 CURL = """#!/bin/sh
 echo "$*" >> curl.log
 case "$MISHAP $*" in
   fails*partNumber=2*X-Amz-*) [ -e failed ] || { : > failed; exit 56; } ;;
-  stops*partNumber=3*X-Amz-*) until [ -e "$STATE/part-1" ] && [ -e "$STATE/part-2" ]; do sleep 0.1; done; kill -9 0 ;;
+  breaks*X-Amz-*) exit 56 ;;
+  forgets*partNumber=3*X-Amz-* | stops*partNumber=3*X-Amz-*)
+    until [ -e "$STATE/part-1" ] && [ -e "$STATE/part-2" ]; do sleep 0.1; done
+    [ "$MISHAP" = forgets ] || kill -9 0
+    %CURL -sSL -u "$KEY" -X DELETE "$URL?uploadId=$ID" ;;
 esac
-exec %s "$@"
+exec %CURL "$@"
 """
 
 
@@ -59,14 +64,17 @@ def docs_site(store: Store, table: Table, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Where the examples run: with the files that they upload, the script, and a curl that has mishaps when told to."""
+    """Where the examples run, with their files and the script: curl has mishaps when told to, and sleep is short."""
     (tmp_path / "photo.jpg").write_bytes(PHOTO)
     (tmp_path / "disk.img").write_bytes(DISK)
     (tmp_path / "upload.sh").write_text(example("sh", "#!/bin/sh"))
     (tmp_path / "bin").mkdir()
-    program = tmp_path / "bin/curl"
-    program.write_text(CURL % shutil.which("curl"))
-    program.chmod(0o755)
+    for name, text in (
+        ("curl", CURL.replace("%CURL", str(shutil.which("curl")))),
+        ("sleep", f"#!/bin/sh\n{shutil.which('sleep')} 0.1\n"),
+    ):
+        (tmp_path / "bin" / name).write_text(text)
+        (tmp_path / "bin" / name).chmod(0o755)
     return tmp_path
 
 
@@ -152,6 +160,28 @@ def test_javascript(docs_site: Site, store: Store, folder: Path) -> None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)("node is not installed")
     run(folder, "node", "--no-warnings", "--input-type=module", "--eval", example("js", "five.jpg", docs_site))
     assert stored(store, "inbox/five.jpg") == PHOTO
+
+
+def test_an_empty_file_arrives_by_every_example(docs_site: Site, store: Store, folder: Path) -> None:
+    (folder / "photo.jpg").write_bytes(b"")
+    for language, words, key in (
+        ("sh", "notes/photo.jpg", "notes/photo.jpg"),
+        ("sh", "photos/one.jpg", "photos/empty.jpg"),
+        ("sh", "notes/two.jpg", "notes/two.jpg"),
+        ("python", "three.jpg", "inbox/three.jpg"),
+        ("python", "four.jpg", "inbox/four.jpg"),
+        ("python", "six.jpg", "inbox/six.jpg"),
+        ("js", "five.jpg", "inbox/five.jpg"),
+    ):
+        client_of(store).delete_object(Bucket=store.bucket, Key=key)
+        program = example(language, words, docs_site).replace("one.jpg", "empty.jpg")
+        if language == "sh":
+            shell(folder, program)
+        elif language == "python":
+            run(folder, sys.executable, "-Werror", "-c", program)
+        else:
+            run(folder, "node", "--no-warnings", "--input-type=module", "--eval", program)
+        assert stored(store, key) == b"", key
 
 
 def open_page(chromium: Browser, site: Site, content: str | None = None) -> Page:
@@ -256,6 +286,42 @@ def test_a_script_that_was_killed_goes_on_where_it_was(docs_site: Site, store: S
     assert sent_parts(folder) == ["3"]
     assert "?uploads" not in (folder / "curl.log").read_text()
     assert stored(store, "images/on.img") == DISK
+
+
+def test_an_empty_file_goes_in_one_empty_part(docs_site: Site, store: Store, folder: Path) -> None:
+    (folder / "disk.img").write_bytes(b"")
+    for checksum in ("", "yes"):
+        client_of(store).delete_object(Bucket=store.bucket, Key="images/empty.img")
+        upload(docs_site, folder, "images/empty.img", CHECKSUM=checksum)
+        head = client_of(store).head_object(Bucket=store.bucket, Key="images/empty.img")
+        assert (head["ContentLength"], head["ETag"][-3:]) == (0, '-1"')
+
+
+def test_an_upload_that_was_given_up_elsewhere_ends_and_begins_anew(
+    docs_site: Site, store: Store, folder: Path
+) -> None:
+    """Between two runs or during a run, the script stops, and prints the command after which a run begins anew."""
+    key = "images/gone.img"
+    stopped = upload(docs_site, folder, key, check=False, MISHAP="forgets")
+    assert "3" in sent_parts(folder)
+    (folder / "curl.log").unlink()
+    later = upload(docs_site, folder, key, check=False)
+    assert len((folder / "curl.log").read_text().splitlines()) == 1
+    for done in (stopped, later):
+        assert done.returncode == 1
+        assert "S3 does not have this upload any more. To begin anew: rm -r " in done.stderr
+        assert "To go on" not in done.stderr
+    (advice,) = re.findall("To begin anew: (.*)", later.stderr)
+    shell(folder, advice)
+    upload(docs_site, folder, key)
+    assert stored(store, key) == DISK
+
+
+def test_a_store_that_refuses_every_part_is_not_asked_for_all_of_them(docs_site: Site, folder: Path) -> None:
+    done = upload(docs_site, folder, "images/broken.img", check=False, MISHAP="breaks", PART_BYTES="1000000")
+    assert done.returncode == 1
+    assert "To go on, run the same command again. To begin anew: rm -r 'disk.img.upl" in done.stderr
+    assert set(sent_parts(folder)) == {"1", "2", "3", "4"}
 
 
 def test_a_file_that_has_changed_is_not_mixed_with_what_it_was(docs_site: Site, folder: Path) -> None:
