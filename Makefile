@@ -5,17 +5,21 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test test-browser lint test-s3 bench bench-images package deploy screenshots clean
+.PHONY: run test test-browser test-clients lint test-s3 bench bench-images package deploy screenshots clean
 
 run: $(VENV)/ready
 	@exec $(BIN)/python -m local --port $(PORT) --s3-port $(S3_PORT)
 
 test: lint
-	$(BIN)/pytest -n 2 --dist worksteal --ignore tests/browser
+	$(BIN)/pytest -n 2 --dist worksteal --ignore tests/browser --ignore tests/clients
 
 # What a browser sees, against the embedded S3; `make test-s3` does it against another.
 test-browser: $(VENV)/ready
 	$(BIN)/pytest -n 2 --dist worksteal tests/browser
+
+# What docs/clients.md says of clients, tried with them: their packages are large, so nothing else installs them.
+test-clients: $(VENV)/clients
+	$(BIN)/pytest -n 2 --dist worksteal tests/clients
 
 lint: $(VENV)/ready
 	$(BIN)/ruff format --check .
@@ -53,6 +57,10 @@ screenshots: $(VENV)/ready
 $(VENV)/ready: requirements.txt requirements-dev.txt constraints.txt
 	@python3 -m venv --clear $(VENV) || { echo "Python has no venv here. On Debian: apt install python3-venv" >&2; exit 1; }
 	PKG_CONFIG=false $(BIN)/pip install --quiet --requirement requirements-dev.txt
+	@touch $@
+
+$(VENV)/clients: requirements-clients.txt $(VENV)/ready
+	PKG_CONFIG=false $(BIN)/pip install --quiet --requirement requirements-clients.txt
 	@touch $@
 
 clean:

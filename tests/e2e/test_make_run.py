@@ -107,7 +107,7 @@ def test_readme_commands(running: Run, tmp_path: Path) -> None:
     (example,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
     settings.write_text(example)
     blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
-    assert len(blocks) == 7
+    assert len(blocks) == 8
     for block in blocks:
         commands = re.sub(r"^make (\w+)", rf"make -C {PROJECT} --dry-run \1", block, flags=re.MULTILINE)
         commands = commands.replace("http://localhost:8000", running.url).replace("SECRET", running.secret)
