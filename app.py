@@ -23,7 +23,8 @@ class RestApi(Chalice):
         if rest_api_events.accepts(event):
             answer: dict[str, Any] = super().__call__(event, context)
             return answer
-        return function_url_events.from_reply(wiring.exchange().handle(rest_api_events.to_request(event)))
+        request = rest_api_events.to_request(event, wiring.deadline(context))
+        return function_url_events.from_reply(wiring.exchange().handle(request))
 
 
 app = RestApi("signpost")
@@ -42,12 +43,12 @@ if wiring.under_chalice_cli():
 def rest_api() -> Response:
     """Answer a REST API event."""
     current: Any = app.current_request
-    request = rest_api_events.to_request(current.to_original_event())
+    request = rest_api_events.to_request(current.to_original_event(), wiring.deadline(app.lambda_context))
     current.headers = _ACCEPTS_ALL
     return Response(**rest_api_events.from_reply(wiring.exchange().handle(request)))
 
 
-def function_url(event: dict[str, Any], context: object) -> dict[str, Any]:
+def function_url(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answer a Function URL event (payload v2), which Chalice itself does not understand (FACTS 2.7)."""
-    request = function_url_events.to_request(event)
+    request = function_url_events.to_request(event, wiring.deadline(context))
     return function_url_events.from_reply(wiring.exchange().handle(request))

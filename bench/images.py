@@ -16,6 +16,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from tests.builders import soon
+
 ROUNDS: Final = 5
 WIDTH: Final = 320
 
@@ -109,7 +111,7 @@ def with_libvips() -> Callable[[bytes, str], bytes]:
     from chalicelib.core.images import rendition
 
     renderer = VipsRenderer(seconds=60)
-    return lambda data, made: renderer.render(data, rendition({"w": str(WIDTH), "format": made})).body
+    return lambda data, made: renderer.render(data, rendition({"w": str(WIDTH), "format": made}), soon()).body
 
 
 def with_pillow() -> Callable[[bytes, str], bytes]:

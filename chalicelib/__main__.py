@@ -156,7 +156,8 @@ def _link(options: argparse.Namespace) -> int:
         rules.authorize(principal, "share", path)
         rules.authorize(principal, options.action, path)
         expires_at = wiring.now() + options.expires_in
-        _, token = wiring.links(environ).make(path, options.action, options.uses, expires_at, principal.name)
+        made = (path, options.action, options.uses, expires_at, principal.name, wiring.deadline(None))
+        _, token = wiring.links(environ).make(*made)
     except Problem as problem:
         print(f"{problem.status} {problem.code}: {problem.detail}", file=sys.stderr)
         return 1

@@ -11,6 +11,7 @@ from .checks import ACCESS_KEY, SECRET_KEY
 from .core.actions import METHODS
 from .core.cors import Cors
 from .core.credentials import Credentials
+from .core.deadline import Deadline
 from .core.exchange import Exchange
 from .core.links import Links, Random
 from .core.message import Reply, Request
@@ -137,7 +138,7 @@ def _secrets(environ: Mapping[str, str]) -> Secrets | None:
         raise InvalidSettings([f"the environment variable SIGNPOST_SECRET: {error}"]) from None
 
 
-def _no_secrets() -> NoReturn:
+def _no_secrets(deadline: Deadline) -> NoReturn:
     raise NotOffered(
         "Nothing can be signed here, so there are neither links nor long listings: SIGNPOST_SECRET is not set."
     )

@@ -22,9 +22,7 @@ if TYPE_CHECKING:
     from .core.sharing import Sharing
 
 
-# Seconds, of the ten that Lambda gives a request.
-_FETCHING = 4
-_RENDERING = 5
+_RENDERING = 5  # seconds
 
 
 class Common(NamedTuple):
@@ -121,7 +119,7 @@ class Beyond:
         from .backends.web_images import WebImages
         from .core.rendering import Rendering
 
-        return Rendering(renderer=self.renderer, source=WebImages(self._common.image_hosts, _FETCHING))
+        return Rendering(renderer=self.renderer, source=WebImages(self._common.image_hosts))
 
     @cached_property
     def own_pages(self) -> "OwnPages":

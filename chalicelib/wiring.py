@@ -9,12 +9,18 @@ import sys
 import time
 from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
+
+from .core.deadline import Deadline
 
 if TYPE_CHECKING:
     from .core.exchange import Exchange
     from .core.links import Links
     from .settings import Settings
+
+_TIMEOUT: Final = 10.0  # seconds: lambda_timeout in .chalice/config.json
+_GATEWAY_TIMEOUT: Final = 29.0  # seconds: API Gateway Developer Guide, "Quotas", integration timeout
+_MARGIN: Final = 1.0  # seconds: loading what makes a page, making it, answering and logging take less, even at 128 MB
 
 _json = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -77,6 +83,16 @@ def links(environ: Mapping[str, str]) -> "Links":
 def under_chalice_cli() -> bool:
     """Whether a `chalice` command runs us; never so on Lambda (FACTS 2.3)."""
     return os.environ.get("AWS_CHALICE_CLI_MODE") == "true"
+
+
+def deadline(context: Any) -> Deadline:
+    """The time by which an invocation must be answered.
+
+    Args:
+        context: what Lambda hands to the handler (Lambda Developer Guide, "Python context object"); None elsewhere.
+    """
+    seconds = _TIMEOUT if context is None else context.get_remaining_time_in_millis() / 1000
+    return Deadline(time.monotonic, min(seconds, _GATEWAY_TIMEOUT) - _MARGIN)
 
 
 @cache

@@ -2,11 +2,13 @@
 
 import base64
 import hashlib
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from chalicelib.core.credentials import Credentials
+from chalicelib.core.deadline import Deadline
 from chalicelib.core.message import Request
 from chalicelib.core.mounts import Mount, Mounts, Target, address
 from chalicelib.core.paths import Path, decode
@@ -16,6 +18,14 @@ from chalicelib.core.rules import Grant, Rule, RuleSet
 NOW = 1_700_000_000.0  # 2023-11-14T22:13:20Z
 BASE_URL = "https://files.example.com"
 CREDENTIALS = Credentials("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
+
+DEADLINE = Deadline(lambda: 0.0, 9.0)  # of a clock that stands still
+
+
+def soon(seconds: float = 9.0) -> Deadline:
+    """The deadline of a request that begins now."""
+    return Deadline(time.monotonic, seconds)
+
 
 Event = dict[str, Any]
 Fields = Sequence[tuple[str, str]]
@@ -117,9 +127,10 @@ def request(
     request_id: str = "req-1",
     body: bytes = b"",
     address: str = "192.0.2.1",
+    deadline: Deadline = DEADLINE,
 ) -> Request:
     """A request as a door hands it over."""
-    return Request(method, raw_path, query or {}, headers or {}, request_id, BASE_URL, address, body)
+    return Request(method, raw_path, query or {}, headers or {}, request_id, BASE_URL, address, deadline, body)
 
 
 # API Gateway keeps these to itself (FACTS 1.6).

@@ -1,13 +1,14 @@
 """Fakes: the ports of the core as classes, and a service that stands on them."""
 
 import json
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from chalicelib.core import ports
 from chalicelib.core.actions import METHODS
 from chalicelib.core.browsing import Browsing
 from chalicelib.core.cors import Cors
 from chalicelib.core.credentials import Credentials
+from chalicelib.core.deadline import Deadline
 from chalicelib.core.derivatives import Derivatives
 from chalicelib.core.exchange import Answer, Exchange
 from chalicelib.core.images import Image, Rendition
@@ -37,7 +38,7 @@ class Fixed:
     def __init__(self, credentials: Credentials = CREDENTIALS) -> None:
         self.credentials = credentials
 
-    def current(self) -> Credentials:
+    def current(self, deadline: Deadline) -> Credentials:
         return self.credentials
 
 
@@ -47,25 +48,34 @@ class Failing:
     def __init__(self, error: Exception) -> None:
         self.error = error
 
-    def current(self) -> Credentials:
+    def current(self, deadline: Deadline) -> Credentials:
         raise self.error
 
-    def head(self, target: Target, query: Mapping[str, str], headers: Mapping[str, str]) -> Metadata:
+    def head(
+        self, target: Target, query: Mapping[str, str], headers: Mapping[str, str], deadline: Deadline
+    ) -> Metadata:
         raise self.error
 
-    def list(self, target: Target, *, recursive: bool, after: str, limit: int) -> Page:
+    def list(self, target: Target, deadline: Deadline, *, recursive: bool, after: str, limit: int) -> Page:
         raise self.error
 
-    def read(self, target: Target, query: Mapping[str, str], etag: str) -> Generator[bytes, None, None]:
+    def read(
+        self,
+        target: Target,
+        query: Mapping[str, str],
+        etag: str,
+        deadline: Deadline,
+        is_wanted: Callable[[bytes], bool],
+    ) -> bytes:
         raise self.error
 
-    def create(self, target: Target, image: Image) -> None:
+    def create(self, target: Target, image: Image, deadline: Deadline) -> None:
         raise self.error
 
-    def render(self, data: bytes, rendition: Rendition) -> Image:
+    def render(self, data: bytes, rendition: Rendition, deadline: Deadline) -> Image:
         raise self.error
 
-    def fetch(self, url: str) -> bytes:
+    def fetch(self, url: str, deadline: Deadline) -> bytes:
         raise self.error
 
 
@@ -78,11 +88,13 @@ class Objects:
         self.calls = 0
         self.asked: list[tuple[Target, Mapping[str, str], Mapping[str, str]]] = []
 
-    def head(self, target: Target, query: Mapping[str, str], headers: Mapping[str, str]) -> Metadata:
+    def head(
+        self, target: Target, query: Mapping[str, str], headers: Mapping[str, str], deadline: Deadline
+    ) -> Metadata:
         self.asked.append((target, query, headers))
         return self.metadata
 
-    def list(self, target: Target, *, recursive: bool, after: str, limit: int) -> Page:
+    def list(self, target: Target, deadline: Deadline, *, recursive: bool, after: str, limit: int) -> Page:
         self.calls += 1
         found: dict[str, Found] = {}
         for key in self.buckets.get(target.mount.bucket, ()):
@@ -98,10 +110,17 @@ class Objects:
                 found[key] = Found(key, False, len(key), NOW, f'"{len(key)}"')
         return Page([found[key] for key in sorted(found)[:limit]], len(found) <= limit)
 
-    def read(self, target: Target, query: Mapping[str, str], etag: str) -> Generator[bytes, None, None]:
+    def read(
+        self,
+        target: Target,
+        query: Mapping[str, str],
+        etag: str,
+        deadline: Deadline,
+        is_wanted: Callable[[bytes], bool],
+    ) -> bytes:
         raise NotFound("This store holds no bytes.")
 
-    def create(self, target: Target, image: Image) -> None:
+    def create(self, target: Target, image: Image, deadline: Deadline) -> None:
         self.buckets.setdefault(target.mount.bucket, set()).add(target.key)
 
 
@@ -111,7 +130,7 @@ class Renderer:
     def __init__(self) -> None:
         self.asked: list[tuple[bytes, Rendition]] = []
 
-    def render(self, data: bytes, rendition: Rendition) -> Image:
+    def render(self, data: bytes, rendition: Rendition, deadline: Deadline) -> Image:
         self.asked.append((data, rendition))
         return Image(f"image/{rendition.format or 'jpeg'}", f"{rendition.size} {rendition.fit}".encode())
 
@@ -123,7 +142,7 @@ class Source:
         self.images = images or {}
         self.asked: list[str] = []
 
-    def fetch(self, url: str) -> bytes:
+    def fetch(self, url: str, deadline: Deadline) -> bytes:
         self.asked.append(url)
         if url not in self.images:
             raise NotFound("That site has nothing there.")
@@ -162,7 +181,7 @@ SIGNING_SECRET = b"the-signing-secret-of-all-the-tests"
 
 def signer(purpose: str) -> Signer:
     """What a service signs with for a purpose."""
-    return Signer(lambda: [SIGNING_SECRET], purpose)
+    return Signer(lambda _: [SIGNING_SECRET], purpose)
 
 
 def links() -> Links:

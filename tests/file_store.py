@@ -2,8 +2,9 @@
 
 import hashlib
 import threading
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Mapping
 
+from chalicelib.core.deadline import Deadline
 from chalicelib.core.images import Image
 from chalicelib.core.mounts import Target
 from chalicelib.core.ports import Metadata
@@ -49,20 +50,29 @@ class Files(Objects):
         """The files that the service made itself."""
         return {key: body for (_, key), body in self.files.items() if "-/derived/" in key}
 
-    def head(self, target: Target, query: Mapping[str, str], headers: Mapping[str, str]) -> Metadata:
+    def head(
+        self, target: Target, query: Mapping[str, str], headers: Mapping[str, str], deadline: Deadline
+    ) -> Metadata:
         body = self._found("HEAD", target, query)
         kept = self.types.get((target.mount.bucket, target.key), "application/octet-stream")
         return Metadata(200, {"etag": etag_of(body), "content-length": str(len(body)), "content-type": kept})
 
-    def read(self, target: Target, query: Mapping[str, str], etag: str) -> Generator[bytes, None, None]:
+    def read(
+        self,
+        target: Target,
+        query: Mapping[str, str],
+        etag: str,
+        deadline: Deadline,
+        is_wanted: Callable[[bytes], bool],
+    ) -> bytes:
         body = self._found("GET", target, query)
         if etag_of(body) != etag:
             raise Unavailable("The file is being replaced.")
-        for start in range(0, len(body), PIECE):
-            self.pieces += 1
-            yield body[start : start + PIECE]
+        data = body if is_wanted(body[:PIECE]) else body[:PIECE]
+        self.pieces += -(-len(data) // PIECE)
+        return data
 
-    def create(self, target: Target, image: Image) -> None:
+    def create(self, target: Target, image: Image, deadline: Deadline) -> None:
         with self._lock:
             self.said.append(f"PUT {target.key}")
             if (target.mount.bucket, target.key) not in self.files:

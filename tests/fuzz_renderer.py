@@ -17,6 +17,7 @@ from PIL import Image, ImageCms
 from chalicelib.backends.renderer import VipsRenderer
 from chalicelib.core.images import FITS, FORMATS, Rendition
 from chalicelib.core.problems import ImageBroken, ImageTooLarge, NotAnImage
+from tests.builders import soon
 
 from . import pictures
 from .pictures import pattern, written
@@ -111,7 +112,7 @@ def main(first: int, number: int, file: Path | None) -> None:
     """Render what the seeds mean, and print what is wrong."""
     renderer, seeds = VipsRenderer(), originals()
     for data in seeds:
-        renderer.render(data, Rendition(7, 7, "cover", "", 0))  # each of them is right
+        renderer.render(data, Rendition(7, 7, "cover", "", 0), soon())  # each of them is right
     trying = os.open(file or os.devnull, os.O_WRONLY | os.O_CREAT)
     for seed in range(first, first + number):
         os.pwrite(trying, b"%12d" % seed, 0)
@@ -120,7 +121,7 @@ def main(first: int, number: int, file: Path | None) -> None:
         data, rendition = case(seed, seeds)
         start = time.process_time()
         try:
-            image = renderer.render(data, rendition)
+            image = renderer.render(data, rendition, soon())
             if not image.body:
                 print(f"{seed}: nothing")
         except (ImageBroken, ImageTooLarge, NotAnImage):

@@ -22,8 +22,9 @@ CORE, EVENTS, BACKENDS = "chalicelib.core", "chalicelib.events", "chalicelib.bac
 
 # The floors of core, from the ground; each module imports only from those below its own.
 FLOORS = [
-    {"problems", "signatures", "times", "views"},
-    {"message", "paths", "trace", "credentials", "multipart", "images"},
+    {"problems", "times", "views"},
+    {"deadline"},
+    {"signatures", "message", "paths", "trace", "credentials", "multipart", "images"},
     {"actions", "links", "principals"},
     {"sessions", "rules"},
     {"mounts", "uploads"},

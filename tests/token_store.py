@@ -2,6 +2,7 @@
 
 import threading
 
+from chalicelib.core.deadline import Deadline
 from chalicelib.core.links import MOST_PARTS, Link, Reading
 from chalicelib.core.problems import LinkRevoked, LinkUsedUp, Unavailable
 
@@ -16,7 +17,7 @@ class Tokens:
         self._read: dict[tuple[str, str], tuple[float, set[str]]] = {}
         self._revoked: set[str] = set()
 
-    def redeem(self, link: Link, *, attempt: str, reading: Reading | None, now: float) -> None:
+    def redeem(self, link: Link, *, attempt: str, reading: Reading | None, now: float, deadline: Deadline) -> None:
         """Take one use of a link, or give a part; see `ports.TokenStore.redeem`."""
         self._reach()
         with self._lock:
@@ -38,7 +39,7 @@ class Tokens:
             if reading:
                 self._read[link.id, reading.file] = (now, {reading.part})
 
-    def check(self, link: Link) -> None:
+    def check(self, link: Link, deadline: Deadline) -> None:
         """Raise what `redeem` would of a new client; see `ports.TokenStore.check`."""
         self._reach()
         with self._lock:
@@ -47,7 +48,7 @@ class Tokens:
             if len(self._attempts.get(link.id, ())) >= link.uses:
                 raise LinkUsedUp()
 
-    def revoke(self, link: Link) -> None:
+    def revoke(self, link: Link, deadline: Deadline) -> None:
         """Let a link never be used again; see `ports.TokenStore.revoke`."""
         self._reach()
         with self._lock:

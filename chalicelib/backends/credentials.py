@@ -3,7 +3,10 @@
 from typing import Any
 
 from chalicelib.core.credentials import Credentials
+from chalicelib.core.deadline import Deadline
 from chalicelib.core.problems import Unavailable
+
+from .aws import call
 
 
 class FixedCredentials:
@@ -12,7 +15,7 @@ class FixedCredentials:
     def __init__(self, credentials: Credentials) -> None:
         self._credentials = credentials
 
-    def current(self) -> Credentials:
+    def current(self, deadline: Deadline) -> Credentials:
         """Return them; signing refuses where they have ended."""
         return self._credentials
 
@@ -23,20 +26,18 @@ class ChainCredentials:
     def __init__(self) -> None:
         self._chain: Any = None
 
-    def current(self) -> Credentials:
+    def current(self, deadline: Deadline) -> Credentials:
         """Return credentials that are valid now.
 
         Raises:
             Unavailable: the chain has none, or cannot refresh them.
         """
-        from botocore.exceptions import BotoCoreError, ClientError
+        return call(deadline, self._current, otherwise="The service cannot get its own credentials for S3.")
 
-        try:
-            if self._chain is None:
-                self._chain = self._find()
-            frozen = self._chain.get_frozen_credentials()
-        except (BotoCoreError, ClientError, RuntimeError) as error:  # RuntimeError: what it renewed has ended too
-            raise Unavailable("The service cannot get its own credentials for S3.") from error
+    def _current(self) -> Credentials:
+        if self._chain is None:
+            self._chain = self._find()
+        frozen = self._chain.get_frozen_credentials()
         # botocore keeps the end of a refreshable set to itself; without one a set does not end.
         expiry = getattr(self._chain, "_expiry_time", None)
         return Credentials(

@@ -2,12 +2,13 @@
 
 import socket
 from collections.abc import Sequence
-from concurrent.futures import Future
 from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address
-from threading import Thread
 from typing import Any, Final, NamedTuple
 
+from chalicelib.core.deadline import Deadline
 from chalicelib.core.problems import SourceNotAllowed
+
+from .bounded import within
 
 # IANA IPv4 and IPv6 Special-Purpose Address Registries: what `is_global` of one Python 3.11 or another takes for
 # public, and is not, or is but has no web sites.
@@ -45,28 +46,25 @@ class Address(NamedTuple):
     place: tuple[Any, ...]
 
 
-def resolve(host: str, port: int, seconds: float) -> Sequence[Address]:
+def resolve(host: str, port: int, deadline: Deadline) -> Sequence[Address]:
     """Ask for the addresses of a name, once.
 
     Args:
         host: a name, no address.
         port: it goes into the places.
-        seconds: how long the answer may take. The resolver itself cannot be stopped, so a thread is left to it.
+        deadline: of the request.
 
     Raises:
         SourceNotAllowed: one of the addresses is not public.
-        OSError: there are none, or not in time.
+        OSError: there are none.
+        Unavailable: there is no answer in time.
     """
-    answer: Future[list[Any]] = Future()
-
-    def ask() -> None:
-        try:
-            answer.set_result(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-        except Exception as error:
-            answer.set_exception(error)
-
-    Thread(target=ask, daemon=True).start()
-    addresses = [Address(family, place) for family, _, _, _, place in answer.result(seconds)]
+    found = within(
+        deadline,
+        lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM),
+        otherwise="The site of the image does not answer.",
+    )
+    addresses = [Address(family, place) for family, _, _, _, place in found]
     if not all(is_public(address.place[0]) for address in addresses):
         raise SourceNotAllowed()
     return addresses

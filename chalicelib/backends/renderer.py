@@ -9,9 +9,11 @@ from time import monotonic
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from chalicelib.core.deadline import Deadline
 from chalicelib.core.images import MOST_SIDE, Image, Rendition, kind_of, usual_quality
 from chalicelib.core.problems import ImageBroken, ImageTooLarge, NotAnImage
 
+from .bounded import within
 from .colours import Colours, profile
 from .containers import checked
 from .gif import EMPTY_FRAMES, Gif, parsed
@@ -56,24 +58,34 @@ class VipsRenderer:
     """`ports.Renderer` by libvips, which is loaded by the first image.
 
     Args:
-        seconds: how long one image may take; Lambda gives a request ten.
+        seconds: the time that one image may take at most. An image that takes longer is too large, where a request has
+            left less time than that the service is at fault.
     """
 
     def __init__(self, seconds: float = 6) -> None:
         self._seconds = seconds
 
-    def render(self, data: bytes, rendition: Rendition) -> Image:
+    def render(self, data: bytes, rendition: Rendition, deadline: Deadline) -> Image:
         """Return an image in another size or format; see `ports.Renderer.render`."""
+        # Encoding cannot be interrupted, so libvips may work for a while after the deadline.
+        return within(
+            deadline,
+            lambda: self._render(data, rendition, deadline),
+            otherwise="There was too little time to make the image.",
+        )
+
+    def _render(self, data: bytes, rendition: Rendition, deadline: Deadline) -> Image:
         kind = kind_of(data)
         if kind is None:
             raise NotAnImage()
-        until = monotonic() + self._seconds
         vips = _vips()
         with _ALONE:
+            until = monotonic() + min(self._seconds, deadline.left())
             try:
                 return _rendered(vips, data, kind, rendition, until)
             except (vips.Error, UnicodeDecodeError):
                 if monotonic() > until:
+                    deadline.left()  # raises where the request has no time left
                     raise ImageTooLarge("Rendering this takes too long.") from None
                 raise ImageBroken() from None  # what libvips says of it may quote its bytes
             finally:

@@ -1,13 +1,12 @@
 """The signing secrets: given as they are, or kept in Secrets Manager or in SSM's Parameter Store."""
 
 from collections.abc import Callable, Sequence
-from functools import cache
 from typing import Final
 
-from chalicelib.core.problems import Unavailable
+from chalicelib.core.deadline import Deadline
 from chalicelib.core.signatures import Secrets
 
-from .patience import patience
+from .aws import call, client
 
 SHORTEST: Final = 32  # characters; 128 bits if they are random and hexadecimal
 
@@ -26,40 +25,39 @@ def secret_source(reference: str) -> Secrets:
     """
     match reference.strip().split(":", 5):
         case ["arn", _, "secretsmanager", region, _, _]:
-            return _fetched(lambda: _from_secrets_manager(reference.strip(), region))
+            return _Fetched(lambda: _from_secrets_manager(reference.strip(), region))
         case ["arn", _, "ssm", region, _, name] if name.startswith("parameter/"):
-            return _fetched(lambda: _from_ssm(reference.strip(), region))
+            return _Fetched(lambda: _from_ssm(reference.strip(), region))
         case ["arn", *_]:
             raise ValueError("is an ARN, and neither of a secret in Secrets Manager nor of a parameter in SSM")
     secrets = _split(reference)
-    return lambda: secrets
+    return lambda _: secrets
 
 
-def _fetched(fetch: Callable[[], str]) -> Secrets:
-    @cache  # what raises is not remembered
-    def secrets() -> Sequence[bytes]:
-        from botocore.exceptions import BotoCoreError, ClientError
+class _Fetched:
+    """Secrets that are fetched once. A fetch that fails is tried again at the next use."""
 
-        try:
-            return _split(fetch())
-        except (BotoCoreError, ClientError, ValueError) as error:
-            raise Unavailable("The service cannot get the secret that it signs links with.") from error
+    def __init__(self, fetch: Callable[[], str]) -> None:
+        self._fetch = fetch
+        self._secrets: Sequence[bytes] = ()
 
-    return secrets
+    def __call__(self, deadline: Deadline) -> Sequence[bytes]:
+        return self._secrets or call(
+            deadline, self._fetched, otherwise="The service cannot get the secret that it signs links with."
+        )
+
+    def _fetched(self) -> Sequence[bytes]:
+        self._secrets = _split(self._fetch())  # kept even where the request that began this is answered already
+        return self._secrets
 
 
 def _from_secrets_manager(arn: str, region: str) -> str:
-    import boto3
-
-    client = boto3.client("secretsmanager", region_name=region, config=patience())
-    return client.get_secret_value(SecretId=arn).get("SecretString", "")
+    return str(client("secretsmanager", region_name=region).get_secret_value(SecretId=arn)["SecretString"])
 
 
 def _from_ssm(arn: str, region: str) -> str:
-    import boto3
-
-    client = boto3.client("ssm", region_name=region, config=patience())
-    return client.get_parameter(Name=arn, WithDecryption=True)["Parameter"].get("Value", "")
+    found = client("ssm", region_name=region).get_parameter(Name=arn, WithDecryption=True)
+    return str(found["Parameter"]["Value"])
 
 
 def _split(text: str) -> Sequence[bytes]:

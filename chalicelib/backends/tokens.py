@@ -8,21 +8,21 @@ file FILE       when a GET of `Reading.file` FILE last took a use, Unix time in 
 parts FILE      the parts of that file that were given since then, and the attempts that they were given to, a set
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
+from chalicelib.core.deadline import Deadline
 from chalicelib.core.links import MOST_PARTS, Link, Reading
 from chalicelib.core.problems import LinkRevoked, LinkUsedUp, Unavailable
 
-from .patience import patience
+from .aws import call, client
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _FREE: Final = 60  # seconds: `ports.TokenStore.redeem`
 _MARGIN: Final = 3_600  # seconds that an item outlives its link, lest a clock that is slow finds the link unused
+_UNCOUNTED: Final = "The uses of this link cannot be counted now."
 
 _TAKE: Final = "SET expires = :expires ADD attempts :attempts"
 _TAKE_TO_READ: Final = "SET expires = :expires, #file = :now, #parts = :parts ADD attempts :attempts"
@@ -52,20 +52,24 @@ class DynamoTokens:
         self._table = table
         self._region = region
 
-    def redeem(self, link: Link, *, attempt: str, reading: Reading | None, now: float) -> None:
+    def redeem(self, link: Link, *, attempt: str, reading: Reading | None, now: float, deadline: Deadline) -> None:
         """Take one use of a link, or give a part, each in one conditional write; see `ports.TokenStore.redeem`."""
-        if reading and reading.resumes and self._gave(link, attempt, reading, now):
-            return
-        values = {
-            ":expires": _expires(link),
-            ":attempt": {"S": attempt},
-            ":attempts": {"SS": [attempt]},
-            ":uses": _number(link.uses),
-        }
-        read = {":now": _number(now), ":parts": {"SS": [reading.part]}} if reading else {}
-        item = self._refused(link, _TAKE_TO_READ if reading else _TAKE, _LEFT, values | read, reading)
-        if item is not None:
-            raise LinkRevoked() if "revoked" in item else LinkUsedUp()
+
+        def work() -> None:
+            if reading and reading.resumes and self._gave(link, attempt, reading, now):
+                return
+            values = {
+                ":expires": _expires(link),
+                ":attempt": {"S": attempt},
+                ":attempts": {"SS": [attempt]},
+                ":uses": _number(link.uses),
+            }
+            read = {":now": _number(now), ":parts": {"SS": [reading.part]}} if reading else {}
+            item = self._refused(link, _TAKE_TO_READ if reading else _TAKE, _LEFT, values | read, reading)
+            if item is not None:
+                raise LinkRevoked() if "revoked" in item else LinkUsedUp()
+
+        call(deadline, work, otherwise=_UNCOUNTED)
 
     def _gave(self, link: Link, attempt: str, reading: Reading, now: float) -> bool:
         """Give a part of a file that is free, and return whether it is."""
@@ -85,47 +89,68 @@ class DynamoTokens:
         names: Any = {}
         if reading:  # DynamoDB refuses a map of names that is empty
             names["ExpressionAttributeNames"] = {"#file": f"file {reading.file}", "#parts": f"parts {reading.file}"}
-        with _reaching():
-            try:
-                self._client.update_item(
-                    TableName=self._table,
-                    Key=_key(link),
-                    UpdateExpression=update,
-                    ConditionExpression=condition,
-                    ExpressionAttributeValues=values,
-                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                    **names,
-                )
-                return None
-            except self._client.exceptions.ConditionalCheckFailedException as error:
-                response: Any = error.response  # boto3-stubs do not know that the item is in it
-                return dict(response.get("Item", {}))
+        try:
+            written = self._client.update_item(
+                TableName=self._table,
+                Key=_key(link),
+                UpdateExpression=update,
+                ConditionExpression=condition,
+                ExpressionAttributeValues=values,
+                ReturnValues="ALL_NEW",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                **names,
+            )
+        except self._client.exceptions.ConditionalCheckFailedException as error:
+            response: Any = error.response  # boto3-stubs do not know that the item is in it
+            return dict(response.get("Item", {}))
+        attempt = values[":attempt"]["S"]
+        _check(any(attempt in value.get("SS", ()) for value in written["Attributes"].values()))
+        return None
 
-    def check(self, link: Link) -> None:
+    def check(self, link: Link, deadline: Deadline) -> None:
         """Raise what `redeem` would of a new client; see `ports.TokenStore.check`."""
-        with _reaching():
-            found = self._client.get_item(TableName=self._table, Key=_key(link), ConsistentRead=True)
-        item = found.get("Item", {})
-        if "revoked" in item:
-            raise LinkRevoked()
-        if "attempts" in item and len(item["attempts"]["SS"]) >= link.uses:
-            raise LinkUsedUp()
 
-    def revoke(self, link: Link) -> None:
+        def work() -> None:
+            found = self._client.get_item(
+                TableName=self._table, Key=_key(link), ConsistentRead=True, ReturnConsumedCapacity="TOTAL"
+            )
+            _check(found["ConsumedCapacity"]["CapacityUnits"] > 0)  # of an item that is not there, too
+            item = found.get("Item", {})
+            if "revoked" in item:
+                raise LinkRevoked()
+            if "attempts" in item and len(item["attempts"]["SS"]) >= link.uses:
+                raise LinkUsedUp()
+
+        call(deadline, work, otherwise=_UNCOUNTED)
+
+    def revoke(self, link: Link, deadline: Deadline) -> None:
         """Let a link never be used again; see `ports.TokenStore.revoke`."""
-        with _reaching():
-            self._client.update_item(
+
+        def work() -> None:
+            written = self._client.update_item(
                 TableName=self._table,
                 Key=_key(link),
                 UpdateExpression="SET revoked = :true, expires = :expires",
                 ExpressionAttributeValues={":true": {"BOOL": True}, ":expires": _expires(link)},
+                ReturnValues="ALL_NEW",
             )
+            _check(written["Attributes"]["revoked"]["BOOL"])
+
+        call(deadline, work, otherwise=_UNCOUNTED)
 
     @cached_property
     def _client(self) -> "DynamoDBClient":
-        import boto3
+        made: DynamoDBClient = client("dynamodb", region_name=self._region)
+        return made
 
-        return boto3.client("dynamodb", region_name=self._region, config=patience())
+
+def _check(is_proved: bool) -> None:
+    """Raise Unavailable where the values in an answer do not prove that DynamoDB did what was asked.
+
+    boto3 takes a page of a proxy with status 200 for an answer without any values.
+    """
+    if not is_proved:
+        raise Unavailable(_UNCOUNTED, reason="the answer of DynamoDB does not hold the values that were written")
 
 
 def _key(link: Link) -> dict[str, Any]:
@@ -138,14 +163,3 @@ def _expires(link: Link) -> dict[str, Any]:
 
 def _number(value: float) -> dict[str, Any]:
     return {"N": repr(value)}
-
-
-@contextmanager
-def _reaching() -> Iterator[None]:
-    """Make a failure of the table ours."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        yield
-    except (BotoCoreError, ClientError) as error:
-        raise Unavailable("The uses of this link cannot be counted now.") from error

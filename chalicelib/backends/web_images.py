@@ -7,13 +7,13 @@ Whoever asks chooses the URL, so it is an attempt to reach what only this servic
 import re
 import socket
 import ssl
-import time
 from collections.abc import Collection, Sequence
 from functools import cached_property
 from http.client import HTTPException, HTTPResponse, HTTPSConnection, IncompleteRead
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 from urllib.parse import urljoin, urlsplit
 
+from chalicelib.core.deadline import Deadline
 from chalicelib.core.images import MOST_BYTES
 from chalicelib.core.problems import (
     BadParameter,
@@ -66,21 +66,18 @@ class WebImages:
     Args:
         hosts: the names that images may be fetched from, lower case: `images.example.com`; or `*.example.com`, for all
             names below that one. With `:PORT` at its end it allows that port, and without it 443.
-        seconds: how long one fetch may take, with all that it waits for.
     """
 
-    def __init__(self, hosts: Collection[str], seconds: float = 5.0) -> None:
+    def __init__(self, hosts: Collection[str]) -> None:
         listed = (host.partition(":") for host in hosts)
         self._hosts = frozenset((name, int(port or _PORT)) for name, _, port in listed)
-        self._seconds = seconds
 
-    def fetch(self, url: str) -> bytes:
+    def fetch(self, url: str, deadline: Deadline) -> bytes:
         """Return what is at a URL; see `ports.ImageSource.fetch`."""
-        until = time.monotonic() + self._seconds
         place = _place(url)
         for _ in range(1 + _MOST_REDIRECTS):
             self._check(place)
-            answer = self._ask(place, until)
+            answer = self._ask(place, deadline)
             if isinstance(answer, bytes):
                 return answer
             try:
@@ -98,11 +95,11 @@ class WebImages:
         if not any((name, place.port) in self._hosts for name in (place.host, *above)):
             raise SourceNotAllowed()
 
-    def _ask(self, place: _Place, until: float) -> bytes | str:
+    def _ask(self, place: _Place, deadline: Deadline) -> bytes | str:
         """Return what is at one place; as text where it redirects to."""
         try:
-            with self._connect(place, until) as tls:
-                tls.bound(until)
+            with self._connect(place, deadline) as tls:
+                tls.bound(deadline)
                 connection = HTTPSConnection(place.host, place.port, context=self._context)
                 connection.sock = tls  # it would connect to another address, and by its own time
                 connection.request("GET", place.target, headers=_HEADERS)
@@ -111,11 +108,11 @@ class WebImages:
         except (OSError, HTTPException, ValueError) as error:  # ValueError: what http.client takes for a number
             raise Unavailable("The site of the image does not answer.") from error
 
-    def _connect(self, place: _Place, until: float) -> "_Bounded":
+    def _connect(self, place: _Place, deadline: Deadline) -> "_Bounded":
         """Connect to an address that was checked; who answers there proves that he has the name."""
-        addresses = resolve(place.host, place.port, _left(until))
-        with _dial(addresses, until) as plain:
-            plain.settimeout(_left(until))  # of the whole handshake
+        addresses = resolve(place.host, place.port, deadline)
+        with _dial(addresses, deadline) as plain:
+            plain.settimeout(deadline.left())  # of the whole handshake
             return cast(_Bounded, self._context.wrap_socket(plain, server_hostname=place.host))
 
     @cached_property
@@ -127,19 +124,19 @@ class WebImages:
 
 
 class _Bounded(ssl.SSLSocket):
-    """A connection that ends at a time and after a number of bytes, however few come at once.
+    """A connection that ends at a deadline and after a number of bytes, however few come at once.
 
     http.client bounds neither: it reads headers for as long as they drip, and a chunk of -1 bytes to its end.
     """
 
-    def bound(self, until: float) -> None:
+    def bound(self, deadline: Deadline) -> None:
         """Set what bounds it."""
-        self._until, self._bytes_left = until, MOST_BYTES + _MOST_AROUND
-        self.settimeout(_left(until))  # of sending, and of reading until the first bytes have come
+        self._deadline, self._bytes_left = deadline, MOST_BYTES + _MOST_AROUND
+        self.settimeout(deadline.left())  # of sending, and of reading until the first bytes have come
 
     def recv_into(self, buffer: "WriteableBuffer", nbytes: int | None = None, flags: int = 0) -> int:
         """Receive as sockets do; all reading comes here."""
-        self.settimeout(_left(self._until))
+        self.settimeout(self._deadline.left())
         count = super().recv_into(buffer, nbytes, flags)
         self._bytes_left -= count
         if self._bytes_left < 0:
@@ -174,13 +171,13 @@ def _place(text: str, base: str = "") -> _Place:
     return _Place(url, found[1].lower(), port, (parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
 
 
-def _dial(addresses: Sequence[Address], until: float) -> socket.socket:
+def _dial(addresses: Sequence[Address], deadline: Deadline) -> socket.socket:
     """Connect to the first address that answers; each has an equal part of the time that is left."""
     failed = OSError("a name without an address")
     for index, (family, place) in enumerate(addresses):
         tried = socket.socket(family, socket.SOCK_STREAM)
         try:
-            tried.settimeout(_left(until) / (len(addresses) - index))
+            tried.settimeout(deadline.left() / (len(addresses) - index))
             tried.connect(place)
             return tried
         except OSError as error:
@@ -217,11 +214,3 @@ def _read(response: HTTPResponse) -> bytes | str:
 
 def _too_large() -> ImageTooLarge:
     return ImageTooLarge(f"The image has more than {MOST_BYTES:,} bytes.")
-
-
-def _left(until: float) -> float:
-    """Return the seconds that are left; raise TimeoutError where none are."""
-    left = until - time.monotonic()
-    if left <= 0:
-        raise TimeoutError
-    return left

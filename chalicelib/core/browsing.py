@@ -71,11 +71,14 @@ class Browsing:
             recursive="recursive" in request.query,
             limit=_limit(request),
             cursor=request.query.get("cursor"),
+            deadline=request.deadline,
         )
         reply = self._listed(request, grant, listing, now)
         while len(reply.body) > replies.MOST_BYTES and len(listing.entries) > 1:
             count = len(listing.entries) * replies.MOST_BYTES // len(reply.body)  # some names may be longer than others
-            listing = self._directories.first(listing, max(count, 1), grant, recursive="recursive" in request.query)
+            listing = self._directories.first(
+                listing, max(count, 1), grant, recursive="recursive" in request.query, deadline=request.deadline
+            )
             reply = self._listed(request, grant, listing, now)
         return reply
 
@@ -100,7 +103,7 @@ class Browsing:
 
     def _url(self, request: Request, entry: Entry, with_links: bool, now: float) -> str:
         """The URL of an entry, with a token of its own, or else with the one that the reader came by."""
-        once = self._sharing.once(entry.grant, now) if with_links and not entry.is_directory else None
+        once = self._sharing.once(entry.grant, now, request.deadline) if with_links and not entry.is_directory else None
         token = once or request.query.get("token")
         return f"{request.base_url}{entry.raw_path}{f'?token={token}' if token else ''}"
 

@@ -1,15 +1,15 @@
 """Derivatives: what is made of a stored image once, stored beside it, and redirected to ever after."""
 
 from collections.abc import Callable, Mapping
-from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
 from . import images
+from .deadline import Deadline
 from .images import Image, Rendition
 from .message import Request
 from .mounts import Address, Mounts, Target
 from .paths import Path
-from .problems import ImageTooLarge, NotAnImage, NotFound, Unavailable
+from .problems import ImageTooLarge, NotAnImage, NotFound
 from .rules import Grant
 
 if TYPE_CHECKING:
@@ -35,7 +35,13 @@ class Derivatives:
         self._there: dict[tuple[Address, str], float] = {}
 
     def target(
-        self, grant: Grant, source: Target, query: Mapping[str, str], permit: Callable[[], None], now: float
+        self,
+        grant: Grant,
+        source: Target,
+        query: Mapping[str, str],
+        permit: Callable[[], None],
+        now: float,
+        deadline: Deadline,
     ) -> Target:
         """Return the derivative that a query asks for, made if there is none.
 
@@ -47,6 +53,7 @@ class Derivatives:
             query: `w`, `h`, `fit`, `format`, `q`, and `versionId` of the source.
             permit: called before something is made; raises if it may not be.
             now: Unix time in seconds.
+            deadline: of the request.
 
         Raises:
             BadParameter: a parameter is missing or cannot be used.
@@ -58,40 +65,46 @@ class Derivatives:
         wanted = images.rendition(query)
         images.check_size(wanted, grant.rule.image_sizes)
         version = {name: query[name] for name in ("versionId",) if name in query}
-        said = self._objects.head(source, version, {}).headers
-        if "etag" not in said:
-            raise Unavailable("S3 does not say what the file is by an ETag.")
+        said = self._objects.head(source, version, {}, deadline).headers
         target = self._mounts.derived(grant, images.derivative_name(source.key, said["etag"], wanted))
         name = (target.mount.address, target.key)  # two stores can have a bucket of one name, and the same image in it
         if self._there.get(name, 0) <= now:
-            if not self._exists(target):
+            if not self._exists(target, deadline):
                 permit()
-                self._objects.create(target, self._make(source, version, said, wanted))
+                self._objects.create(target, self._make(source, version, said, wanted, deadline), deadline)
             self._remember(name, now)
         return target
 
-    def keep(self, grant: Grant, image: Image) -> Target:
+    def keep(self, grant: Grant, image: Image, deadline: Deadline) -> Target:
         """Store an image under a name that it decides, and return where."""
         target = self._mounts.derived(grant, images.content_name(image))
-        self._objects.create(target, image)
+        self._objects.create(target, image, deadline)
         return target
 
-    def _exists(self, target: Target) -> bool:
+    def _exists(self, target: Target, deadline: Deadline) -> bool:
         try:
-            self._objects.head(target, {}, {})
+            self._objects.head(target, {}, {}, deadline)
         except NotFound:
             return False
         return True
 
-    def _make(self, source: Target, version: Mapping[str, str], said: Mapping[str, str], wanted: Rendition) -> Image:
-        if int(said.get("content-length", 0)) > images.MOST_BYTES:
+    def _make(
+        self,
+        source: Target,
+        version: Mapping[str, str],
+        said: Mapping[str, str],
+        wanted: Rendition,
+        deadline: Deadline,
+    ) -> Image:
+        def is_image(data: bytes) -> bool:
+            return images.kind_of(data) is not None
+
+        if int(said["content-length"]) > images.MOST_BYTES:
             raise ImageTooLarge(f"The image has more than {images.MOST_BYTES:,} bytes.")
-        with closing(self._objects.read(source, version, said["etag"])) as pieces:
-            first = next(pieces, b"")
-            if images.kind_of(first) is None:  # the rest of it, which may be long, is not fetched
-                raise NotAnImage()
-            data = b"".join((first, *pieces))
-        return self._renderer.render(data, wanted)
+        data = self._objects.read(source, version, said["etag"], deadline, is_image)
+        if not is_image(data):
+            raise NotAnImage()
+        return self._renderer.render(data, wanted, deadline)
 
     def _remember(self, name: tuple[Address, str], now: float) -> None:
         self._there.pop(name, None)

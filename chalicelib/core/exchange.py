@@ -1,14 +1,14 @@
 """One request, one reply, one log line: the frame around the pipeline, which nothing escapes."""
 
-import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from types import TracebackType
 from typing import TYPE_CHECKING
 
 from . import replies
 from .cors import Cors
 from .message import Reply, Request
 from .principals import ANYONE
-from .problems import Forbidden, InternalError, Misconfigured, Problem, Unauthorized
+from .problems import Forbidden, InternalError, Misconfigured, Problem, Unauthorized, Unavailable
 from .trace import Trace
 
 if TYPE_CHECKING:
@@ -128,11 +128,19 @@ def _note(problem: Problem, trace: Trace) -> None:
     elif isinstance(problem, Misconfigured):
         trace.error = problem.mistakes
     elif problem.status >= 500:
-        trace.error = _where(problem.__cause__) if problem.__cause__ else problem.detail
+        reason = problem.reason if isinstance(problem, Unavailable) else ""
+        place = _where(problem.__cause__) if problem.__cause__ else problem.detail
+        trace.error = f"{reason}; {place}" if reason else place
 
 
 def _where(error: BaseException) -> str:
     """Name an exception and where it came from, without its message, which may hold a URL or a secret."""
-    frames = traceback.extract_tb(error.__traceback__)
-    places = (f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in reversed(frames))
-    return " < ".join([type(error).__name__, *places])
+    return " < ".join([type(error).__name__, *reversed([*_places(error.__traceback__)])])
+
+
+def _places(traceback: TracebackType | None) -> Iterator[str]:
+    """The places that an exception came through, from the outermost. (The module traceback would open source files.)"""
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        yield f"{code.co_filename.rpartition('/')[2]}:{traceback.tb_lineno} {code.co_name}"
+        traceback = traceback.tb_next

@@ -7,6 +7,7 @@ but under the signature, since it stands in the URL already; so are the other th
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from .deadline import Deadline
 from .paths import OWN, Path, directories_above
 from .problems import LinkExpired, LinkInvalid
 from .signatures import MAC_BYTES, Signer, decode, encode, fingerprint
@@ -73,7 +74,9 @@ class Links:
         self._signer = signer
         self._random = random
 
-    def make(self, path: Path, action: str, uses: int, expires_at: int, issuer: str) -> tuple[Link, str]:
+    def make(
+        self, path: Path, action: str, uses: int, expires_at: int, issuer: str, deadline: Deadline
+    ) -> tuple[Link, str]:
         """Return a new link and its token.
 
         Args:
@@ -82,13 +85,14 @@ class Links:
             uses: 0 to `MOST_USES`.
             expires_at: Unix time in seconds, until 2106.
             issuer: the name of the principal who makes it.
+            deadline: of the request.
         """
         found = (self._random(12), fingerprint(issuer))
         promised = b"".join((bytes([ACTIONS.index(action)]), uses.to_bytes(2), expires_at.to_bytes(4), *found))
         link = Link(encode(found[0]), path, action, uses, expires_at, found[1])
-        return link, encode(promised + self._signer.sign(promised, path.encode()))
+        return link, encode(promised + self._signer.sign(deadline, promised, path.encode()))
 
-    def read(self, token: str, path: Path) -> Link:
+    def read(self, token: str, path: Path, deadline: Deadline) -> Link:
         """Return the link of a token that was made for this path, or for a directory above it.
 
         Whether it has ended is not asked: see `check_not_expired`.
@@ -101,7 +105,7 @@ class Links:
             raise LinkInvalid()
         promised, signature = data[:-MAC_BYTES], data[-MAC_BYTES:]
         for place in (path, *directories_above(path)):
-            if self._signer.verifies(signature, promised, place.encode()):
+            if self._signer.verifies(deadline, signature, promised, place.encode()):
                 uses, expires_at = int.from_bytes(promised[1:3]), int.from_bytes(promised[3:7])
                 return Link(encode(promised[7:19]), place, ACTIONS[promised[0]], uses, expires_at, promised[19:])
         raise LinkInvalid()

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import quote
 
 from . import paths
+from .deadline import Deadline
 from .mounts import Mounts, Target
 from .paths import AFTER_ALL, Path
 from .problems import BadParameter, Problem
@@ -66,7 +67,7 @@ class Directories:
         self._objects = objects
         self._signer = signer
 
-    def read(self, grant: Grant, *, recursive: bool, limit: int, cursor: str | None) -> Listing:
+    def read(self, grant: Grant, *, recursive: bool, limit: int, cursor: str | None, deadline: Deadline) -> Listing:
         """Return a part of a directory, in the order of the paths as UTF-8.
 
         An entry that is there throughout is in exactly one part, whatever is added or removed meanwhile.
@@ -76,16 +77,17 @@ class Directories:
             recursive: everything below; else one level, with directories for what is deeper.
             limit: how many entries at most; there can be fewer, even none, with more to come.
             cursor: of the part before; None for the first.
+            deadline: of the request.
 
         Raises:
             BadParameter: the cursor was not made for this.
             Unavailable: S3 does not answer.
         """
         context = _context(grant, recursive)
-        position = "" if cursor is None else self._position(cursor, context)
+        position = "" if cursor is None else self._position(cursor, context, deadline)
         entries: list[Entry] = []
         size = 0
-        walk = self._walk(grant, grant.path, recursive, position, limit)
+        walk = self._walk(grant, grant.path, recursive, position, limit, deadline)
         for scanned, (path, found, is_last) in enumerate(walk, 1):
             entry = self._entry(grant, path, found)
             if entry is not None:
@@ -93,28 +95,28 @@ class Directories:
                 size += len(entry.raw_path)
             is_full = len(entries) == limit or scanned == _MOST_SCANNED or size > _MOST_BYTES
             if is_full and not is_last:
-                return Listing(tuple(entries), self._signer.seal(path.encode(), *context))
+                return Listing(tuple(entries), self._signer.seal(deadline, path.encode(), *context))
         return Listing(tuple(entries), None)
 
-    def first(self, listing: Listing, count: int, grant: Grant, *, recursive: bool) -> Listing:
+    def first(self, listing: Listing, count: int, grant: Grant, *, recursive: bool, deadline: Deadline) -> Listing:
         """Return the first entries of a listing that was read, with a cursor for the entries after them.
 
         Args:
             listing: the result of `read`, with more entries than that.
             count: how many entries, at least 1.
-            grant, recursive: those that the listing was read with.
+            grant, recursive, deadline: those that the listing was read with.
         """
         entries = listing.entries[:count]
-        return Listing(entries, self._signer.seal(entries[-1].path.encode(), *_context(grant, recursive)))
+        return Listing(entries, self._signer.seal(deadline, entries[-1].path.encode(), *_context(grant, recursive)))
 
-    def _position(self, cursor: str, context: tuple[bytes, bytes]) -> str:
-        position = self._signer.unseal(cursor, *context)
+    def _position(self, cursor: str, context: tuple[bytes, bytes], deadline: Deadline) -> str:
+        position = self._signer.unseal(deadline, cursor, *context)
         if position is None:
             raise BadParameter("cursor", "it was not made for this listing. Begin again without it.")
         return position.decode()
 
     def _walk(
-        self, grant: Grant, directory: str, recursive: bool, after: str, limit: int
+        self, grant: Grant, directory: str, recursive: bool, after: str, limit: int, deadline: Deadline
     ) -> Iterator[tuple[str, "Found | None", bool]]:
         """Yield the paths in a directory that come after another, with what the store says of each; None of a mount.
 
@@ -123,15 +125,15 @@ class Directories:
         """
         for inner in self._inner(directory, recursive):
             if after < inner:
-                for path, found, _ in self._keys(grant, directory, recursive, after, inner, limit):
+                for path, found, _ in self._keys(grant, directory, recursive, after, inner, limit, deadline):
                     yield path, found, False
             if recursive and after < inner + AFTER_ALL:
-                for path, below, _ in self._walk(grant, inner, recursive, after, limit):
+                for path, below, _ in self._walk(grant, inner, recursive, after, limit, deadline):
                     yield path, below, False
             elif after < inner:
                 yield inner, None, False
             after = max(after, inner + AFTER_ALL)
-        yield from self._keys(grant, directory, recursive, after, None, limit)
+        yield from self._keys(grant, directory, recursive, after, None, limit, deadline)
 
     def _inner(self, directory: str, recursive: bool) -> list[str]:
         """The directories that mounts make inside one: the outermost mounts, or what leads to them."""
@@ -141,7 +143,14 @@ class Directories:
         return sorted({directory + one[len(directory) :].partition("/")[0] + "/" for one in below})
 
     def _keys(
-        self, grant: Grant, directory: str, recursive: bool, after: str, until: str | None, limit: int
+        self,
+        grant: Grant,
+        directory: str,
+        recursive: bool,
+        after: str,
+        until: str | None,
+        limit: int,
+        deadline: Deadline,
     ) -> Iterator[tuple[str, "Found", bool]]:
         """Yield what a directory's own bucket has between two paths, and of each whether it is the bucket's last."""
         target = self._mounts.directory(grant, directory)
@@ -150,7 +159,8 @@ class Directories:
         start = len(target.key)
         size, is_last = limit, False
         while not is_last:
-            page = self._objects.list(target, recursive=recursive, after=_key(target, directory, after), limit=size)
+            start_after = _key(target, directory, after)
+            page = self._objects.list(target, deadline, recursive=recursive, after=start_after, limit=size)
             is_last = page.is_last or not page.found
             for number, found in enumerate(page.found, 1):
                 after = directory + found.key[start:]

@@ -77,7 +77,7 @@ class OwnPages:
         if key is None:
             return self._page(401, request, form, failed=True)
         trace.principal = self._keys.principal(key).name
-        return replies.see_other(request.base_url + _next(form, "/"), sessions.cookie(key, now))
+        return replies.see_other(request.base_url + _next(form, "/"), sessions.cookie(key, now, request.deadline))
 
     def _page(self, status: int, request: Request, form: dict[str, str], *, failed: bool) -> Reply:
         visitor = Visitor("", by_cookie=False, link_expires_at=None, sign_in=True, base_url=request.base_url)

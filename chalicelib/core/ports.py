@@ -1,12 +1,17 @@
 """What the core needs from outside, as Protocols; `backends` makes them real.
 
 Only types: the core imports this module for its annotations alone, which spares every cold start its loading.
+
+Each method that may wait takes the deadline of the request. The method returns or raises before the deadline, whatever
+the backend does, and raises Unavailable where the backend did not answer in time. Unavailable also stands for every
+answer that is not the backend's own, such as the page of a proxy.
 """
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from .credentials import Credentials
+from .deadline import Deadline
 from .images import Image, Rendition
 from .links import Link, Reading
 from .mounts import Target
@@ -22,7 +27,7 @@ Log = Callable[[Mapping[str, object]], None]
 class CredentialSource(Protocol):
     """Where the credentials come from that URLs are signed with."""
 
-    def current(self) -> Credentials:
+    def current(self, deadline: Deadline) -> Credentials:
         """Return credentials that are valid now; raise Unavailable where there are none."""
         ...
 
@@ -62,26 +67,35 @@ class Page(NamedTuple):
 class ObjectStore(Protocol):
     """S3, asked by the service itself, off the redirect's path."""
 
-    def head(self, target: Target, query: Mapping[str, str], headers: Mapping[str, str]) -> Metadata:
+    def head(
+        self, target: Target, query: Mapping[str, str], headers: Mapping[str, str], deadline: Deadline
+    ) -> Metadata:
         """Return an object's metadata.
 
         Args:
             target: the object.
             query: `versionId` and `response-*`, as for a presigned URL.
-            headers: the request's own: conditional ones and `Range` are honoured.
+            headers: the request's own: conditional ones and `Range` are honoured. A date that cannot be
+                read is ignored.
+            deadline: of the request.
+
+        Returns:
+            Of an existing object, `etag`, `last-modified` and `content-length` are always there.
 
         Raises:
+            BadRequest: a parameter or a header of the client cannot be read, or S3 refuses `versionId` or a condition.
             NotFound: no such object.
             PreconditionFailed: a condition does not hold.
             Unavailable: S3 does not answer, or refuses the service itself.
         """
         ...
 
-    def list(self, target: Target, *, recursive: bool, after: str, limit: int) -> Page:
+    def list(self, target: Target, deadline: Deadline, *, recursive: bool, after: str, limit: int) -> Page:
         """Return what is below a prefix.
 
         Args:
             target: its `key` is the prefix, which may be empty.
+            deadline: of the request.
             recursive: all keys; else one level, up to the next slash.
             after: where to go on, a key that need not exist: nothing up to it is returned, nor, of one level, what is
                 below it where it is a directory there. Empty for the beginning.
@@ -92,13 +106,23 @@ class ObjectStore(Protocol):
         """
         ...
 
-    def read(self, target: Target, query: Mapping[str, str], etag: str) -> Generator[bytes, None, None]:
-        """Yield an object's bytes in pieces of some size, the first of them at least 64 bytes if there are so many.
+    def read(
+        self,
+        target: Target,
+        query: Mapping[str, str],
+        etag: str,
+        deadline: Deadline,
+        is_wanted: Callable[[bytes], bool],
+    ) -> bytes:
+        """Return an object's bytes; only the first of them where they are not wanted.
 
         Args:
             target: the object.
             query: `versionId`, as for a presigned URL.
             etag: with its quotes, as `head` said it: the object must still be that one.
+            deadline: of the request.
+            is_wanted: asked with the first bytes, at least 64 if there are so many; the rest is fetched where it says
+                so.
 
         Raises:
             NotFound: no such object.
@@ -106,7 +130,7 @@ class ObjectStore(Protocol):
         """
         ...
 
-    def create(self, target: Target, image: Image) -> None:
+    def create(self, target: Target, image: Image, deadline: Deadline) -> None:
         """Write an object, unless there is one: of several who do so at once one writes it, and all return.
 
         Raises:
@@ -118,16 +142,18 @@ class ObjectStore(Protocol):
 class Renderer(Protocol):
     """Decodes images, shrinks them and encodes them."""
 
-    def render(self, data: bytes, rendition: Rendition) -> Image:
+    def render(self, data: bytes, rendition: Rendition, deadline: Deadline) -> Image:
         """Return an image in another size or format, upright, in sRGB, without metadata.
 
         Args:
             data: of a kind that `images.kind_of` knows.
             rendition: what to make of it.
+            deadline: of the request.
 
         Raises:
             ImageTooLarge: too many pixels or frames, said before anything is decoded, or too long a time.
             ImageBroken: it cannot be decoded.
+            Unavailable: other backends left too little time.
         """
         ...
 
@@ -135,7 +161,7 @@ class Renderer(Protocol):
 class ImageSource(Protocol):
     """Fetches images from other sites."""
 
-    def fetch(self, url: str) -> bytes:
+    def fetch(self, url: str, deadline: Deadline) -> bytes:
         """Return what is at a URL; nothing is said of what it is.
 
         Raises:
@@ -152,7 +178,7 @@ class ImageSource(Protocol):
 class TokenStore(Protocol):
     """What has been used up of links that have a number of uses, and what was revoked."""
 
-    def redeem(self, link: Link, *, attempt: str, reading: Reading | None, now: float) -> None:
+    def redeem(self, link: Link, *, attempt: str, reading: Reading | None, now: float, deadline: Deadline) -> None:
         """Take one use of a link in one conditional write, or give a part of a file that a use was taken for.
 
         A part is free for 60 s after a use was taken by a GET of the same `Reading.file`, and once: a GET that asks
@@ -165,18 +191,19 @@ class TokenStore(Protocol):
                 table may repeat a call whose answer was lost.
             reading: the GET of a file; None for every other request, which is never free and makes nothing free.
             now: Unix time in seconds.
+            deadline: of the request.
 
         Raises:
             LinkUsedUp, LinkRevoked: no use is left.
-            Unavailable: the table does not answer, or is not there.
+            Unavailable: the table does not answer, is not there, or does not say that it has counted the use.
         """
         ...
 
-    def check(self, link: Link) -> None:
+    def check(self, link: Link, deadline: Deadline) -> None:
         """Raise what `redeem` would of a new client, and take nothing."""
         ...
 
-    def revoke(self, link: Link) -> None:
+    def revoke(self, link: Link, deadline: Deadline) -> None:
         """Let a link never be used again; it need not have been used before. Raises Unavailable."""
         ...
 

@@ -427,11 +427,15 @@ class SourceFailed(Problem):
 
 
 class Unavailable(Problem):
-    """Something that the answer depends on is out of reach; the client may try again."""
+    """Something that the answer depends on is out of reach, or fails; the client may try again.
+
+    `reason` is for the log, never for the client.
+    """
 
     status, title, code = 503, "Service Unavailable", "unavailable"
     retry_after = 5  # seconds: longer than a passing fault, shorter than a person's patience
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, *, reason: str = "") -> None:
         super().__init__(f"{what} Try again in {self.retry_after} seconds.")
+        self.reason = reason
         self.headers = {"Retry-After": str(self.retry_after)}

@@ -44,10 +44,10 @@ class Rendering:
             raise ImageTooLarge(f"The image has more than {images.MOST_BYTES:,} bytes.")
         if images.kind_of(data) is None:
             raise NotAnImage()
-        return self._renderer.render(data, wanted)
+        return self._renderer.render(data, wanted, request.deadline)
 
     def _fetched(self, request: Request) -> bytes:
         url = request.query.get("u")
         if not url:
             raise BadParameter("u", "it is missing: say the URL of the image, percent-encoded.")
-        return self._source.fetch(url)
+        return self._source.fetch(url, request.deadline)

@@ -116,7 +116,7 @@ class Service:
             reply = self._reply(request, grant, step, now, trace)
         except (NotFound, PreconditionFailed):
             if grant.link and grant.link.uses:
-                self._uses.check(grant.link)  # whose link is used up is told that, not what there is
+                self._uses.check(grant.link, request.deadline)  # whose link is used up is told that, not what there is
             raise
         # Last, so that nothing that fails takes a use: the URL that was signed is not given away before it is paid for.
         if grant.link and grant.link.uses:
@@ -132,7 +132,7 @@ class Service:
             trace.principal = principal.name
             grant = self._rules.authorize(principal, trace.action, path)
         else:
-            link = self._links.read(token, path)
+            link = self._links.read(token, path, request.deadline)
             trace.principal = f"link:{link.id}"
             check_not_expired(link, now)
             issuer = self._keys.issuer(link.issuer)
@@ -177,11 +177,11 @@ class Service:
 
         def permit() -> None:
             if grant.link and grant.link.uses:
-                self._uses.check(grant.link)
+                self._uses.check(grant.link, request.deadline)
 
         forwarded.query(request, grant.path)  # refuses what a redirect would, before anything is made
         forwarded.headers(request)
-        target = self._derivatives().target(grant, source, request.query, permit, now)
+        target = self._derivatives().target(grant, source, request.query, permit, now, request.deadline)
         return request_of(request, grant.path), target
 
     def _render(self, request: Request, grant: Grant, now: float, trace: Trace) -> Reply:
@@ -190,10 +190,10 @@ class Service:
             scope = "public" if self._rules.open_to_anyone(grant) else "private"
             cached = replies.NO_STORE if request.method == "POST" else f"{scope}, max-age={_FETCHED_SECONDS}"
             return replies.image(image, cached)
-        target = self._derivatives().keep(grant, image)
+        target = self._derivatives().keep(grant, image, request.deadline)
         trace.bucket, trace.key = target.mount.bucket, target.key
         method = "HEAD" if request.method == "HEAD" else "GET"
-        credentials = target.mount.credentials or self._credentials.current()
+        credentials = target.mount.credentials or self._credentials.current(request.deadline)
         signed = presign(target, method, query={}, headers={}, credentials=credentials, now=now)
         return replies.redirect(signed, replies.NO_STORE, 303 if request.method == "POST" else 307)
 
@@ -213,14 +213,14 @@ class Service:
                 "Below this directory are keys of the service's own, and a form cannot leave them out. Upload with PUT."
             )
         made = forms.form(request, grant.rule, target)
-        credentials = target.mount.credentials or self._credentials.current()
+        credentials = target.mount.credentials or self._credentials.current(request.deadline)
         signed = sign_form(target, made, credentials=credentials, now=now)
         ends = rfc3339(signed.expires_at)
         return replies.document(200, {"url": signed.url, "fields": dict(signed.fields), "expires_at": ends})
 
     def _share(self, request: Request, grant: Grant, now: float) -> Reply:
         if revokes(request.method, request.query):
-            self._sharing().revoke(request.query["token"], grant)
+            self._sharing().revoke(request.query["token"], grant, request.deadline)
             return Reply(204, {"Cache-Control": replies.NO_STORE})
         link, token = self._sharing().make(request, grant, now)
         made = {
@@ -238,13 +238,13 @@ class Service:
             request.method,
             query=multipart.parameters(step, request.query) if step else forwarded.query(request, grant.path),
             headers={**forwarded.headers(request), **promised},
-            credentials=target.mount.credentials or self._credentials.current(),
+            credentials=target.mount.credentials or self._credentials.current(request.deadline),
             now=now,
         )
 
     def _head(self, request: Request, grant: Grant, target: Target, objects: "ObjectStore") -> Reply:
         forwarded.headers(request)  # refuses what a redirect would
-        found = objects.head(target, forwarded.query(request, grant.path), request.headers)
+        found = objects.head(target, forwarded.query(request, grant.path), request.headers, request.deadline)
         return Reply(found.status, {**found.headers, "Cache-Control": replies.NO_STORE})
 
     def _cache_control(self, request: Request, grant: Grant, target: Target, signed: SignedUrl, now: float) -> str:

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from .deadline import Deadline
 from .message import BLANKS, Request, origin_of
 from .principals import Key, Keys, Principal
 from .problems import CookieInvalid, CrossSite
@@ -43,7 +44,7 @@ class Sessions:
             return None
         data = decode(value) or b""
         promised, signature = data[:-MAC_BYTES], data[-MAC_BYTES:]
-        if not self._signer.verifies(signature, promised):
+        if not self._signer.verifies(request.deadline, signature, promised):
             raise CookieInvalid(CLOSE)
         key = self._keys.with_id(promised[4 + _FINGERPRINT :].decode())
         if now >= int.from_bytes(promised[:4]) or key is None or _fingerprint(key) != promised[4 : 4 + _FINGERPRINT]:
@@ -52,10 +53,10 @@ class Sessions:
             check_same_origin(request)
         return self._keys.principal(key)
 
-    def cookie(self, key: Key, now: float) -> str:
+    def cookie(self, key: Key, now: float, deadline: Deadline) -> str:
         """Return the `Set-Cookie` that opens a session."""
         promised = (int(now) + SECONDS).to_bytes(4) + _fingerprint(key) + key.id.encode()
-        return f"{NAME}={encode(promised + self._signer.sign(promised))}; Max-Age={SECONDS}; {_ATTRIBUTES}"
+        return f"{NAME}={encode(promised + self._signer.sign(deadline, promised))}; Max-Age={SECONDS}; {_ATTRIBUTES}"
 
 
 def check_same_origin(request: Request) -> None:

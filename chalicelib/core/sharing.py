@@ -3,6 +3,7 @@
 import json
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from .deadline import Deadline
 from .links import ACTIONS, LONGEST, MOST_USES, Link, Links
 from .message import Request
 from .problems import BadRequest, Forbidden, LinkInvalid, NotOffered, NotRevocable
@@ -65,9 +66,11 @@ class Sharing:
                 'Ask for a link without a number of uses: {"uses": null}.'
             )
         self._rules.require(grant, action, grant.path)
-        return Shared(*self._links.make(grant.path, action, uses, int(now) + seconds, grant.principal.name))
+        return Shared(
+            *self._links.make(grant.path, action, uses, int(now) + seconds, grant.principal.name, request.deadline)
+        )
 
-    def once(self, grant: Grant, now: float) -> str | None:
+    def once(self, grant: Grant, now: float, deadline: Deadline) -> str | None:
         """Return a token to read a file once within a day, for whoever may share it; None for others.
 
         Raises:
@@ -77,14 +80,15 @@ class Sharing:
             return None
         if self._tokens is None:
             raise NotOffered("Uses are counted in a table, and this service has none: SIGNPOST_TABLE is not set.")
-        return self._links.make(grant.path, "read", 1, int(now) + DAY, grant.principal.name)[1]
+        return self._links.make(grant.path, "read", 1, int(now) + DAY, grant.principal.name, deadline)[1]
 
-    def revoke(self, token: str, grant: Grant) -> Link:
+    def revoke(self, token: str, grant: Grant, deadline: Deadline) -> Link:
         """Let a link never be used again, and return it.
 
         Args:
             token: of a link to the very path that the grant is for.
             grant: to share it.
+            deadline: of the request.
 
         Raises:
             LinkInvalid: it was not made here, or for another path.
@@ -92,14 +96,14 @@ class Sharing:
             NotRevocable: it has no number of uses, so the table is never asked about it.
             Unavailable: the table does not answer.
         """
-        link = self._links.read(token, grant.path)
+        link = self._links.read(token, grant.path, deadline)
         if link.path != grant.path:
             raise LinkInvalid()
         if link.issuer != fingerprint(grant.principal.name):
             raise Forbidden(grant.principal.name, "revoke someone else's link", None)
         if not link.uses or self._tokens is None:
             raise NotRevocable()
-        self._tokens.revoke(link)
+        self._tokens.revoke(link, deadline)
         return link
 
 

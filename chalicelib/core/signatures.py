@@ -11,7 +11,9 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Final
 
-Secrets = Callable[[], Sequence[bytes]]
+from .deadline import Deadline
+
+Secrets = Callable[[Deadline], Sequence[bytes]]
 """Returns the signing secrets, at least one; raises NotOffered where there are none, Unavailable out of reach."""
 
 MAC_BYTES: Final = 16  # RFC 2104 §5: half of the hash's own length, and no less than 80 bits
@@ -19,6 +21,8 @@ MAC_BYTES: Final = 16  # RFC 2104 §5: half of the hash's own length, and no les
 
 class Signer:
     """Signs for one purpose: what is signed for another does not verify.
+
+    Each method takes the deadline of the request, because the secrets may have to be fetched first.
 
     Args:
         secrets: asked at every use.
@@ -29,33 +33,33 @@ class Signer:
         self._secrets = secrets
         self._salt = f"signpost {purpose}".encode()
 
-    def sign(self, *parts: bytes) -> bytes:
+    def sign(self, deadline: Deadline, *parts: bytes) -> bytes:
         """Return the signature of some texts in this order: `MAC_BYTES` bytes."""
-        return self._mac(self._secrets()[-1], parts)
+        return self._mac(self._secrets(deadline)[-1], parts)
 
-    def verifies(self, signature: bytes, *parts: bytes) -> bool:
+    def verifies(self, deadline: Deadline, signature: bytes, *parts: bytes) -> bool:
         """Whether one of the secrets made this signature of these texts; the time taken does not tell how nearly."""
         found = False
-        for secret in self._secrets():
+        for secret in self._secrets(deadline):
             found |= hmac.compare_digest(self._mac(secret, parts), signature)
         return found
 
-    def seal(self, text: bytes, *context: bytes) -> str:
+    def seal(self, deadline: Deadline, text: bytes, *context: bytes) -> str:
         """Return a text that nobody else can read or change, as URL-safe base64.
 
         The signature of the text is where its keystream starts (the synthetic IV of RFC 5297 §1.3), so equal texts
         look alike and no random number is needed.
         """
-        signature = self.sign(text, *context)
-        return encode(signature + self._masked(self._secrets()[-1], signature, text))
+        signature = self.sign(deadline, text, *context)
+        return encode(signature + self._masked(self._secrets(deadline)[-1], signature, text))
 
-    def unseal(self, sealed: str, *context: bytes) -> bytes | None:
+    def unseal(self, deadline: Deadline, sealed: str, *context: bytes) -> bytes | None:
         """Return what was sealed in the same context, None for anything else."""
         found = decode(sealed)
         if found is None:
             return None
         signature, masked = found[:MAC_BYTES], found[MAC_BYTES:]
-        for secret in self._secrets():
+        for secret in self._secrets(deadline):
             text = self._masked(secret, signature, masked)
             if hmac.compare_digest(self._mac(secret, (text, *context)), signature):
                 return text

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from .deadline import Deadline
 from .links import Link, Random, Reading
 from .message import BLANKS, Request
 from .problems import Prefetched, Unavailable
@@ -39,27 +40,28 @@ class Uses:
             Unavailable: the table does not answer.
         """
         if request.method in ("HEAD", "OPTIONS") or (request.method == "GET" and link.action == "write"):
-            return self.check(link)
+            return self.check(link, request.deadline)
         if _is_prefetch(request):
             raise Prefetched()
         reading = self._reading(request, grant, link) if (request.method, grant.action) == ("GET", "read") else None
-        self._counted().redeem(link, attempt=encode(self._random(9)), reading=reading, now=now)
+        attempt = encode(self._random(9))
+        self._counted().redeem(link, attempt=attempt, reading=reading, now=now, deadline=request.deadline)
 
     def _reading(self, request: Request, grant: Grant, link: Link) -> Reading:
         """Say what a GET reads. Its query decides the version and the derivative, so the whole query counts."""
         agent = request.headers.get("user-agent", "")
         query = (text for parameter in sorted(request.query.items()) for text in parameter)
         part = _range(request.headers.get("range", ""))
-        return Reading(
-            self._sign(link.id, request.address, agent, grant.path, *query), self._sign(part or ""), bool(part)
-        )
 
-    def _sign(self, *texts: str) -> str:
-        return encode(self._clients.sign(*(text.encode("utf-8", "surrogatepass") for text in texts)))
+        def sign(*texts: str) -> str:
+            parts = (text.encode("utf-8", "surrogatepass") for text in texts)
+            return encode(self._clients.sign(request.deadline, *parts))
 
-    def check(self, link: Link) -> None:
+        return Reading(sign(link.id, request.address, agent, grant.path, *query), sign(part or ""), bool(part))
+
+    def check(self, link: Link, deadline: Deadline) -> None:
         """Raise what `take` would of a client that has taken none, and take nothing."""
-        self._counted().check(link)
+        self._counted().check(link, deadline)
 
     def _counted(self) -> "TokenStore":
         tokens = self._tokens()

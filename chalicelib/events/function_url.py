@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote
 
+from chalicelib.core.deadline import Deadline
 from chalicelib.core.message import Reply, Request
 
 from .addressed import base_url
@@ -35,10 +36,15 @@ def accepts(event: Any) -> bool:
     )
 
 
-def to_request(event: Event) -> Request:
-    """Read an event. Nothing is checked but its kind: whatever came is judged by the pipeline."""
+def to_request(event: Event, deadline: Deadline) -> Request:
+    """Read an event. Nothing is checked but its kind: whatever came is judged by the pipeline.
+
+    Args:
+        event: the event.
+        deadline: the time by which the event must be answered.
+    """
     if not accepts(event):
-        return refused(event, _ACCEPTED)
+        return refused(event, _ACCEPTED, deadline)
     context = event["requestContext"]
     cookies = (("cookie", cookie) for cookie in event.get("cookies") or ())
     headers = fields((*(event.get("headers") or {}).items(), *cookies))
@@ -52,6 +58,7 @@ def to_request(event: Event) -> Request:
         request_id=request_id(context),
         base_url=base_url(headers, ""),
         address=str(http.get("sourceIp")),
+        deadline=deadline,
         body=body(event) if method == "POST" else b"",
     )
 

@@ -6,6 +6,7 @@ Source: API Gateway Developer Guide, "Lambda proxy integrations in API Gateway";
 from collections.abc import Mapping
 from typing import Any, Final
 
+from chalicelib.core.deadline import Deadline
 from chalicelib.core.message import Reply, Request
 
 from .addressed import base_url
@@ -32,10 +33,15 @@ def accepts(event: Any) -> bool:
     )
 
 
-def to_request(event: Event) -> Request:
-    """Read an event. Nothing is checked but its kind: whatever came is judged by the pipeline."""
+def to_request(event: Event, deadline: Deadline) -> Request:
+    """Read an event. Nothing is checked but its kind: whatever came is judged by the pipeline.
+
+    Args:
+        event: the event.
+        deadline: the time by which the event must be answered.
+    """
     if not accepts(event):
-        return refused(event, _ACCEPTED)
+        return refused(event, _ACCEPTED, deadline)
     context = event["requestContext"]
     method = str(event.get("httpMethod") or context.get("httpMethod"))
     raw_path = _raw_path(event)
@@ -48,6 +54,7 @@ def to_request(event: Event) -> Request:
         request_id=request_id(context),
         base_url=base_url(headers, _prefix(context, raw_path)),
         address=str((context.get("identity") or {}).get("sourceIp")),
+        deadline=deadline,
         body=body(event) if method == "POST" else b"",
         length_arrives=False,
     )

@@ -7,18 +7,20 @@ Read as one of ours, such an event could lead to a wrong key: an HTTP API decode
 from collections.abc import Mapping
 from typing import Any
 
+from chalicelib.core.deadline import Deadline
 from chalicelib.core.message import Request
 
 from .request_id import request_id
 
 
-def refused(event: object, explanation: str) -> Request:
+def refused(event: object, explanation: str, deadline: Deadline) -> Request:
     """Return a request of which only the refusal is known.
 
     Args:
         event: any JSON; nothing of it is trusted but the platform's id.
         explanation: what the entry point accepts, and what to change.
+        deadline: the time by which the event must be answered.
     """
     context = event.get("requestContext") if isinstance(event, Mapping) else None
     known: Mapping[str, Any] = context if isinstance(context, Mapping) else {}
-    return Request("", "/", {}, {}, request_id(known), "https://localhost", "", unsupported=explanation)
+    return Request("", "/", {}, {}, request_id(known), "https://localhost", "", deadline, unsupported=explanation)

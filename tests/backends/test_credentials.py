@@ -10,12 +10,12 @@ import pytest
 from chalicelib.backends.credentials import ChainCredentials, FixedCredentials
 from chalicelib.core.credentials import Credentials
 from chalicelib.core.problems import Unavailable
-from tests.builders import CREDENTIALS
+from tests.builders import CREDENTIALS, soon
 
 
 def test_fixed_credentials_stay_as_they_are() -> None:
     fixed = FixedCredentials(CREDENTIALS)
-    assert fixed.current() == fixed.current() == CREDENTIALS
+    assert fixed.current(soon()) == fixed.current(soon()) == CREDENTIALS
 
 
 def test_a_profile_is_found_by_the_chain(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -23,9 +23,9 @@ def test_a_profile_is_found_by_the_chain(environment: pytest.MonkeyPatch, tmp_pa
     file.write_text("[default]\naws_access_key_id = AKID\naws_secret_access_key = secret\naws_session_token = token\n")
     environment.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
     chain = ChainCredentials()
-    assert chain.current() == Credentials("AKID", "secret", "token", None)
+    assert chain.current(soon()) == Credentials("AKID", "secret", "token", None)
     file.unlink()
-    assert chain.current() == Credentials("AKID", "secret", "token", None)
+    assert chain.current(soon()) == Credentials("AKID", "secret", "token", None)
 
 
 def process(environment: pytest.MonkeyPatch, folder: Path, **answer: str) -> None:
@@ -42,7 +42,9 @@ def test_the_end_of_credentials_is_known(
 ) -> None:
     ends = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
     process(environment, tmp_path, AccessKeyId="AKID", SecretAccessKey="secret", Expiration=ends.isoformat(), **token)
-    assert ChainCredentials().current() == Credentials("AKID", "secret", token.get("SessionToken"), ends.timestamp())
+    assert ChainCredentials().current(soon()) == Credentials(
+        "AKID", "secret", token.get("SessionToken"), ends.timestamp()
+    )
 
 
 def test_credentials_that_end_soon_are_renewed(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -52,13 +54,13 @@ def test_credentials_that_end_soon_are_renewed(environment: pytest.MonkeyPatch, 
         process(environment, tmp_path, AccessKeyId=name, SecretAccessKey="s", SessionToken="t", Expiration=ends)
         if name == "OLD":
             chain = ChainCredentials()
-            assert chain.current().access_key == "OLD"
-    assert chain.current().access_key == "NEW"
+            assert chain.current(soon()).access_key == "OLD"
+    assert chain.current(soon()).access_key == "NEW"
 
 
 def test_without_any_credentials_it_is_a_503(environment: pytest.MonkeyPatch) -> None:
     with pytest.raises(Unavailable, match="no credentials") as refused:
-        ChainCredentials().current()
+        ChainCredentials().current(soon())
     assert refused.value.status == 503
 
 
@@ -66,18 +68,18 @@ def test_without_any_credentials_it_is_a_503(environment: pytest.MonkeyPatch) ->
 def test_a_chain_that_fails_is_a_503(environment: pytest.MonkeyPatch, tmp_path: Path, answer: dict[str, str]) -> None:
     process(environment, tmp_path, **answer)
     with pytest.raises(Unavailable):
-        ChainCredentials().current()
+        ChainCredentials().current(soon())
 
 
 def test_a_chain_that_gives_what_has_ended_is_a_503(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
     ended = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
     process(environment, tmp_path, AccessKeyId="AKID", SecretAccessKey="s", SessionToken="t", Expiration=ended)
     with pytest.raises(Unavailable):
-        ChainCredentials().current()
+        ChainCredentials().current(soon())
 
 
 def test_an_unreadable_configuration_is_a_503(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "config").write_text("[default\nno = end")
     environment.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     with pytest.raises(Unavailable):
-        ChainCredentials().current()
+        ChainCredentials().current(soon())

@@ -13,7 +13,7 @@ from chalicelib.core.mounts import Mount
 from chalicelib.core.ports import ObjectStore
 from chalicelib.core.problems import Unavailable
 from local import aws
-from tests.builders import mount, target
+from tests.builders import mount, soon, target
 from tests.fakes import Objects
 
 KEYS = [
@@ -52,7 +52,7 @@ def names(
     """All that a listing returns, page after page."""
     found: list[str] = []
     while True:
-        page = store.list(target(prefix, on), recursive=recursive, after=after, limit=limit)
+        page = store.list(target(prefix, on), soon(), recursive=recursive, after=after, limit=limit)
         assert len(page.found) <= limit
         found += [one.key for one in page.found]
         if page.is_last:
@@ -81,9 +81,9 @@ def test_a_listing_goes_on_after_a_key_that_need_not_exist(real: Mount, after: s
 
 
 def test_a_prefix_is_told_from_a_key_that_ends_with_a_slash(real: Mount) -> None:
-    level = S3Objects().list(target("", real), recursive=False, after="", limit=1000)
+    level = S3Objects().list(target("", real), soon(), recursive=False, after="", limit=1000)
     assert {one.key for one in level.found if one.is_prefix} == {"a/", "b/", "c/", "z/", "日本/"}
-    inside = S3Objects().list(target("a/", real), recursive=False, after="", limit=1000)
+    inside = S3Objects().list(target("a/", real), soon(), recursive=False, after="", limit=1000)
     assert [(one.key, one.is_prefix, one.size) for one in inside.found] == [
         ("a/", False, 2),
         ("a//", True, 0),
@@ -93,7 +93,7 @@ def test_a_prefix_is_told_from_a_key_that_ends_with_a_slash(real: Mount) -> None
 
 
 def test_a_file_has_its_size_time_and_etag(real: Mount) -> None:
-    (one, *_) = S3Objects().list(target("日本0", real), recursive=True, after="", limit=1).found
+    (one, *_) = S3Objects().list(target("日本0", real), soon(), recursive=True, after="", limit=1).found
     assert (one.size, one.etag[0], one.etag[-1]) == (7, '"', '"')
     assert 1_700_000_000 < one.modified < 5_000_000_000
 
@@ -116,13 +116,13 @@ def test_any_keys_are_listed_alike(endpoint: str, real: Mount, keys: set[str], a
 
 def test_a_bucket_that_is_not_there_is_no_empty_directory(real: Mount) -> None:
     with pytest.raises(Unavailable):
-        S3Objects().list(target("", real._replace(bucket="nowhere")), recursive=True, after="", limit=1)
+        S3Objects().list(target("", real._replace(bucket="nowhere")), soon(), recursive=True, after="", limit=1)
 
 
 def test_a_store_that_refuses_us_is_no_empty_directory(real: Mount, environment: pytest.MonkeyPatch) -> None:
     environment.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
     with pytest.raises(Unavailable) as refused:
-        S3Objects().list(target("", real), recursive=True, after="", limit=1)
+        S3Objects().list(target("", real), soon(), recursive=True, after="", limit=1)
     assert "may not list" in refused.value.detail
 
 
@@ -130,4 +130,4 @@ def test_a_store_that_is_down_is_no_empty_directory(environment: pytest.MonkeyPa
     environment.setenv("AWS_ACCESS_KEY_ID", "AKID")
     environment.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     with pytest.raises(Unavailable):
-        S3Objects().list(target("", mount(endpoint="http://127.0.0.1:1")), recursive=True, after="", limit=1)
+        S3Objects().list(target("", mount(endpoint="http://127.0.0.1:1")), soon(), recursive=True, after="", limit=1)

@@ -18,6 +18,7 @@ from chalicelib.backends.renderer import VipsRenderer
 from chalicelib.core.images import FITS, FORMATS, MOST_SIDE, Rendition
 from chalicelib.core.problems import ImageBroken, NotAnImage
 from tests import pictures
+from tests.builders import soon
 from tests.pictures import opened, pattern, written
 
 RENDERER = VipsRenderer()
@@ -27,7 +28,7 @@ SECRET = b"Taken at 52.5163 N, by Alice"
 
 
 def rendered(data: bytes, width: int, height: int, fit: str = "contain", made: str = "png", quality: int = 0) -> bytes:
-    return RENDERER.render(data, Rendition(width, height, fit, made, quality)).body
+    return RENDERER.render(data, Rendition(width, height, fit, made, quality), soon()).body
 
 
 def difference(image: Image.Image, expected: Image.Image) -> float:
@@ -72,7 +73,7 @@ def originals() -> dict[str, bytes]:
 @pytest.mark.parametrize("fit", FITS)
 def test_a_pattern_survives_every_format_and_fit(originals: dict[str, bytes], kind: str, made: str, fit: str) -> None:
     expected = sized(opened(originals[kind]).convert("RGB"), 60, 60, fit)
-    image = RENDERER.render(originals[kind], Rendition(60, 60, fit, made, 95))
+    image = RENDERER.render(originals[kind], Rendition(60, 60, fit, made, 95), soon())
     assert image.media_type == f"image/{made}"
     assert opened(image.body).format == made.upper()
     assert difference(opened(image.body).convert("RGB"), expected) < 6  # a lossy one blurs where two colours meet
@@ -484,7 +485,7 @@ def test_png_loses_nothing_and_ignores_quality(originals: dict[str, bytes]) -> N
 def test_the_format_is_the_images_own_where_none_is_asked_for(
     originals: dict[str, bytes], kind: str, made: str
 ) -> None:
-    assert RENDERER.render(originals[kind], Rendition(20, 0, "contain", "", 0)).media_type == f"image/{made}"
+    assert RENDERER.render(originals[kind], Rendition(20, 0, "contain", "", 0), soon()).media_type == f"image/{made}"
 
 
 # -- what is broken --
@@ -561,8 +562,9 @@ def test_what_is_no_image_is_refused(data: bytes) -> None:
 _OTHERS = """
 from chalicelib.backends.renderer import VipsRenderer
 from chalicelib.core.images import Rendition
+from tests.builders import soon
 from tests.pictures import pattern, written
-VipsRenderer().render(written(pattern(8, 8), "png"), Rendition(4, 0, "contain", "", 0))
+VipsRenderer().render(written(pattern(8, 8), "png"), Rendition(4, 0, "contain", "", 0), soon())
 import pyvips
 svg = b"<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'><rect width='9' height='9'/></svg>"
 files = {kind: written(pattern(8, 8), kind) for kind in ("tiff", "ppm", "bmp", "ico", "tga", "jpeg2000", "pcx")}
@@ -607,9 +609,10 @@ logging.basicConfig(level=logging.DEBUG)
 from chalicelib.backends.renderer import VipsRenderer
 from chalicelib.core.images import Rendition
 from chalicelib.core.problems import ImageBroken
+from tests.builders import soon
 for name in sys.argv[1:]:
     try:
-        VipsRenderer().render(Path(name).read_bytes(), Rendition(7, 0, "contain", "", 0))
+        VipsRenderer().render(Path(name).read_bytes(), Rendition(7, 0, "contain", "", 0), soon())
     except ImageBroken:
         pass
     import pyvips

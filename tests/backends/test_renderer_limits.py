@@ -17,6 +17,7 @@ from chalicelib.backends.renderer import VipsRenderer
 from chalicelib.core.images import MOST_SIDE, Rendition, kind_of
 from chalicelib.core.problems import ImageBroken, ImageTooLarge
 from tests import pictures
+from tests.builders import soon
 from tests.pictures import Item, gif, pattern, png, resized_header, riff, webp_animation, webp_canvas, written
 
 SECONDS, MEGABYTES = 0.1, 64  # that a bomb may cost
@@ -28,7 +29,7 @@ PIXEL = written(Image.new("RGB", (1, 1)), "webp")
 
 
 def renders(data: bytes, width: int = 32, height: int = 0, fit: str = "contain", made: str = "") -> None:
-    VipsRenderer().render(data, Rendition(width, height, fit, made, 0))
+    VipsRenderer().render(data, Rendition(width, height, fit, made, 0), soon())
 
 
 def small(kind: str) -> bytes:
@@ -131,18 +132,19 @@ from pathlib import Path
 from chalicelib.backends.renderer import VipsRenderer
 from chalicelib.core.images import Rendition
 from chalicelib.core.problems import Problem
+from tests.builders import soon
 
 def peak():  # in kB; that of getrusage begins with what the parent had
     return int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
 
 data, small = (Path(name).read_bytes() for name in sys.argv[1:])
 renderer, rendition = VipsRenderer(), Rendition(32, 0, "contain", "webp", 0)
-renderer.render(small, rendition)
+renderer.render(small, rendition, soon())
 before, best = peak(), 1e9
 for _ in range(10):
     start, status = time.perf_counter(), 0
     try:
-        renderer.render(data, rendition)
+        renderer.render(data, rendition, soon())
     except Problem as problem:
         status = problem.status
     best = min(best, time.perf_counter() - start)
@@ -190,7 +192,7 @@ def test_an_image_may_have_five_hundred_frames(kind: str) -> None:
     def moving(frames: int) -> bytes:
         return pictures.gif(1, 1, frames) if kind == "gif" else pictures.webp_animation(1, 1, frames, PIXEL, (1, 1))
 
-    image = VipsRenderer().render(moving(500), Rendition(1, 0, "contain", "webp", 0))
+    image = VipsRenderer().render(moving(500), Rendition(1, 0, "contain", "webp", 0), soon())
     assert getattr(Image.open(io.BytesIO(image.body)), "n_frames", 1) >= 1
     with pytest.raises(ImageTooLarge, match="more than 500 frames"):
         renders(moving(501))
@@ -226,7 +228,7 @@ def test_a_jpeg_may_have_a_hundred_scans() -> None:
 
 def test_a_picture_of_tiles_is_rendered() -> None:
     data = gridded(2, 128, 128, [tile()] * 4)
-    image = VipsRenderer().render(data, Rendition(128, 0, "contain", "png", 0))
+    image = VipsRenderer().render(data, Rendition(128, 0, "contain", "png", 0), soon())
     assert Image.open(io.BytesIO(image.body)).size == (128, 128)
 
 
@@ -244,7 +246,7 @@ def test_tiles_of_tiles_are_multiplied(most: int) -> None:
 def test_the_size_of_a_stream_is_read_as_its_encoder_means_it() -> None:
     """Both kinds of sequence headers: libheif's and Pillow's, of a still and of a film."""
     films = pictures.animation([pattern(70, 30)] * 2, "avif", [100, 100], 0)
-    made = VipsRenderer().render(small("png"), Rendition(70, 30, "fill", "avif", 0)).body
+    made = VipsRenderer().render(small("png"), Rendition(70, 30, "fill", "avif", 0), soon()).body
     for data in (films, made, written(pattern(70, 30), "avif"), written(pattern(70, 30, "RGBA"), "avif")):
         checked(data, "image/avif", 72 * 32)
         with pytest.raises(ImageTooLarge):
@@ -327,7 +329,7 @@ def test_texts_are_taken_from_a_png_and_nothing_else() -> None:
 def test_what_takes_too_long_is_given_up(made: str) -> None:
     start = time.process_time()
     with pytest.raises(ImageTooLarge, match="takes too long"):
-        VipsRenderer(seconds=0.05).render(small("jpeg"), Rendition(MOST_SIDE, MOST_SIDE, "fill", made, 0))
+        VipsRenderer(seconds=0.05).render(small("jpeg"), Rendition(MOST_SIDE, MOST_SIDE, "fill", made, 0), soon())
     assert time.process_time() - start < 1.5
 
 
@@ -338,5 +340,5 @@ def test_what_moves_too_long_is_given_up(kind: str, fit: str) -> None:
     data = pictures.animation(frames, kind, [100] * 20, 0)
     start = time.process_time()
     with pytest.raises(ImageTooLarge, match="takes too long"):
-        VipsRenderer(seconds=0.05).render(data, Rendition(190, 190, fit, "webp", 0))
+        VipsRenderer(seconds=0.05).render(data, Rendition(190, 190, fit, "webp", 0), soon())
     assert time.process_time() - start < 1.5

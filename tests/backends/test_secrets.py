@@ -11,6 +11,7 @@ from chalicelib.backends.secrets import secret_source
 from chalicelib.core.problems import Unavailable
 from chalicelib.core.signatures import Secrets, Signer
 from local import aws
+from tests.builders import soon
 
 OLD, NEW = "old-0123456789-0123456789-0123456789", "new-0123456789-0123456789-0123456789"
 
@@ -68,24 +69,24 @@ def keep(request: pytest.FixtureRequest, role: pytest.MonkeyPatch) -> Callable[[
     "text", [f"{OLD},{NEW}", f"{OLD} {NEW}", f"{OLD}, {NEW}\n", f"\n{OLD}\r\n\t{NEW},\n", f",{OLD},,{NEW}"]
 )
 def test_secrets_stand_in_their_order(text: str) -> None:
-    assert secret_source(text)() == (OLD.encode(), NEW.encode())
+    assert secret_source(text)(soon()) == (OLD.encode(), NEW.encode())
 
 
 def test_a_single_secret() -> None:
-    assert secret_source("x" * 32)() == (b"x" * 32,)
+    assert secret_source("x" * 32)(soon()) == (b"x" * 32,)
 
 
 def test_a_secret_is_any_text() -> None:
     """Even what the environment cannot decode, which Python gives as surrogates (PEP 383)."""
-    assert secret_source("ü:=" * 16)() == ("ü:=".encode() * 16,)
-    assert secret_source("\udcff" * 32)() == (b"\xff" * 32,)
+    assert secret_source("ü:=" * 16)(soon()) == ("ü:=".encode() * 16,)
+    assert secret_source("\udcff" * 32)(soon()) == (b"\xff" * 32,)
 
 
 def test_a_secret_is_replaced_by_adding_one_and_then_taking_one_away() -> None:
     old, both, new = (Signer(secret_source(text), "test") for text in (OLD, f"{OLD},{NEW}", NEW))
-    assert both.verifies(old.sign(b"a"), b"a")
-    assert new.verifies(both.sign(b"a"), b"a")
-    assert not new.verifies(old.sign(b"a"), b"a")
+    assert both.verifies(soon(), old.sign(soon(), b"a"), b"a")
+    assert new.verifies(soon(), both.sign(soon(), b"a"), b"a")
+    assert not new.verifies(soon(), old.sign(soon(), b"a"), b"a")
 
 
 @pytest.mark.parametrize("text", ["", " ", ",", "hunter2", "x" * 31, f"{OLD},hunter2", f"hunter2 {OLD}"])
@@ -119,24 +120,24 @@ def test_they_are_fetched_once_and_when_first_needed(keep: Callable[[str], Kept]
     kept = keep("not yet")
     secrets = secret_source(f" {kept.arn}\n")
     kept.write(f"{OLD}\n{NEW}\n")
-    assert secrets() == (OLD.encode(), NEW.encode())
+    assert secrets(soon()) == (OLD.encode(), NEW.encode())
     kept.write(NEW)
-    assert secrets() == (OLD.encode(), NEW.encode())
-    assert secret_source(kept.arn)() == (NEW.encode(),)
+    assert secrets(soon()) == (OLD.encode(), NEW.encode())
+    assert secret_source(kept.arn)(soon()) == (NEW.encode(),)
 
 
 @pytest.mark.parametrize(
     ("kind", "folder"), [("SecureString", ""), ("SecureString", "/"), ("String", "/a/b/"), ("StringList", "/")]
 )
 def test_any_parameter_will_do(role: pytest.MonkeyPatch, kind: str, folder: str) -> None:
-    assert secret_source(in_ssm(f"{OLD},{NEW}", kind, folder).arn)() == (OLD.encode(), NEW.encode())
+    assert secret_source(in_ssm(f"{OLD},{NEW}", kind, folder).arn)(soon()) == (OLD.encode(), NEW.encode())
 
 
 def refused(secrets: Secrets) -> Unavailable:
     """The 503 that a request gets, again and again, and that says nothing of our own affairs."""
     for _ in range(2):
         with pytest.raises(Unavailable) as found:
-            secrets()
+            secrets(soon())
     assert "arn:" not in found.value.detail
     assert found.value.__cause__
     return found.value
@@ -150,7 +151,7 @@ def test_a_failure_is_not_remembered(keep: Callable[[str], Kept], text: str) -> 
     problem = refused(secrets)
     assert "hunter2" not in f"{problem!r} {problem.__cause__!r}"
     kept.write(NEW)
-    assert secrets() == (NEW.encode(),)
+    assert secrets(soon()) == (NEW.encode(),)
 
 
 @pytest.mark.parametrize("name", ["secretsmanager:{}:123456789012:secret:signpost-AbCdEf", "ssm:{}:1:parameter/none"])
@@ -168,7 +169,7 @@ def test_where_aws_is_out_of_reach(keep: Callable[[str], Kept], role: pytest.Mon
     with role.context() as away:
         away.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
         refused(secrets)
-    assert secrets() == (OLD.encode(),)
+    assert secrets(soon()) == (OLD.encode(),)
 
 
 def test_without_credentials(keep: Callable[[str], Kept], role: pytest.MonkeyPatch) -> None:
@@ -183,5 +184,5 @@ def test_without_credentials(keep: Callable[[str], Kept], role: pytest.MonkeyPat
 def test_it_shows_nothing_of_them(keep: Callable[[str], Kept], used: bool) -> None:
     for secrets in (secret_source(OLD), secret_source(keep(OLD).arn)):
         if used:
-            secrets()
+            secrets(soon())
         assert OLD not in f"{secrets} {secrets!r}"

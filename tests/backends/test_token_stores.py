@@ -26,6 +26,7 @@ from chalicelib.core.paths import decode
 from chalicelib.core.ports import TokenStore
 from chalicelib.core.problems import LinkRevoked, LinkUsedUp, Problem, Unavailable
 from local import aws
+from tests.builders import soon
 from tests.token_store import Tokens
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def redeem(
 ) -> None:
     """Ask for a use or a part, as a new request if no attempt is named; for a write where the file has no name."""
     reading = Reading(file, part, part != "whole") if file else None
-    store.redeem(link, attempt=attempt or uuid.uuid4().hex, reading=reading, now=now)
+    store.redeem(link, attempt=attempt or uuid.uuid4().hex, reading=reading, now=now, deadline=soon())
 
 
 # Uses
@@ -116,19 +117,19 @@ def redeem(
 def test_a_link_has_as_many_uses_as_it_says(store: TokenStore, uses: int) -> None:
     several = link(uses)
     for _ in range(uses):
-        store.check(several)
+        store.check(several, soon())
         redeem(store, several)
     for client in ("ann", "bob"):
         with pytest.raises(LinkUsedUp):
             redeem(store, several, client)
     with pytest.raises(LinkUsedUp):
-        store.check(several)
+        store.check(several, soon())
 
 
 def test_a_check_takes_nothing(store: TokenStore) -> None:
     single = link()
     for _ in range(3):
-        store.check(single)
+        store.check(single, soon())
     redeem(store, single)
 
 
@@ -152,11 +153,11 @@ def test_a_refused_attempt_is_not_kept(store: TokenStore) -> None:
 def test_links_have_nothing_in_common(store: TokenStore) -> None:
     one, other, third = link(), link(), link()
     redeem(store, one, attempt="same")
-    store.revoke(third)
-    store.check(other)
+    store.revoke(third, soon())
+    store.check(other, soon())
     redeem(store, other, part="1", attempt="same")
     with pytest.raises(LinkUsedUp):
-        store.check(other)
+        store.check(other, soon())
 
 
 # Parts of a file that a use was taken for
@@ -185,10 +186,10 @@ def test_free_parts_leave_the_uses_and_the_minute_as_they_are(store: TokenStore)
     double = link(2)
     redeem(store, double, now=1_000)
     redeem(store, double, part="1", now=1_059)
-    store.check(double)
+    store.check(double, soon())
     redeem(store, double, part="1", now=1_059)  # the same part again takes the second use, with a minute of its own
     with pytest.raises(LinkUsedUp):
-        store.check(double)
+        store.check(double, soon())
     redeem(store, double, part="2", now=1_118)
 
 
@@ -228,13 +229,13 @@ def test_a_revoked_link_is_never_used_again(store: TokenStore, used: int) -> Non
     double = link(2)
     for number in range(used):
         redeem(store, double, attempt=f"{number}")
-    store.revoke(double)
-    store.revoke(double)
+    store.revoke(double, soon())
+    store.revoke(double, soon())
     for attempt, part in (("0", "whole"), ("0", "1"), ("new", "whole"), ("new", "1")):
         with pytest.raises(LinkRevoked):
             redeem(store, double, part=part, attempt=attempt)
     with pytest.raises(LinkRevoked):
-        store.check(double)
+        store.check(double, soon())
 
 
 # Many at once
@@ -286,7 +287,7 @@ def test_what_is_kept_of_a_link(table: Table) -> None:
 
 def test_what_is_kept_of_a_revoked_link(table: Table) -> None:
     store, single = DynamoTokens(table.name), link()
-    store.revoke(single)
+    store.revoke(single, soon())
     expires = {"N": str(ENDS + 3600)}
     assert table.item(single) == {"id": {"S": single.id}, "expires": expires, "revoked": {"BOOL": True}}
 
@@ -299,7 +300,7 @@ def test_a_check_reads_what_was_written_last(table: Table) -> None:
         sent.append(json.loads(request.body))
 
     store._client.meta.events.register("before-send.dynamodb.GetItem", remember)
-    store.check(link())
+    store.check(link(), soon())
     assert [body["ConsistentRead"] for body in sent] == [True]
 
 
@@ -351,8 +352,8 @@ def out_of_reach(store: TokenStore, table: str = "links") -> None:
     """Everything that the store does ends as a 503 that says nothing of our own affairs."""
     asked: list[Callable[[], None]] = [
         lambda: redeem(store, link()),
-        lambda: store.check(link()),
-        lambda: store.revoke(link()),
+        lambda: store.check(link(), soon()),
+        lambda: store.revoke(link(), soon()),
     ]
     for ask in asked:
         with pytest.raises(Unavailable) as refused:
@@ -403,14 +404,6 @@ def test_a_service_that_is_not_set_up(embedded: str, environment: pytest.MonkeyP
     out_of_reach(DynamoTokens(table.name), table.name)
 
 
-def test_it_gives_up_before_lambda_does(embedded: str, environment: pytest.MonkeyPatch) -> None:
-    """config.json's lambda_timeout is 10 s; between attempts boto3's standard mode waits 1 s at most, then 2 s."""
-    config: Any = DynamoTokens(make_table(embedded, environment).name)._client.meta.config
-    assert config.retries["mode"] == "standard"
-    assert config.retries["total_max_attempts"] * config.read_timeout + 1 + 2 < 10
-    assert config.connect_timeout < config.read_timeout
-
-
 # The fake and the real one
 
 
@@ -446,9 +439,9 @@ def outcomes(store: TokenStore, links: list[Link], asked: list[Ask]) -> Iterator
                 case "redeem":
                     redeem(store, links[ask.link], ask.file, ask.part, attempt=ask.attempt, now=now)
                 case "check":
-                    store.check(links[ask.link])
+                    store.check(links[ask.link], soon())
                 case "revoke":
-                    store.revoke(links[ask.link])
+                    store.revoke(links[ask.link], soon())
             yield "yes"
         except Problem as problem:
             yield type(problem).__name__

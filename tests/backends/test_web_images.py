@@ -29,6 +29,7 @@ from chalicelib.core.problems import (
     SourceNotAllowed,
     Unavailable,
 )
+from tests.builders import soon
 from tests.fake_internet import ADDRESS, HOST, FakeInternet
 from tests.fake_sockets.sitecustomize import FakeSockets
 
@@ -62,11 +63,6 @@ def images(sockets: FakeSockets) -> ImageSource:
     return WebImages([HOST])
 
 
-@pytest.fixture
-def hurried(sockets: FakeSockets) -> ImageSource:
-    return WebImages([HOST], SECONDS)
-
-
 @contextmanager
 def refused(problem: type[Problem]) -> Iterator[None]:
     """A problem of just this class, soon, that tells nothing of the URL."""
@@ -82,7 +78,7 @@ def refused(problem: type[Problem]) -> Iterator[None]:
 
 
 def test_an_image_comes_as_it_is(images: ImageSource, sockets: FakeSockets) -> None:
-    assert images.fetch(URL) == PNG
+    assert images.fetch(URL, soon()) == PNG
     assert sockets.resolved == [HOST]
     assert sockets.dialled == [(ADDRESS, 443)]
 
@@ -94,7 +90,7 @@ def test_the_request_says_nothing_of_us(
     (tmp_path / ".netrc").write_text(f"machine {HOST} login me password {SECRET}\n")
     monkeypatch.setenv("HOME", str(tmp_path))
     internet.serve("/old", status=302, headers={"Location": "/a.png", "Set-Cookie": "a=b"})
-    images.fetch(f"https://{HOST}/old")
+    images.fetch(f"https://{HOST}/old", soon())
     assert [seen.path for seen in internet.seen] == ["/old", "/a.png"]
     for seen in internet.seen:
         assert seen.headers == {
@@ -110,7 +106,7 @@ def test_no_proxy_of_the_environment_is_used(images: ImageSource, monkeypatch: p
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
         monkeypatch.setenv(name.upper(), "http://127.0.0.1:9")
-    assert images.fetch(URL) == PNG
+    assert images.fetch(URL, soon()) == PNG
 
 
 @pytest.mark.parametrize(
@@ -132,7 +128,7 @@ def test_path_and_query_are_sent_as_they_are(
     images: ImageSource, internet: FakeInternet, url: str, target: str
 ) -> None:
     internet.serve(target, PNG)
-    assert images.fetch(url) == PNG
+    assert images.fetch(url, soon()) == PNG
     assert [(seen.path, seen.headers["host"]) for seen in internet.seen] == [(target, HOST)]
 
 
@@ -150,13 +146,13 @@ def test_the_answer_of_the_site_decides(
 ) -> None:
     internet.serve("/a.png", PNG, status=status)
     with refused(problem):
-        images.fetch(URL)
+        images.fetch(URL, soon())
 
 
 def test_the_client_learns_how_the_site_answered(images: ImageSource, internet: FakeInternet) -> None:
     internet.serve("/a.png", status=403)
     with pytest.raises(SourceFailed, match=r"^The site of the image answered 403\. "):
-        images.fetch(URL)
+        images.fetch(URL, soon())
 
 
 # What is no URL that images come from
@@ -227,7 +223,7 @@ def test_the_client_learns_how_the_site_answered(images: ImageSource, internet: 
 )
 def test_malformed(images: ImageSource, sockets: FakeSockets, url: str) -> None:
     with refused(BadParameter):
-        images.fetch(url)
+        images.fetch(url, soon())
     assert not sockets.resolved
     assert not sockets.dialled
 
@@ -296,7 +292,7 @@ NOT_ALLOWED = [
 @pytest.mark.parametrize("url", NOT_ALLOWED)
 def test_not_allowed(images: ImageSource, sockets: FakeSockets, url: str) -> None:
     with refused(SourceNotAllowed):
-        images.fetch(url)
+        images.fetch(url, soon())
     assert not sockets.resolved
     assert not sockets.dialled
 
@@ -304,7 +300,7 @@ def test_not_allowed(images: ImageSource, sockets: FakeSockets, url: str) -> Non
 @pytest.mark.parametrize("host", ["127.0.0.1", "2130706433", "127.1", "0x7f000001", "0", "127.0.0.1.", ADDRESS, ""])
 def test_an_address_is_not_allowed_even_if_listed(sockets: FakeSockets, host: str) -> None:
     with pytest.raises((SourceNotAllowed, BadParameter)):
-        WebImages([host, f"{host}:443"]).fetch(f"https://{host}/")
+        WebImages([host, f"{host}:443"]).fetch(f"https://{host}/", soon())
     assert not sockets.resolved
     assert not sockets.dialled
 
@@ -315,12 +311,12 @@ def test_an_address_is_not_allowed_even_if_listed(sockets: FakeSockets, host: st
 @pytest.mark.parametrize("name", ["a.cdn.example.com", "xn--bcher-kva.cdn.example.com", "a-b.cdn.example.com"])
 def test_a_wildcard_allows_what_is_below(internet: FakeInternet, sockets: FakeSockets, name: str) -> None:
     internet.add(name, ADDRESS)
-    assert WebImages(["*.cdn.example.com"]).fetch(f"https://{name}/a.png") == PNG
+    assert WebImages(["*.cdn.example.com"]).fetch(f"https://{name}/a.png", soon()) == PNG
 
 
 def test_a_wildcard_allows_what_is_far_below(sockets: FakeSockets) -> None:
     with refused(Unavailable):
-        WebImages(["*.example.com"]).fetch("https://a.b.c.example.com/")
+        WebImages(["*.example.com"]).fetch("https://a.b.c.example.com/", soon())
     assert sockets.resolved == ["a.b.c.example.com"]
 
 
@@ -350,7 +346,7 @@ def test_a_wildcard_allows_what_is_far_below(sockets: FakeSockets) -> None:
 )
 def test_a_wildcard_allows_nothing_else(sockets: FakeSockets, host: str) -> None:
     with refused(SourceNotAllowed):
-        WebImages(["*.example.com"]).fetch(f"https://{host}/")
+        WebImages(["*.example.com"]).fetch(f"https://{host}/", soon())
     assert sockets.resolved == []
 
 
@@ -369,17 +365,17 @@ def test_a_wildcard_allows_nothing_else(sockets: FakeSockets, host: str) -> None
 def test_ports(internet: FakeInternet, sockets: FakeSockets, listed: str, port: int, allowed: bool) -> None:
     if not allowed:
         with refused(SourceNotAllowed):
-            WebImages([listed]).fetch(f"https://{HOST}:{port}/a.png")
+            WebImages([listed]).fetch(f"https://{HOST}:{port}/a.png", soon())
         assert sockets.resolved == []
         return
-    assert WebImages([listed]).fetch(f"https://{HOST}:{port}/a.png") == PNG
+    assert WebImages([listed]).fetch(f"https://{HOST}:{port}/a.png", soon()) == PNG
     assert sockets.dialled == [(ADDRESS, port)]
     assert internet.seen[0].headers["host"] == (HOST if port == 443 else f"{HOST}:{port}")
 
 
 def test_nothing_is_allowed_where_nothing_is_listed(sockets: FakeSockets) -> None:
     with refused(SourceNotAllowed):
-        WebImages([]).fetch(URL)
+        WebImages([]).fetch(URL, soon())
     assert sockets.resolved == []
 
 
@@ -391,7 +387,7 @@ FRAGMENTS = st.sampled_from([*HOSTS.split(), *AROUND.split(), "\t", "\n", " "])
 @given(st.text() | st.lists(FRAGMENTS, max_size=8).map("".join) | st.text(max_size=8).map(f"https://{HOST}".__add__))
 def test_whatever_is_asked_nothing_else_is_reached(images: ImageSource, sockets: FakeSockets, url: str) -> None:
     with suppress(BadParameter, SourceNotAllowed, NotFound):
-        assert images.fetch(url) == PNG
+        assert images.fetch(url, soon()) == PNG
     assert set(sockets.resolved) <= {HOST}
     assert set(sockets.dialled) <= {(ADDRESS, 443)}
 
@@ -425,7 +421,7 @@ def test_a_name_with_an_address_that_is_not_public(
 ) -> None:
     internet.add(HOST, *others, address)
     with refused(SourceNotAllowed):
-        images.fetch(URL)
+        images.fetch(URL, soon())
     assert sockets.dialled == []
 
 
@@ -440,11 +436,11 @@ def test_a_name_is_resolved_once_and_its_address_kept(
         return answer
 
     monkeypatch.setattr(socket, "getaddrinfo", rebinding)
-    assert images.fetch(URL) == PNG
+    assert images.fetch(URL, soon()) == PNG
     assert sockets.resolved == [HOST]
     assert sockets.dialled == [(ADDRESS, 443)]
     with refused(SourceNotAllowed):
-        images.fetch(URL)
+        images.fetch(URL, soon())
     assert sockets.dialled == [(ADDRESS, 443)]
 
 
@@ -457,20 +453,20 @@ def test_a_redirect_is_judged_by_an_address_of_its_own(
 
     internet.script("/rebind", rebind)
     with refused(SourceNotAllowed):
-        images.fetch(f"https://{HOST}/rebind")
+        images.fetch(f"https://{HOST}/rebind", soon())
     assert sockets.resolved == [HOST, HOST]
     assert sockets.dialled == [(ADDRESS, 443)]
 
 
 def test_an_ipv6_address(images: ImageSource, internet: FakeInternet, sockets: FakeSockets) -> None:
     internet.add(HOST, "2606:2800:220:1:248:1893:25c8:1946")
-    assert images.fetch(URL) == PNG
+    assert images.fetch(URL, soon()) == PNG
     assert sockets.dialled == [("2606:2800:220:1:248:1893:25c8:1946", 443)]
 
 
 def test_the_next_address_is_tried(images: ImageSource, internet: FakeInternet, sockets: FakeSockets) -> None:
     internet.names[HOST] = ["2606:2800:220:1::1", "1.1.1.1", ADDRESS]
-    assert images.fetch(URL) == PNG
+    assert images.fetch(URL, soon()) == PNG
     assert sockets.dialled == [("2606:2800:220:1::1", 443), ("1.1.1.1", 443), (ADDRESS, 443)]
 
 
@@ -486,20 +482,20 @@ def test_an_address_that_is_silent_leaves_time_for_the_next(
         sockets.connect(self, place)
 
     monkeypatch.setattr(socket.socket, "connect", connect)
-    assert WebImages([HOST], 2).fetch(URL) == PNG
+    assert WebImages([HOST]).fetch(URL, soon(2)) == PNG
 
 
 @pytest.mark.parametrize("addresses", [["1.1.1.1"], ["1.1.1.1", "2606:2800:220:1::1"], []])
 def test_no_address_answers(images: ImageSource, internet: FakeInternet, addresses: list[str]) -> None:
     internet.names[HOST] = addresses
     with refused(Unavailable):
-        images.fetch(URL)
+        images.fetch(URL, soon())
 
 
 def test_a_name_that_does_not_exist(images: ImageSource, internet: FakeInternet) -> None:
     del internet.names[HOST]
     with refused(Unavailable):
-        images.fetch(URL)
+        images.fetch(URL, soon())
 
 
 # Certificates
@@ -508,7 +504,7 @@ def test_a_name_that_does_not_exist(images: ImageSource, internet: FakeInternet)
 def test_a_certificate_of_another_name(internet: FakeInternet, sockets: FakeSockets) -> None:
     internet.add("images.example.net", ADDRESS)
     with refused(Unavailable):
-        WebImages(["images.example.net"]).fetch("https://images.example.net/a.png")
+        WebImages(["images.example.net"]).fetch("https://images.example.net/a.png", soon())
     assert internet.seen == []
 
 
@@ -516,7 +512,7 @@ def test_a_certificate_that_signed_itself(monkeypatch: pytest.MonkeyPatch) -> No
     with FakeInternet(trusted=False) as internet:
         internet.patch(monkeypatch)
         with refused(Unavailable):
-            WebImages([HOST]).fetch(URL)
+            WebImages([HOST]).fetch(URL, soon())
         assert internet.seen == []
 
 
@@ -525,7 +521,7 @@ def test_a_certificate_of_an_authority_that_nobody_trusts(
 ) -> None:
     monkeypatch.delenv("SSL_CERT_FILE")
     with refused(Unavailable):
-        images.fetch(URL)
+        images.fetch(URL, soon())
     assert internet.seen == []
 
 
@@ -548,20 +544,20 @@ def test_a_certificate_of_an_authority_that_nobody_trusts(
 )
 def test_a_redirect_is_followed(images: ImageSource, internet: FakeInternet, status: int, location: str) -> None:
     internet.redirect("/old", location, status)
-    assert images.fetch(f"https://{HOST}/old") == PNG
+    assert images.fetch(f"https://{HOST}/old", soon()) == PNG
 
 
 @pytest.mark.parametrize("status", [201, 300, 304, 305, 306])
 def test_a_location_of_another_status_is_not_followed(images: ImageSource, internet: FakeInternet, status: int) -> None:
     internet.redirect("/old", "/a.png", status)
     with refused(SourceFailed):
-        images.fetch(f"https://{HOST}/old")
+        images.fetch(f"https://{HOST}/old", soon())
 
 
 def test_a_redirect_to_another_listed_host(internet: FakeInternet, sockets: FakeSockets) -> None:
     internet.add("a.cdn.example.com", ADDRESS)
     internet.redirect("/old", "https://A.cdn.example.com/a.png")
-    assert WebImages([HOST, "*.cdn.example.com"]).fetch(f"https://{HOST}/old") == PNG
+    assert WebImages([HOST, "*.cdn.example.com"]).fetch(f"https://{HOST}/old", soon()) == PNG
     assert sockets.resolved == [HOST, "a.cdn.example.com"]
     assert [seen.headers["host"] for seen in internet.seen] == [HOST, "a.cdn.example.com"]
 
@@ -572,7 +568,7 @@ def test_a_redirect_to_what_is_not_allowed(
 ) -> None:
     internet.redirect("/old", location)
     with refused(SourceNotAllowed):
-        images.fetch(f"https://{HOST}/old")
+        images.fetch(f"https://{HOST}/old", soon())
     assert len(sockets.dialled) == 1
 
 
@@ -583,7 +579,7 @@ def test_a_redirect_to_an_address_that_is_not_public(
     internet.add("inside.example.com", address)
     internet.redirect("/old", "https://inside.example.com/")
     with refused(SourceNotAllowed):
-        WebImages([HOST, "inside.example.com"]).fetch(f"https://{HOST}/old")
+        WebImages([HOST, "inside.example.com"]).fetch(f"https://{HOST}/old", soon())
     assert sockets.dialled == [(ADDRESS, 443)]
 
 
@@ -605,23 +601,23 @@ def test_a_redirect_to_what_is_no_url(images: ImageSource, internet: FakeInterne
     """It is the site's fault, not the client's."""
     internet.redirect("/old", location)
     with refused(SourceFailed):
-        images.fetch(f"https://{HOST}/old")
+        images.fetch(f"https://{HOST}/old", soon())
 
 
 def test_three_redirects_and_no_more(images: ImageSource, internet: FakeInternet) -> None:
     for step in range(4):
         internet.redirect(f"/{step}", f"/{step + 1}")
     internet.serve("/4", PNG)
-    assert images.fetch(f"https://{HOST}/1") == PNG
+    assert images.fetch(f"https://{HOST}/1", soon()) == PNG
     with refused(SourceFailed):
-        images.fetch(f"https://{HOST}/0")
+        images.fetch(f"https://{HOST}/0", soon())
 
 
 @pytest.mark.parametrize("location", ["/loop", "", "#", "?"])
 def test_a_redirect_loop(images: ImageSource, internet: FakeInternet, location: str) -> None:
     internet.redirect("/loop", location)
     with refused(SourceFailed):
-        images.fetch(f"https://{HOST}/loop")
+        images.fetch(f"https://{HOST}/loop", soon())
     assert len(internet.seen) == 4
 
 
@@ -665,42 +661,42 @@ CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 def test_the_largest(images: ImageSource, internet: FakeInternet) -> None:
     body = bytes(MOST_BYTES)
     internet.serve("/a.png", body)
-    assert images.fetch(URL) == body
+    assert images.fetch(URL, soon()) == body
     internet.serve("/a.png", body + b"x")
     with pytest.raises(ImageTooLarge, match=r"^The image has more than 33,554,432 bytes\. "):
-        images.fetch(URL)
+        images.fetch(URL, soon())
 
 
 def test_a_body_without_a_length(images: ImageSource, internet: FakeInternet, small: int) -> None:
     raw(internet, OK, b"\r\n", bytes(small))
-    assert images.fetch(URL) == bytes(small)
+    assert images.fetch(URL, soon()) == bytes(small)
     raw(internet, OK, b"\r\n", bytes(small + 1))
     with refused(ImageTooLarge):
-        images.fetch(URL)
+        images.fetch(URL, soon())
 
 
 def test_a_chunked_body(images: ImageSource, internet: FakeInternet, small: int) -> None:
     chunks = [b"3e8\r\n" + bytes(1000) + b"\r\n"] * (small // 1000)
     raw(internet, CHUNKED, *chunks, b"0\r\n\r\n")
-    assert images.fetch(URL) == bytes(small)
+    assert images.fetch(URL, soon()) == bytes(small)
     raw(internet, CHUNKED, *chunks, b"1\r\nx\r\n", b"0\r\n\r\n")
     with refused(ImageTooLarge):
-        images.fetch(URL)
+        images.fetch(URL, soon())
 
 
 def test_a_length_that_says_too_much_is_enough(images: ImageSource, internet: FakeInternet, small: int) -> None:
     """No body is read, and there is none to read."""
     raw(internet, OK, f"Content-Length: {small + 1}\r\n\r\n".encode())
     with refused(ImageTooLarge):
-        images.fetch(URL)
+        images.fetch(URL, soon())
     raw(internet, OK, b"Content-Length: " + b"9" * 4000 + b"\r\n\r\n")
     with refused(ImageTooLarge):
-        images.fetch(URL)
+        images.fetch(URL, soon())
 
 
 def test_no_more_is_read_than_the_length_says(images: ImageSource, internet: FakeInternet) -> None:
     raw(internet, OK, f"Content-Length: {len(PNG)}\r\n\r\n".encode(), PNG, bytes(1000))
-    assert images.fetch(URL) == PNG
+    assert images.fetch(URL, soon()) == PNG
 
 
 @pytest.mark.parametrize(
@@ -726,13 +722,13 @@ def test_no_more_is_read_than_the_length_says(images: ImageSource, internet: Fak
 def test_an_answer_that_breaks_off_or_is_none(images: ImageSource, internet: FakeInternet, answer: bytes) -> None:
     raw(internet, answer)
     with refused(Unavailable):
-        images.fetch(URL)
+        images.fetch(URL, soon())
 
 
 @pytest.mark.parametrize("length", [b"-1", b"x", b"1e3", b"", b"5, 5"])
 def test_a_length_that_is_none_is_not_believed(images: ImageSource, internet: FakeInternet, length: bytes) -> None:
     raw(internet, OK, b"Content-Length: ", length, b"\r\n\r\n", PNG)
-    assert images.fetch(URL) == PNG
+    assert images.fetch(URL, soon()) == PNG
 
 
 @pytest.mark.parametrize(
@@ -753,7 +749,7 @@ def test_an_endless_answer_ends(
 ) -> None:
     forever(internet, head, piece)
     with refused(ImageTooLarge):
-        images.fetch(URL)
+        images.fetch(URL, soon())
 
 
 @pytest.mark.parametrize("coding", ["gzip", "br", "GZIP", "deflate, gzip", "x"])
@@ -761,12 +757,12 @@ def test_what_is_compressed_stays_so(images: ImageSource, internet: FakeInternet
     """A few bytes that become many are never unpacked."""
     internet.serve("/a.png", PNG, headers={"Content-Encoding": coding})
     with refused(SourceFailed):
-        images.fetch(URL)
+        images.fetch(URL, soon())
 
 
 def test_the_identity_coding_is_none(images: ImageSource, internet: FakeInternet) -> None:
     internet.serve("/a.png", PNG, headers={"Content-Encoding": "Identity"})
-    assert images.fetch(URL) == PNG
+    assert images.fetch(URL, soon()) == PNG
 
 
 # Time
@@ -787,17 +783,17 @@ def test_the_identity_coding_is_none(images: ImageSource, internet: FakeInternet
         (CHUNKED + b"0\r\n", b"X: x\r\n"),
     ],
 )
-def test_a_site_that_drips(hurried: ImageSource, internet: FakeInternet, head: bytes, piece: bytes) -> None:
+def test_a_site_that_drips(images: ImageSource, internet: FakeInternet, head: bytes, piece: bytes) -> None:
     forever(internet, head, piece, 0.02)
     with refused(Unavailable):
-        hurried.fetch(URL)
+        images.fetch(URL, soon(SECONDS))
 
 
 @pytest.mark.parametrize("head", [b"", OK, OK + b"Content-Length: 1000\r\n\r\nx"])
-def test_a_site_that_falls_silent(hurried: ImageSource, internet: FakeInternet, head: bytes) -> None:
+def test_a_site_that_falls_silent(images: ImageSource, internet: FakeInternet, head: bytes) -> None:
     forever(internet, head, b"", 0.02)
     with refused(Unavailable):
-        hurried.fetch(URL)
+        images.fetch(URL, soon(SECONDS))
 
 
 def test_redirects_that_take_their_time(internet: FakeInternet, sockets: FakeSockets) -> None:
@@ -809,7 +805,7 @@ def test_redirects_that_take_their_time(internet: FakeInternet, sockets: FakeSoc
 
     internet.script("/a.png", later)
     with refused(Unavailable):
-        WebImages([HOST], 0.5).fetch(URL)
+        WebImages([HOST]).fetch(URL, soon(0.5))
 
 
 @contextmanager
@@ -832,7 +828,7 @@ def without_tls(internet: FakeInternet, talk: Callable[[socket.socket], object])
         thread.join()
 
 
-def test_a_handshake_that_drips(hurried: ImageSource, internet: FakeInternet) -> None:
+def test_a_handshake_that_drips(images: ImageSource, internet: FakeInternet) -> None:
     def drip(connection: socket.socket) -> None:
         connection.sendall(b"\x16\x03\x03\x3f\xff")  # RFC 8446 §5.1: a handshake record of 16,383 bytes
         for _ in range(int(PATIENCE * 2 / 0.02)):
@@ -840,16 +836,16 @@ def test_a_handshake_that_drips(hurried: ImageSource, internet: FakeInternet) ->
             time.sleep(0.02)
 
     with without_tls(internet, drip), refused(Unavailable):
-        hurried.fetch(URL)
+        images.fetch(URL, soon(SECONDS))
 
 
-def test_a_handshake_that_never_begins(hurried: ImageSource, internet: FakeInternet) -> None:
+def test_a_handshake_that_never_begins(images: ImageSource, internet: FakeInternet) -> None:
     def listen(connection: socket.socket) -> None:
         while connection.recv(1000):
             pass
 
     with without_tls(internet, listen), refused(Unavailable):
-        hurried.fetch(URL)
+        images.fetch(URL, soon(SECONDS))
 
 
 def test_a_site_without_tls(images: ImageSource, internet: FakeInternet) -> None:
@@ -858,10 +854,10 @@ def test_a_site_without_tls(images: ImageSource, internet: FakeInternet) -> None
         connection.sendall(OK + b"Content-Length: 1\r\n\r\nx")
 
     with without_tls(internet, answer), refused(Unavailable):
-        images.fetch(URL)
+        images.fetch(URL, soon())
 
 
-def test_a_resolver_that_hangs(hurried: ImageSource, sockets: FakeSockets, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_resolver_that_hangs(images: ImageSource, sockets: FakeSockets, monkeypatch: pytest.MonkeyPatch) -> None:
     """And nothing is connected to when it answers in the end."""
     answer, answered = threading.Event(), threading.Event()
 
@@ -872,24 +868,24 @@ def test_a_resolver_that_hangs(hurried: ImageSource, sockets: FakeSockets, monke
 
     monkeypatch.setattr(socket, "getaddrinfo", hang)
     with refused(Unavailable):
-        hurried.fetch(URL)
+        images.fetch(URL, soon(SECONDS))
     answer.set()
     assert answered.wait(10)
     time.sleep(0.05)
     assert sockets.dialled == []
 
 
-def test_a_connection_that_hangs(hurried: ImageSource, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_connection_that_hangs(images: ImageSource, monkeypatch: pytest.MonkeyPatch) -> None:
     def connect(self: socket.socket, place: Any) -> None:
         time.sleep(self.gettimeout() or 60)
         raise TimeoutError
 
     monkeypatch.setattr(socket.socket, "connect", connect)
     with refused(Unavailable):
-        hurried.fetch(URL)
+        images.fetch(URL, soon(SECONDS))
 
 
-def test_a_handshake_that_ends_too_late(hurried: ImageSource, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_handshake_that_ends_too_late(images: ImageSource, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also then the connection is closed: what is left open is a warning, and so an error."""
     shake = ssl.SSLSocket.do_handshake
 
@@ -899,7 +895,7 @@ def test_a_handshake_that_ends_too_late(hurried: ImageSource, monkeypatch: pytes
 
     monkeypatch.setattr(ssl.SSLSocket, "do_handshake", late)
     with refused(Unavailable):
-        hurried.fetch(URL)
+        images.fetch(URL, soon(SECONDS))
     gc.collect()
 
 
@@ -910,10 +906,11 @@ def test_another_process_lives_in_the_fake_internet(internet: FakeInternet) -> N
     internet.add("inside.example.com", "169.254.169.254")
     code = (
         "from chalicelib.backends.web_images import WebImages\n"
+        "from tests.builders import soon\n"
         "from chalicelib.core.problems import SourceNotAllowed\n"
         f"images = WebImages(['{HOST}', 'inside.example.com'])\n"
-        f"print(len(images.fetch('{URL}')))\n"
-        "try: images.fetch('https://inside.example.com/')\n"
+        f"print(len(images.fetch('{URL}', soon())))\n"
+        "try: images.fetch('https://inside.example.com/', soon())\n"
         "except SourceNotAllowed: print('refused')\n"
     )
     root = Path(__file__).parents[2]

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page
 from chalicelib.backends.renderer import VipsRenderer
 from chalicelib.core.images import Rendition
 from chalicelib.core.problems import ImageBroken
+from tests.builders import soon
 from tests.pictures import drawn_gif, gif_frame
 
 CELL = 8  # pixels of a side: WebP halves the resolution of colours, so a colour fills a cell
@@ -118,7 +119,7 @@ def shown(page: Page, data: bytes, kind: str) -> list[tuple[float, list[int]]]:
 
 def test_frames_are_those_that_chromium_draws(page: Page) -> None:
     for name, data in [*GIFS.items(), *random_gifs()]:
-        made = VipsRenderer().render(data, Rendition(4096, 4096, "contain", "webp", 100)).body
+        made = VipsRenderer().render(data, Rendition(4096, 4096, "contain", "webp", 100), soon()).body
         theirs, ours = shown(page, data, "image/gif"), shown(page, made, "image/webp")
         assert [end for end, _ in ours] == [end for end, _ in theirs] or len(theirs) == 1, name
         for (_, mine), (_, expected) in zip(ours, theirs, strict=True):
@@ -129,6 +130,6 @@ def test_frames_are_those_that_chromium_draws(page: Page) -> None:
 def test_a_frame_that_breaks_off_is_refused_where_chromium_fails(page: Page) -> None:
     data = drawn_gif(8, 8, gif_frame((0, 0), (8, 8), bytes(60)), palette=PALETTE)
     with pytest.raises(ImageBroken):
-        VipsRenderer().render(data, Rendition(8, 8, "contain", "webp", 0))
+        VipsRenderer().render(data, Rendition(8, 8, "contain", "webp", 0), soon())
     with pytest.raises(Exception, match="Failed to decode frame"):
         shown(page, data, "image/gif")

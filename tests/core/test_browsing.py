@@ -7,13 +7,14 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from chalicelib.core.deadline import Deadline
 from chalicelib.core.message import Reply
 from chalicelib.core.mounts import Target
 from chalicelib.core.ports import Page
 from chalicelib.core.rules import Rule
 from chalicelib.core.service import Service
 from chalicelib.core.views import DirectoryView, Row
-from tests.builders import ANN, BASE_URL, NOW, allow, basic, deny, mount, numbered
+from tests.builders import ANN, BASE_URL, DEADLINE, NOW, allow, basic, deny, mount, numbered
 from tests.fakes import Objects, PlainPages, ask, code, service
 from tests.file_store import Files
 from tests.token_store import Tokens
@@ -220,7 +221,7 @@ def test_whoever_is_signed_in_by_a_cookie_can_sign_out() -> None:
     from tests.builders import KEYS as API_KEYS
     from tests.fakes import signer
 
-    cookie = Sessions(Keys(API_KEYS), signer("session")).cookie(ANN, NOW).partition(";")[0]
+    cookie = Sessions(Keys(API_KEYS), signer("session")).cookie(ANN, NOW, DEADLINE).partition(";")[0]
     assert page(who={"cookie": cookie}).visitor == ("key:ann", True, None, True, BASE_URL)
 
 
@@ -270,8 +271,8 @@ PICTURE_RULES = numbered(
 class Gallery(Objects):
     """A store in which what is below `big/` is larger than anything that is rendered."""
 
-    def list(self, target: Target, *, recursive: bool, after: str, limit: int) -> Page:
-        page = super().list(target, recursive=recursive, after=after, limit=limit)
+    def list(self, target: Target, deadline: Deadline, *, recursive: bool, after: str, limit: int) -> Page:
+        page = super().list(target, DEADLINE, recursive=recursive, after=after, limit=limit)
         return page._replace(found=[one._replace(size=33_554_433) if "big/" in one.key else one for one in page.found])
 
 

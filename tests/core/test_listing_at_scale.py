@@ -6,12 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from chalicelib.core.deadline import Deadline
 from chalicelib.core.listing import Directories, Entry
 from chalicelib.core.mounts import Mounts, Target
 from chalicelib.core.ports import Found, Page
 from chalicelib.core.principals import ANYONE
 from chalicelib.core.rules import RuleSet
-from tests.builders import NOW, allow, mount, numbered, path
+from tests.builders import DEADLINE, NOW, allow, mount, numbered, path
 from tests.fakes import Objects, signer
 
 KEYS = 100_000
@@ -26,7 +27,7 @@ class SortedObjects(Objects):
         super().__init__()
         self.keys = sorted(keys)
 
-    def list(self, target: Target, *, recursive: bool, after: str, limit: int) -> Page:
+    def list(self, target: Target, deadline: Deadline, *, recursive: bool, after: str, limit: int) -> Page:
         self.calls += 1
         found: list[Found] = []
         at = max(bisect_right(self.keys, after), bisect_left(self.keys, target.key))
@@ -62,7 +63,7 @@ def walk(objects: SortedObjects, recursive: bool, chance: random.Random, kept: s
     grant = rules.authorize(ANYONE, "list", path("/big/"))
     cursor = None
     while True:
-        part = directories.read(grant, recursive=recursive, limit=PART, cursor=cursor)
+        part = directories.read(grant, recursive=recursive, limit=PART, cursor=cursor, deadline=DEADLINE)
         yield from part.entries
         cursor = part.cursor
         if cursor is None:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from chalicelib.core.deadline import Deadline
 from chalicelib.core.images import MOST_BYTES, Image, Rendition, content_name
 from chalicelib.core.message import Reply
 from chalicelib.core.principals import Keys
@@ -14,7 +15,7 @@ from chalicelib.core.problems import BadParameter, ImageBroken, SourceFailed, So
 from chalicelib.core.rules import Rule
 from chalicelib.core.service import Service
 from chalicelib.core.sessions import Sessions
-from tests.builders import ANN, BASE_URL, KEYS, NOW, allow, basic, deny, mount, numbered
+from tests.builders import ANN, BASE_URL, DEADLINE, KEYS, NOW, allow, basic, deny, mount, numbered
 from tests.fakes import Failing, Renderer, Source, ask, code, service, signer
 from tests.file_store import Files
 from tests.token_store import Tokens
@@ -35,7 +36,7 @@ class Large(Renderer):
         super().__init__()
         self.size = size
 
-    def render(self, data: bytes, rendition: Rendition) -> Image:
+    def render(self, data: bytes, rendition: Rendition, deadline: Deadline) -> Image:
         self.asked.append((data, rendition))
         return Image("image/png", bytes(self.size))
 
@@ -126,7 +127,7 @@ def test_nobody_makes_a_link_to_one() -> None:
 
 @pytest.mark.parametrize(("origin", "status"), [(BASE_URL, 200), ("https://evil.example.com", 403), (None, 403)])
 def test_a_cookie_renders_for_our_own_pages_alone(origin: str | None, status: int) -> None:
-    cookie = Sessions(Keys(KEYS), signer("session")).cookie(ANN, NOW).partition(";")[0]
+    cookie = Sessions(Keys(KEYS), signer("session")).cookie(ANN, NOW, DEADLINE).partition(";")[0]
     headers = {"cookie": cookie, **({"origin": origin} if origin else {})}
     renderer = Renderer()
     assert render(THUMBNAIL, by=a_service(renderer=renderer), headers=headers).status == status

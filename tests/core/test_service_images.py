@@ -10,13 +10,14 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from chalicelib.core import images
+from chalicelib.core.deadline import Deadline
 from chalicelib.core.images import MOST_BYTES, Image, Rendition
 from chalicelib.core.message import Reply
 from chalicelib.core.mounts import Target
 from chalicelib.core.ports import Metadata
 from chalicelib.core.problems import ImageBroken, ImageTooLarge
 from chalicelib.core.rules import Rule
-from tests.builders import CREDENTIALS, NOW, allow, basic, deny, mount, numbered
+from tests.builders import CREDENTIALS, DEADLINE, NOW, allow, basic, deny, mount, numbered
 from tests.fakes import Failing, Renderer, ask, code, service
 from tests.file_store import Files, etag_of
 from tests.oracles import botocore_url
@@ -94,9 +95,9 @@ def test_two_at_once_make_one_object() -> None:
     class Together(Renderer):
         barrier = threading.Barrier(2, timeout=10)
 
-        def render(self, data: bytes, rendition: Rendition) -> Image:
+        def render(self, data: bytes, rendition: Rendition, deadline: Deadline) -> Image:
             self.barrier.wait()
-            image = super().render(data, rendition)
+            image = super().render(data, rendition, DEADLINE)
             return image._replace(body=image.body + str(id(self)).encode())
 
     store = Files({"public/a.png": PNG})
@@ -286,8 +287,10 @@ def test_what_cannot_be_rendered_is_told_and_not_stored(error: Exception, status
 
 def test_what_is_no_image_or_has_too_many_bytes_is_told() -> None:
     class Huge(Files):
-        def head(self, target: Target, query: Mapping[str, str], headers: Mapping[str, str]) -> Metadata:
-            found = super().head(target, query, headers)
+        def head(
+            self, target: Target, query: Mapping[str, str], headers: Mapping[str, str], deadline: Deadline
+        ) -> Metadata:
+            found = super().head(target, query, headers, deadline)
             return found._replace(headers={**found.headers, "content-length": str(MOST_BYTES + 1)})
 
     text, huge = World(Files({"public/a.png": b"text"})), World(Huge({"public/a.png": PNG}))
@@ -298,8 +301,10 @@ def test_what_is_no_image_or_has_too_many_bytes_is_told() -> None:
 
 def test_a_source_that_changes_meanwhile_is_asked_for_again() -> None:
     class Changing(Files):
-        def head(self, target: Target, query: Mapping[str, str], headers: Mapping[str, str]) -> Metadata:
-            found = super().head(target, query, headers)
+        def head(
+            self, target: Target, query: Mapping[str, str], headers: Mapping[str, str], deadline: Deadline
+        ) -> Metadata:
+            found = super().head(target, query, headers, deadline)
             self.put(target.key, self.files["acme-files", target.key] + b"2")
             return found
 

@@ -10,11 +10,11 @@ from chalicelib.core.principals import Key, Keys, Principal
 from chalicelib.core.problems import CookieInvalid, CrossSite
 from chalicelib.core.sessions import NAME, SECONDS, Sessions
 from chalicelib.core.signatures import Signer, decode, encode
-from tests.builders import ANN, BASE_URL, CI, KEYS, NOW, request
+from tests.builders import ANN, BASE_URL, CI, DEADLINE, KEYS, NOW, request
 from tests.fakes import signer
 
 SESSIONS = Sessions(Keys(KEYS), signer("session"))
-VALUE = SESSIONS.cookie(ANN, NOW).partition(";")[0].partition("=")[2]
+VALUE = SESSIONS.cookie(ANN, NOW, DEADLINE).partition(";")[0].partition("=")[2]
 
 
 def ask(
@@ -30,7 +30,8 @@ def test_a_session_is_its_keys() -> None:
 
 def test_the_cookie_is_kept_from_scripts_other_sites_and_plain_http() -> None:
     assert re.fullmatch(
-        r"__Host-signpost=[\w-]+; Max-Age=43200; Path=/; Secure; HttpOnly; SameSite=Lax", SESSIONS.cookie(ANN, NOW)
+        r"__Host-signpost=[\w-]+; Max-Age=43200; Path=/; Secure; HttpOnly; SameSite=Lax",
+        SESSIONS.cookie(ANN, NOW, DEADLINE),
     )
 
 
@@ -47,7 +48,7 @@ def test_without_the_cookie_it_is_not_for_us() -> None:
 
 def test_a_cookie_is_read_as_browsers_write_it_and_two_sessions_are_none() -> None:
     """RFC 6265 §5.4. A site of a sibling domain sets cookies of any other name, and chooses their values."""
-    other = SESSIONS.cookie(CI, NOW).partition(";")[0].partition("=")[2]
+    other = SESSIONS.cookie(CI, NOW, DEADLINE).partition(";")[0].partition("=")[2]
     ann = f"{NAME}={VALUE}"
     for field, expected in [
         (f"theme=1,{NAME}={other}; {ann}", ANN),
@@ -94,15 +95,15 @@ def test_garbage_is_refused_and_never_an_error(value: str) -> None:
 
 
 def test_a_signature_for_another_purpose_is_no_session() -> None:
-    for other in (signer("link"), Signer(lambda: [b"z" * 32], "session")):
+    for other in (signer("link"), Signer(lambda _: [b"z" * 32], "session")):
         with pytest.raises(CookieInvalid):
-            ask(Sessions(Keys(KEYS), other).cookie(ANN, NOW).partition(";")[0].partition("=")[2])
+            ask(Sessions(Keys(KEYS), other).cookie(ANN, NOW, DEADLINE).partition(";")[0].partition("=")[2])
 
 
 def test_an_id_is_whole() -> None:
     """A key `ann` is none that begins so: what is signed has one reading."""
     other = Key("an", ANN.sha256, ())
-    value = Sessions(Keys([other]), signer("session")).cookie(other, NOW).partition(";")[0].partition("=")[2]
+    value = Sessions(Keys([other]), signer("session")).cookie(other, NOW, DEADLINE).partition(";")[0].partition("=")[2]
     data = decode(value)
     assert data is not None
     with pytest.raises(CookieInvalid):

@@ -8,81 +8,85 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.core.signatures import MAC_BYTES, Signer, decode, encode, fingerprint
+from tests.builders import DEADLINE
 
 OLD, NEW, OTHER = b"o" * 32, b"n" * 32, b"x" * 32
 PARTS = st.lists(st.binary(max_size=12), min_size=1, max_size=4)
 
 
 def signer(*secrets: bytes, purpose: str = "link") -> Signer:
-    return Signer(lambda: secrets, purpose)
+    return Signer(lambda _: secrets, purpose)
 
 
 def test_it_is_hmac_sha256_with_a_key_for_the_purpose() -> None:
     """Written out again from RFC 2104, so that tokens outlive a change of the code."""
     key = hmac.new(NEW, b"signpost link", hashlib.sha256).digest()
     expected = hmac.new(key, b"1,2\0a\0bc", hashlib.sha256).digest()[:16]
-    assert signer(NEW).sign(b"a", b"bc") == expected
+    assert signer(NEW).sign(DEADLINE, b"a", b"bc") == expected
     assert MAC_BYTES == 16
 
 
 @given(PARTS)
 def test_what_was_signed_verifies(parts: list[bytes]) -> None:
-    assert signer(NEW).verifies(signer(NEW).sign(*parts), *parts)
+    assert signer(NEW).verifies(DEADLINE, signer(NEW).sign(DEADLINE, *parts), *parts)
 
 
 @given(PARTS, PARTS)
 def test_nothing_else_verifies(parts: list[bytes], others: list[bytes]) -> None:
-    assert signer(NEW).verifies(signer(NEW).sign(*parts), *others) == (parts == others)
+    assert signer(NEW).verifies(DEADLINE, signer(NEW).sign(DEADLINE, *parts), *others) == (parts == others)
 
 
 def test_no_two_lists_of_texts_read_the_same() -> None:
-    made = [signer(NEW).sign(*parts) for parts in ([b"ab", b"c"], [b"a", b"bc"], [b"abc"], [b"ab\0c"], [b"", b"abc"])]
+    made = [
+        signer(NEW).sign(DEADLINE, *parts)
+        for parts in ([b"ab", b"c"], [b"a", b"bc"], [b"abc"], [b"ab\0c"], [b"", b"abc"])
+    ]
     assert len(set(made)) == 5
 
 
 def test_another_purpose_and_another_secret_do_not_verify() -> None:
-    signature = signer(NEW).sign(b"a")
-    assert not signer(NEW, purpose="session").verifies(signature, b"a")
-    assert not signer(OTHER).verifies(signature, b"a")
+    signature = signer(NEW).sign(DEADLINE, b"a")
+    assert not signer(NEW, purpose="session").verifies(DEADLINE, signature, b"a")
+    assert not signer(OTHER).verifies(DEADLINE, signature, b"a")
 
 
 def test_secrets_rotate_the_last_signs_and_all_are_accepted() -> None:
-    by_old, by_both = signer(OLD).sign(b"a"), signer(OLD, NEW).sign(b"a")
-    assert by_both == signer(NEW).sign(b"a")
-    assert signer(OLD, NEW).verifies(by_old, b"a")
-    assert signer(OLD, NEW).verifies(by_both, b"a")
-    assert not signer(NEW).verifies(by_old, b"a")
+    by_old, by_both = signer(OLD).sign(DEADLINE, b"a"), signer(OLD, NEW).sign(DEADLINE, b"a")
+    assert by_both == signer(NEW).sign(DEADLINE, b"a")
+    assert signer(OLD, NEW).verifies(DEADLINE, by_old, b"a")
+    assert signer(OLD, NEW).verifies(DEADLINE, by_both, b"a")
+    assert not signer(NEW).verifies(DEADLINE, by_old, b"a")
 
 
 @given(st.binary(max_size=300), st.binary(max_size=9))
 def test_what_was_sealed_is_found_in_its_own_context_only(text: bytes, context: bytes) -> None:
-    sealed = signer(OLD).seal(text, context)
-    assert signer(OLD, NEW).unseal(sealed, context) == text
-    assert signer(OLD, NEW).unseal(sealed, context + b"x") is None
-    assert signer(NEW).unseal(sealed, context) is None
-    assert signer(OLD, purpose="session").unseal(sealed, context) is None
+    sealed = signer(OLD).seal(DEADLINE, text, context)
+    assert signer(OLD, NEW).unseal(DEADLINE, sealed, context) == text
+    assert signer(OLD, NEW).unseal(DEADLINE, sealed, context + b"x") is None
+    assert signer(NEW).unseal(DEADLINE, sealed, context) is None
+    assert signer(OLD, purpose="session").unseal(DEADLINE, sealed, context) is None
 
 
 @given(st.binary(min_size=1, max_size=80), st.data())
 def test_what_was_sealed_and_changed_is_refused(text: bytes, data: st.DataObject) -> None:
-    sealed = signer(NEW).seal(text)
+    sealed = signer(NEW).seal(DEADLINE, text)
     place = data.draw(st.integers(0, len(sealed) - 1))
     other = data.draw(st.sampled_from("ABCdef012-_=+ é").filter(lambda char: char != sealed[place]))
-    assert signer(NEW).unseal(sealed[:place] + other + sealed[place + 1 :]) is None
-    assert signer(NEW).unseal(sealed[:place]) is None
-    assert signer(NEW).unseal(sealed + other) is None
+    assert signer(NEW).unseal(DEADLINE, sealed[:place] + other + sealed[place + 1 :]) is None
+    assert signer(NEW).unseal(DEADLINE, sealed[:place]) is None
+    assert signer(NEW).unseal(DEADLINE, sealed + other) is None
 
 
 def test_nothing_of_what_was_sealed_can_be_read() -> None:
     text = b"users/ann/secret plans.txt" * 4
-    opened = decode(signer(NEW).seal(text))
+    opened = decode(signer(NEW).seal(DEADLINE, text))
     assert opened is not None
     assert not any(text[start : start + 4] in opened for start in range(len(text) - 4))
 
 
 @given(st.text(max_size=90))
 def test_garbage_is_never_an_error(text: str) -> None:
-    assert signer(NEW).unseal(text) is None
+    assert signer(NEW).unseal(DEADLINE, text) is None
 
 
 @given(st.binary(max_size=70))

@@ -17,7 +17,7 @@ from chalicelib.core.paths import decode
 from chalicelib.core.problems import Unavailable
 from chalicelib.policy import policy as made_policy
 from local import aws
-from tests.builders import mount
+from tests.builders import mount, soon
 from tests.deploy.deployments import BUCKET, Account, open_account
 from tests.deploy.policies import ARN, SECRET, TABLE, Document, actions, policy, without_action
 
@@ -68,11 +68,11 @@ def refused(kept: Kept, environment: pytest.MonkeyPatch) -> Refused:
             environment.setenv(name, value)
         tokens = DynamoTokens(TABLE)
         asked: list[tuple[str, Callable[[], object]]] = [
-            ("dynamodb:GetItem", lambda: tokens.check(LINK)),
-            ("dynamodb:UpdateItem", lambda: tokens.redeem(LINK, attempt="a", reading=None, now=0)),
-            ("dynamodb:UpdateItem", lambda: tokens.revoke(LINK._replace(id="revoked"))),
-            ("secretsmanager:GetSecretValue", secret_source(kept.secret)),
-            ("ssm:GetParameter", secret_source(PARAMETER)),
+            ("dynamodb:GetItem", lambda: tokens.check(LINK, soon())),
+            ("dynamodb:UpdateItem", lambda: tokens.redeem(LINK, attempt="a", reading=None, now=0, deadline=soon())),
+            ("dynamodb:UpdateItem", lambda: tokens.revoke(LINK._replace(id="revoked"), soon())),
+            ("secretsmanager:GetSecretValue", lambda: secret_source(kept.secret)(soon())),
+            ("ssm:GetParameter", lambda: secret_source(PARAMETER)(soon())),
         ]
         return {action for action, ask in asked if not works(ask)}
 

@@ -3,7 +3,7 @@
 import pytest
 
 from chalicelib.events import function_url, rest_api
-from tests.builders import rest_event, url_event
+from tests.builders import DEADLINE, rest_event, url_event
 
 
 @pytest.mark.parametrize(
@@ -29,8 +29,8 @@ from tests.builders import rest_event, url_event
 )
 def test_it_is_the_scheme_and_host_that_the_client_used(headers: dict[str, str], expected: str) -> None:
     fields = list(headers.items())
-    assert function_url.to_request(url_event(headers=fields)).base_url == expected
-    assert rest_api.to_request(rest_event(headers=fields, stage="")).base_url.rstrip("/") == expected
+    assert function_url.to_request(url_event(headers=fields), DEADLINE).base_url == expected
+    assert rest_api.to_request(rest_event(headers=fields, stage=""), DEADLINE).base_url.rstrip("/") == expected
 
 
 @pytest.mark.parametrize(
@@ -54,10 +54,10 @@ def test_it_is_the_scheme_and_host_that_the_client_used(headers: dict[str, str],
 def test_behind_a_rest_api_the_stage_or_base_path_follows(context_path: str, raw_path: str, prefix: str) -> None:
     event = rest_event(raw_path=raw_path, headers=[("Host", "files.example.com")])
     event["requestContext"]["path"] = context_path
-    assert rest_api.to_request(event).base_url == f"https://files.example.com{prefix}"
+    assert rest_api.to_request(event, DEADLINE).base_url == f"https://files.example.com{prefix}"
 
 
 def test_the_address_is_the_one_that_the_platform_saw() -> None:
     forged = [("X-Forwarded-For", "203.0.113.9")]
-    assert rest_api.to_request(rest_event(headers=forged)).address == "192.0.2.1"
-    assert function_url.to_request(url_event(headers=forged)).address == "192.0.2.1"
+    assert rest_api.to_request(rest_event(headers=forged), DEADLINE).address == "192.0.2.1"
+    assert function_url.to_request(url_event(headers=forged), DEADLINE).address == "192.0.2.1"

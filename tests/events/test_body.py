@@ -6,19 +6,19 @@ from hypothesis import strategies as st
 
 from chalicelib.events import function_url, rest_api
 from chalicelib.events.body import body
-from tests.builders import rest_event, url_event
+from tests.builders import DEADLINE, rest_event, url_event
 
 
 @given(st.binary(max_size=40))
 def test_a_post_has_the_bytes_that_were_sent(sent: bytes) -> None:
-    assert rest_api.to_request(rest_event("POST", body=sent)).body == sent
-    assert function_url.to_request(url_event("POST", body=sent)).body == sent
+    assert rest_api.to_request(rest_event("POST", body=sent), DEADLINE).body == sent
+    assert function_url.to_request(url_event("POST", body=sent), DEADLINE).body == sent
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
 def test_no_other_body_is_read(method: str) -> None:
-    assert rest_api.to_request(rest_event(method, body=b"x")).body == b""
-    assert function_url.to_request(url_event(method, body=b"x")).body == b""
+    assert rest_api.to_request(rest_event(method, body=b"x"), DEADLINE).body == b""
+    assert function_url.to_request(url_event(method, body=b"x"), DEADLINE).body == b""
 
 
 @pytest.mark.parametrize(

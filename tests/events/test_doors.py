@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 from urllib.parse import parse_qsl, quote
 
@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chalicelib.core.deadline import Deadline
 from chalicelib.core.images import Image, Rendition
 from chalicelib.core.mounts import Target
 from chalicelib.core.ports import Metadata
@@ -31,19 +32,28 @@ PICTURE_URL = "https://images.example.com/a.png"
 class Pictures(Files):
     """A store in which every file is the same image, but for what the service makes itself."""
 
-    def head(self, target: Target, query: Mapping[str, str], headers: Mapping[str, str]) -> Metadata:
+    def head(
+        self, target: Target, query: Mapping[str, str], headers: Mapping[str, str], deadline: Deadline
+    ) -> Metadata:
         if "-/derived/" in target.key:
-            return super().head(target, query, headers)
+            return super().head(target, query, headers, deadline)
         return Metadata(200, {"etag": etag_of(PICTURE), "content-length": str(len(PICTURE))})
 
-    def read(self, target: Target, query: Mapping[str, str], etag: str) -> Generator[bytes, None, None]:
-        yield PICTURE
+    def read(
+        self,
+        target: Target,
+        query: Mapping[str, str],
+        etag: str,
+        deadline: Deadline,
+        is_wanted: Callable[[bytes], bool],
+    ) -> bytes:
+        return PICTURE
 
 
 class Echo(Renderer):
     """Makes of every image all that was posted, so that it can be told whether it arrived."""
 
-    def render(self, data: bytes, rendition: Rendition) -> Image:
+    def render(self, data: bytes, rendition: Rendition, deadline: Deadline) -> Image:
         return Image("image/webp", data + EVERY_BYTE)
 
 

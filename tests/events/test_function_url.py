@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from chalicelib.core.message import Reply, Request
 from chalicelib.events.function_url import from_reply, to_request
-from tests.builders import rest_event, url_event
+from tests.builders import DEADLINE, rest_event, url_event
 from tests.doors import at_function_url, at_rest_api, place
 
 HTTP_API = "abc.execute-api.eu-west-1.amazonaws.com"
@@ -21,7 +21,7 @@ def test_an_event_becomes_the_request_that_the_client_wrote() -> None:
         b"hello",
     )
     assert "cookie" not in event["headers"]
-    assert to_request(event) == Request(
+    assert to_request(event, DEADLINE) == Request(
         method="PUT",
         raw_path="/a%20b+c/",
         query={"x": "3", "empty": "", "ü": "&"},
@@ -29,6 +29,7 @@ def test_an_event_becomes_the_request_that_the_client_wrote() -> None:
         request_id="c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
         base_url="https://localhost",
         address="192.0.2.1",
+        deadline=DEADLINE,
     )
 
 
@@ -36,13 +37,13 @@ def test_the_path_is_the_raw_one() -> None:
     """`requestContext.http.path` is decoded, and may lose its last slash."""
     event = url_event(raw_path="/a%2Fb%2520/")
     event["requestContext"]["http"]["path"] = "/a/b%20"
-    assert to_request(event).raw_path == "/a%2Fb%2520/"
+    assert to_request(event, DEADLINE).raw_path == "/a%2Fb%2520/"
 
 
 def test_an_event_without_its_fields_is_read_without_failing() -> None:
     bare = {"version": "2.0", "requestContext": {"stage": "$default", "http": {}}}
     for event in (bare, bare | {"rawPath": None, "headers": None, "cookies": None}):
-        request = to_request(event)
+        request = to_request(event, DEADLINE)
         assert (request.method, request.raw_path, request.query, request.headers) == ("None", "/", {}, {})
         assert len(request.request_id) == 16
 

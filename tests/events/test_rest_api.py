@@ -7,7 +7,7 @@ import pytest
 from chalicelib.core.message import Reply, Request
 from chalicelib.events.function_url import to_request as to_function_url_request
 from chalicelib.events.rest_api import from_reply, to_request
-from tests.builders import Event, basic, rest_event, url_event
+from tests.builders import DEADLINE, Event, basic, rest_event, url_event
 from tests.doors import ORIGIN, at_rest_api, decoded, place
 
 AS_ANN = [("Authorization", basic("ann")["authorization"])]
@@ -26,7 +26,7 @@ def test_an_event_becomes_the_request_that_the_client_wrote() -> None:
         [("Authorization", "Bearer a"), ("X-Amz-Meta-A", "1"), ("X-Amz-Meta-A", "2"), ("Content-Length", "5")],
         b"hello",
     )
-    assert to_request(event) == Request(
+    assert to_request(event, DEADLINE) == Request(
         method="PUT",
         raw_path="/a%20b+c/",
         query={"x": "3", "empty": "", "ü": "&"},
@@ -34,6 +34,7 @@ def test_an_event_becomes_the_request_that_the_client_wrote() -> None:
         request_id="c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
         base_url="https://localhost/api",
         address="192.0.2.1",
+        deadline=DEADLINE,
         length_arrives=False,
     )
 
@@ -56,21 +57,21 @@ def test_an_event_becomes_the_request_that_the_client_wrote() -> None:
 )
 def test_the_path_is_the_proxy_with_the_slash_that_it_loses(proxy: str | None, path: str | None, raw_path: str) -> None:
     event = rest_event() | {"pathParameters": proxy and {"proxy": proxy}, "path": path}
-    assert to_request(event).raw_path == raw_path
+    assert to_request(event, DEADLINE).raw_path == raw_path
 
 
 def test_single_values_count_where_there_are_no_others() -> None:
     event = rest_event(query="a=1&b=", headers=[("X-A", "1")])
-    request = to_request(without(event, "multiValueHeaders", "multiValueQueryStringParameters"))
+    request = to_request(without(event, "multiValueHeaders", "multiValueQueryStringParameters"), DEADLINE)
     assert (request.query, request.headers) == ({"a": "1", "b": ""}, {"x-a": "1"})
 
 
 def test_the_fields_of_one_name_become_one_and_cookies_are_joined_as_browsers_do() -> None:
     """A REST API keeps fields apart, and names in the case that the client wrote."""
     fields = [("Cookie", "a=1"), ("cookie", "b=2"), ("Cookie", "c=3,4"), ("X-Amz-Meta-A", "1"), ("x-amz-meta-a", "2")]
-    request = to_request(rest_event(headers=fields))
+    request = to_request(rest_event(headers=fields), DEADLINE)
     assert request.headers == {"cookie": "a=1; c=3,4; b=2", "x-amz-meta-a": "1,2"}
-    assert to_function_url_request(url_event(headers=fields)).headers["cookie"] == "a=1; b=2; c=3,4"
+    assert to_function_url_request(url_event(headers=fields), DEADLINE).headers["cookie"] == "a=1; b=2; c=3,4"
 
 
 def test_maps_that_are_null_hold_nothing() -> None:
@@ -81,12 +82,12 @@ def test_maps_that_are_null_hold_nothing() -> None:
         "multiValueQueryStringParameters",
         "pathParameters",
     )
-    request = to_request(without(rest_event(), *maps))
+    request = to_request(without(rest_event(), *maps), DEADLINE)
     assert (request.raw_path, request.query, request.headers) == ("/", {}, {})
 
 
 def test_an_event_without_its_fields_is_read_without_failing() -> None:
-    request = to_request({"requestContext": {"resourcePath": "/"}})
+    request = to_request({"requestContext": {"resourcePath": "/"}}, DEADLINE)
     assert (request.method, request.raw_path, request.query, request.headers) == ("None", "/", {}, {})
 
 
@@ -94,7 +95,7 @@ def test_an_event_without_its_fields_is_read_without_failing() -> None:
 def test_an_id_that_is_none_is_made_up(given: object) -> None:
     event = rest_event()
     event["requestContext"]["requestId"] = given
-    ids = {to_request(event).request_id for _ in range(3)}
+    ids = {to_request(event, DEADLINE).request_id for _ in range(3)}
     assert len(ids) == 3
     assert all(each.isalnum() and len(each) == 16 for each in ids)
 
