@@ -42,12 +42,17 @@ class Report(NamedTuple):
 
 
 class RuntimeApi(ThreadingHTTPServer):
-    """The runtime API of one function, on a free port."""
+    """The runtime API of one function, on a free port.
+
+    Args:
+        seconds: the function's time-out.
+    """
 
     daemon_threads = True
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
+        self.seconds = seconds
         self.invocations: queue.Queue[tuple[str, bytes] | None] = queue.Queue()  # None ends it
         self.reports: queue.Queue[Report] = queue.Queue()
 
@@ -78,7 +83,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(event)))
         self.send_header("Lambda-Runtime-Aws-Request-Id", request_id)
-        self.send_header("Lambda-Runtime-Deadline-Ms", str(int((time.time() + SECONDS) * 1000)))
+        self.send_header("Lambda-Runtime-Deadline-Ms", str(int((time.time() + self.server.seconds) * 1000)))
         self.send_header("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:eu-west-1:123456789012:function:f")
         self.send_header("Lambda-Runtime-Trace-Id", "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Sampled=0")
         self.end_headers()
@@ -113,8 +118,9 @@ class Function:
         request_id = str(uuid.uuid4())
         self._api.invocations.put((request_id, json.dumps(event).encode()))
         try:
-            report = self._api.reports.get(timeout=SECONDS)
+            report = self._api.reports.get(timeout=self._api.seconds)
         except queue.Empty:
+            self._process.kill()  # as Lambda does; the next event would find another container
             raise Failed(f"no answer, and the process returned {self._process.poll()}: {self.output()}") from None
         if report.path != f"/invocation/{request_id}/response":
             raise Failed(*report)
@@ -126,7 +132,9 @@ class Function:
 
 
 @contextmanager
-def start(python: Path, code: Path, handler: str, environ: Mapping[str, str], output: Path) -> Iterator[Function]:
+def start(
+    python: Path, code: Path, handler: str, environ: Mapping[str, str], output: Path, seconds: float = SECONDS
+) -> Iterator[Function]:
     """Run a function for as long as the block does.
 
     Args:
@@ -135,8 +143,9 @@ def start(python: Path, code: Path, handler: str, environ: Mapping[str, str], ou
         handler: `module.function`.
         environ: what the function's configuration and role add to the environment.
         output: the file that takes its standard output and error.
+        seconds: the time-out of the function, after which it is killed.
     """
-    api = RuntimeApi()
+    api = RuntimeApi(seconds)
     threading.Thread(target=api.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
     with output.open("wb") as log:
         process = subprocess.Popen(

@@ -1,0 +1,149 @@
+"""An AWS with faults: an S3, a table and a secret that answer right, late, drop by drop, or never."""
+
+import itertools
+import json
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests.pictures import pattern, written
+
+SECRET = "the-secret-that-only-secrets-manager-holds"
+SLOW = 0.6  # seconds for each call
+DROP = 0.05  # seconds between two bytes
+
+_PICTURE = written(pattern(64, 48), "png")
+_OBJECT = {"ETag": '"e"', "Last-Modified": "Thu, 01 Jan 2026 00:00:00 GMT", "Content-Type": "image/png"}
+_LIST = (
+    b"<ListBucketResult><Name>acme</Name><IsTruncated>false</IsTruncated><Contents><Key>a.png</Key><Size>9</Size>"
+    b'<LastModified>2026-01-01T00:00:00.000Z</LastModified><ETag>"e"</ETag></Contents></ListBucketResult>'
+)
+
+Fault = Callable[[socket.socket, bytes, bytes, threading.Event], None]
+"""Sends the head and the body of an answer in its own way, until the event says that nobody waits any more."""
+
+
+def right(peer: socket.socket, head: bytes, body: bytes, over: threading.Event) -> None:
+    """Send the answer."""
+    peer.sendall(head + body)
+
+
+def hang(peer: socket.socket, head: bytes, body: bytes, over: threading.Event) -> None:
+    """Send nothing."""
+    over.wait()
+
+
+def slow(peer: socket.socket, head: bytes, body: bytes, over: threading.Event) -> None:
+    """Send the answer late."""
+    over.wait(SLOW)
+    peer.sendall(head + body)
+
+
+def drip_headers(peer: socket.socket, head: bytes, body: bytes, over: threading.Event) -> None:
+    """Send headers byte by byte, without an end."""
+    peer.sendall(head[:-2] + b"X-Drops: ")
+    while not over.wait(DROP):
+        peer.sendall(b"a")
+
+
+def drip_body(peer: socket.socket, head: bytes, body: bytes, over: threading.Event) -> None:
+    """Send the body byte by byte."""
+    peer.sendall(head)
+    for byte in body:
+        if over.wait(DROP):
+            return
+        peer.sendall(bytes([byte]))
+
+
+def reset(peer: socket.socket, head: bytes, body: bytes, over: threading.Event) -> None:
+    """Break the connection in the middle of the headers."""
+    peer.sendall(head[:20])
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def together(*faults: Fault) -> Fault:
+    """Have one fault after the other."""
+    turns = itertools.cycle(faults)
+    return lambda *answer: next(turns)(*answer)
+
+
+class FaultyAws(ThreadingHTTPServer):
+    """S3, DynamoDB and Secrets Manager on a free port, all with the same fault.
+
+    Attributes:
+        fault: how it answers.
+    """
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.over = threading.Event()
+        self.fault: Fault = right
+
+    @contextmanager
+    def having(self, fault: Fault) -> Iterator[None]:
+        """Have a fault for as long as the block does, and then end all answers that are under way."""
+        self.fault, self.over = fault, threading.Event()
+        yield
+        self.over.set()
+        self.fault = right
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client may leave before it has all."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: FaultyAws
+
+    def answer(self) -> None:
+        """Answer a request."""
+        sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        status, fields, body = self._answer(sent)
+        lines = {**fields, "Content-Length": len(body), "Connection": "close"}
+        head = "".join(
+            (f"HTTP/1.1 {status} So\r\n", *(f"{name}: {value}\r\n" for name, value in lines.items()), "\r\n")
+        )
+        self.server.fault(self.connection, head.encode(), b"" if self.command == "HEAD" else body, self.server.over)
+
+    do_GET = do_HEAD = do_PUT = do_POST = answer
+
+    def _answer(self, sent: bytes) -> tuple[int, dict[str, str], bytes]:
+        if self.command == "POST":
+            operation = self.headers["X-Amz-Target"].rpartition(".")[2]
+            if operation == "GetSecretValue":
+                return 200, {}, json.dumps({"SecretString": SECRET}).encode()
+            attempts = [json.loads(sent)["ExpressionAttributeValues"][":attempt"]["S"]]
+            return 200, {}, json.dumps({"Attributes": {"attempts": {"SS": attempts}}}).encode()
+        if "list-type=2" in self.path:
+            return 200, {"Content-Type": "application/xml"}, _LIST
+        if self.command == "HEAD" and "/-/derived/" in self.path:
+            return 404, {}, b""
+        return 200, _OBJECT, _PICTURE
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Log nothing."""
+
+
+@contextmanager
+def unreachable() -> Iterator[int]:
+    """A port where no connection is ever made: its queue is full, so Linux drops what asks for one."""
+    with (
+        socket.create_server(("127.0.0.1", 0), backlog=0) as listening,
+        socket.socket() as first,
+        socket.socket() as more,
+    ):
+        for filling in (first, more):
+            filling.setblocking(False)
+            filling.connect_ex(listening.getsockname())
+        yield listening.getsockname()[1]
+
+
+@contextmanager
+def silent() -> Iterator[int]:
+    """A port where every connection is made and no byte is ever sent, so that a TLS handshake never ends."""
+    with socket.create_server(("127.0.0.1", 0), backlog=99) as listening:
+        yield listening.getsockname()[1]
