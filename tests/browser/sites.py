@@ -63,6 +63,12 @@ max_bytes = 1_000
 content_types = ["text/*"]
 
 [[rules]]
+path = "/plain/**"
+allow = ["write"]
+to = ["key:ann"]
+content_types = ["text/plain"]
+
+[[rules]]
 path = "/inbox/**"
 deny = ["read"]
 to = ["anyone"]

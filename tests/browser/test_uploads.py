@@ -203,6 +203,10 @@ def test_a_text_in_utf_8_is_stored_with_its_charset(visit: Visit, site: Site, pl
     }
     page.goto(site.at(f"small/{place}text"))
     assert page.inner_text("body") == "é日😀"
+    page.goto(site.at(f"plain/{place}"))
+    choose(page, file("text", *cases["text"][:2]), file("own", *cases["own"][:2]), file("page", *cases["page"][:2]))
+    expect(page.locator("#queue [data-state=done]")).to_have_count(2)
+    expect(item(page, "page")).to_contain_text("it is text/html, and must be text/plain.")
     page.goto(site.at(place))
     choose(page, file("a.json", text, "application/json"), file("a.svg", text, "image/svg+xml"), file("none", text, ""))
     expect(page.locator("#queue [data-state=done]")).to_have_count(3)

@@ -1,6 +1,8 @@
 """Programs: curl from standard input, aria2, rclone."""
 
 import os
+import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -9,9 +11,8 @@ from pathlib import Path
 import pytest
 
 from local import dev_server
+from local.dev_server import PROJECT
 from tests.e2e.sites import SECRET, Site, Store, open_site, open_table
-
-from .conftest import FOLDERS
 
 
 def run(folder: Path, *command: str, given: str = "") -> subprocess.CompletedProcess[str]:
@@ -30,13 +31,14 @@ def test_curl_from_standard_input_is_refused_by_the_service(site: Site, tmp_path
     assert "length-required" in done.stdout
 
 
-def test_aria2_reads_by_a_token_and_sends_a_key_on(site: Site, token: str, tmp_path: Path) -> None:
+def test_aria2_sends_the_key_on_unless_told_to_wait_for_a_401(site: Site, token: str, tmp_path: Path) -> None:
     url = site.of("tables/q3.csv")
-    aria2 = ("aria2c", "--quiet", "--no-conf", "--out", "q3.csv")
-    assert run(tmp_path, *aria2, f"{url}?token={token}").returncode == 0
-    assert "日" in (tmp_path / "q3.csv").read_text()
-    (tmp_path / "q3.csv").unlink()
     key = ("--http-user=ci", f"--http-passwd={SECRET}")
+    aria2 = ("aria2c", "--quiet", "--no-conf", "--out", "q3.csv")
+    for command in ((*aria2, f"{url}?token={token}"), (*aria2, "--http-auth-challenge", *key, url)):
+        assert run(tmp_path, *command).returncode == 0
+        assert "日" in (tmp_path / "q3.csv").read_text()
+        (tmp_path / "q3.csv").unlink()
     for options in (key, (f"--header=Authorization: Bearer {SECRET}",)):
         assert run(tmp_path, *aria2, *options, url).returncode == 22  # an HTTP status that aria2 does not expect
     assert "unrecognized option '--auth-no-challenge'" in run(tmp_path, *aria2, *key, "--auth-no-challenge", url).stderr
@@ -54,18 +56,14 @@ def inline(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
 
 
 def test_rclone_copies_a_directory_whose_path_ends_in_a_slash(site: Site, inline: Site, tmp_path: Path) -> None:
-    """With each way to answer HEAD; without the slash, rclone finds nothing where HEAD is redirected."""
-
-    def rclone(at: Site, *command: str) -> str:
-        headers = f"Authorization,Bearer {SECRET},Accept,text/html"
-        done = run(tmp_path, "rclone", "--config", "", "--http-url", f"{at.url}/", "--http-headers", headers, *command)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    for number, at in enumerate((site, inline)):
-        rclone(at, "copy", ":http:tables/", f"copy-{number}")
-        for folder in FOLDERS[:2]:
-            below = folder.removeprefix("tables/")
-            assert "日" in (tmp_path / f"copy-{number}" / below / "q3.csv").read_text()
-    assert "q3.csv" in rclone(site, "lsf", ":http:tables/")
-    assert rclone(site, "lsf", ":http:tables") == ""
+    """By the command of the page, with each way to answer HEAD; without the slash, rclone finds nothing."""
+    (command,) = re.findall("`(rclone copy .*?)`", (PROJECT / "docs/clients.md").read_text())
+    for number, at in enumerate((inline, site)):
+        filled = shlex.split(command.replace("https://files.example.com", at.url).replace("SECRET", SECRET))
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        assert run(folder, *filled, "--config", "").returncode == 0
+        assert "日" in (folder / "reports/2026/q3.csv").read_text()
+    for path, names in (("reports/2026/", "q3.csv\nq3.parquet\n"), ("reports/2026", "")):
+        listed = run(tmp_path, "rclone", "lsf", f":http:{path}", *filled[2:6], "--config", "")
+        assert (listed.returncode, listed.stdout) == (0, names)
