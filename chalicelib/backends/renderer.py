@@ -83,7 +83,7 @@ class VipsRenderer:
             until = monotonic() + min(self._seconds, deadline.left())
             try:
                 return _rendered(vips, data, kind, rendition, until)
-            except (vips.Error, UnicodeDecodeError):
+            except (vips.Error, UnicodeDecodeError, TimeoutError):
                 if monotonic() > until:
                     deadline.left()  # raises where the request has no time left
                     raise ImageTooLarge("Rendering this takes too long.") from None
@@ -99,11 +99,8 @@ def _rendered(vips: ModuleType, data: bytes, kind: str, rendition: Rendition, un
     made = rendition.format or _OWN_FORMATS.get(kind, _ANIMATED)
     number = _check(source.header, kind, made, rendition)
     scaled = _scaled_size(source.header, rendition)
-    frames = []
-    for frame in islice(_frames(vips, source, kind, number, scaled), number):
-        whole = _in_memory(frame, until)
-        _check_whole(vips)
-        frames.append(_in_memory(_shaped(whole, source.colours, scaled, rendition), until))
+    whole = _drawn(vips, source, until) if source.gif else _decoded(vips, source, kind, number, scaled, until)
+    frames = [_in_memory(_shaped(frame, source, scaled, rendition), until) for frame in islice(whole, number)]
     image = _joined(frames, source.header) if number > 1 else frames[0]
     if source.gif and image[3].min() == _OPAQUE:
         image = image[:3]
@@ -202,21 +199,21 @@ def _field(image: "pyvips.Image", name: str, default: int) -> int:
     return int(image.get(name)) if image.get_typeof(name) else default
 
 
-def _frames(
-    vips: ModuleType, source: _Source, kind: str, number: int, scaled: tuple[int, int]
+def _decoded(
+    vips: ModuleType, source: _Source, kind: str, number: int, scaled: tuple[int, int], until: float
 ) -> Iterator["pyvips.Image"]:
-    """The frames as they are stored, each to be read before the next one."""
-    if source.gif:
-        return _drawn(vips, source.header, source.gif)
+    """The frames as they are stored, each decoded whole: whatever is missing is an error at every size."""
     options: dict[str, object] = {"n": number} if number > 1 else {}
     shrink = _shrink(source.header, scaled)
     if kind == "image/jpeg":
         options["shrink"] = _whole_shrink(source.header, shrink)
     elif kind == "image/webp":
         options["scale"] = 1 / max(1, shrink)
-    # All that is missing is an error, at whatever size.
     image = vips.Image.new_from_buffer(source.data, "", access="sequential", fail_on="error", **options)
-    return iter(image.pagesplit() if number > 1 else [image])
+    for frame in image.pagesplit() if number > 1 else [image]:
+        whole = _in_memory(frame, until)
+        _check_whole(vips)
+        yield whole
 
 
 def _shrink(header: "pyvips.Image", scaled: tuple[int, int]) -> float:
@@ -234,18 +231,18 @@ def _whole_shrink(header: "pyvips.Image", shrink: float) -> int:
     return fits[0] if fits else 1
 
 
-def _drawn(vips: ModuleType, header: "pyvips.Image", gif: Gif) -> Iterator["pyvips.Image"]:
+def _drawn(vips: ModuleType, source: _Source, until: float) -> Iterator["pyvips.Image"]:
     """The frames of a GIF, each drawn over those before it, as browsers do."""
-    canvas = header
-    for frame in gif.frames:
-        options = {"page": EMPTY_FRAMES, "access": "sequential", "fail_on": "error"}
-        picture = vips.Image.new_from_buffer(frame.file(), "", **options).copy_memory()
-        width, height = min(frame.width, gif.width - frame.left), min(frame.height, gif.height - frame.top)
+    canvas = source.header
+    for frame in source.gif.frames if source.gif else ():
+        picture = vips.Image.new_from_buffer(frame.file(), "", page=EMPTY_FRAMES, fail_on="error")
+        alpha = picture[3]
+        width, height = min(frame.width, canvas.width - frame.left), min(frame.height, canvas.height - frame.top)
         # libnsgif leaves clear what is missing at the end of a frame.
         is_there = not frame.is_clear and min(width, height) > 0
-        if is_there and not picture.crop(frame.left, frame.top, width, height)[3].min():
+        if is_there and not _watched(alpha.crop(frame.left, frame.top, width, height), until).min():
             raise ImageBroken()
-        drawn = (picture[3] > 0).ifthenelse(picture, canvas).copy_memory()
+        drawn = _in_memory(alpha.ifthenelse(picture, canvas), until)
         yield drawn
         if frame.disposal == _CLEARED:
             canvas = drawn.insert(vips.Image.black(frame.width, frame.height, bands=4), frame.left, frame.top)
@@ -260,12 +257,10 @@ def _check_whole(vips: ModuleType) -> None:
         raise vips.Error("the picture breaks off")
 
 
-def _shaped(
-    frame: "pyvips.Image", colours: Colours | None, scaled: tuple[int, int], rendition: Rendition
-) -> "pyvips.Image":
+def _shaped(frame: "pyvips.Image", source: _Source, scaled: tuple[int, int], rendition: Rendition) -> "pyvips.Image":
     """A frame in its new size, upright, in sRGB with 8 bits a channel."""
-    if colours:
-        frame = _declared(frame, colours)
+    if source.colours:
+        frame = _declared(frame, source.colours)
     image = frame.thumbnail_image(
         scaled[0],
         height=scaled[1],
@@ -305,6 +300,8 @@ def _declared(frame: "pyvips.Image", colours: Colours) -> "pyvips.Image":
 
 
 def _in_memory(image: "pyvips.Image", until: float) -> "pyvips.Image":
+    if monotonic() > until:
+        raise TimeoutError
     return _watched(image, until).copy_memory()
 
 
