@@ -13,13 +13,12 @@ from urllib.parse import quote
 
 from chalicelib import stages, wiring
 from chalicelib.core import paths
-from chalicelib.core.actions import METHODS, action_of
+from chalicelib.core.actions import METHODS
 from chalicelib.core.links import ACTIONS, LONGEST, MOST_USES
-from chalicelib.core.mounts import Mounts
-from chalicelib.core.principals import ANYONE, Principal
 from chalicelib.core.problems import Problem
-from chalicelib.core.rules import Rule, RuleSet
+from chalicelib.core.rules import RuleSet
 from chalicelib.core.sharing import DAY
+from chalicelib.explain import explain, pasted, principal_of
 from chalicelib.policy import policy, stack_policy
 from chalicelib.settings import KEY_ID, InvalidSettings, Settings
 
@@ -51,11 +50,13 @@ def _parser() -> argparse.ArgumentParser:
     new.add_argument("id", metavar="ID", type=_key_id, help="lower-case letters, digits and '-'")
     new.set_defaults(run=_key_new)
 
-    explain = commands.add_parser("explain", parents=[stage], help="say what happens to a request, and why")
-    explain.add_argument("method", metavar="METHOD", type=str.upper, choices=METHODS)
-    explain.add_argument("path", metavar="PATH", help="as in the URL, from its slash")
-    explain.add_argument("--as", dest="who", metavar="ID", help="the key or user who asks; anyone if left out")
-    explain.set_defaults(run=_explain)
+    explained = commands.add_parser("explain", parents=[stage], help="say what happens to a request, and why")
+    explained.add_argument("method", metavar="METHOD", type=str.upper, choices=METHODS)
+    explained.add_argument("url", metavar="PATH", help="the URL, or what follows the host, as you would paste it")
+    explained.add_argument(
+        "--as", dest="who", metavar="ID", help="who asks: ID of a key, key:ID, group:NAME …; anyone if left out"
+    )
+    explained.set_defaults(run=_explain)
 
     link = commands.add_parser("link", parents=[stage], help="make a link, signed with SIGNPOST_SECRET")
     link.set_defaults(run=_link)
@@ -121,26 +122,16 @@ def _key_new(options: argparse.Namespace) -> int:
 
 
 def _explain(options: argparse.Namespace) -> int:
-    settings = _settings(wiring.environment(options.stage))
-    principal = _principal(settings, options.who)
-    rules = RuleSet(settings.rules)
-    try:
-        path = paths.decode(options.path)
-        action = action_of(options.method, path, {"link": ""})
-        print(f"{principal.name} asks to {action} {path}")
-        rule = rules.find(principal, action, path)
-        print(f"rule    {_describe(rule) if rule else 'none matches, so it is refused'}")
-        grant = rules.authorize(principal, action, path)
-        if action in ("list", "share") or path in paths.RENDERERS:
-            return 0
-        mount, key = Mounts(settings.mounts).resolve(grant)
-    except Problem as problem:
-        print(f"answer  {problem.status} {problem.code}: {problem.detail}")
+    environ = wiring.environment(options.stage)
+    settings = _settings(environ)
+    principal = principal_of(settings, options.who)
+    if principal is None:
+        print(f"There is no key {options.who!r}.", file=sys.stderr)
         return 1
-    print(f"bucket  {mount.bucket} in {mount.region}, at {mount.address.origin}")
-    print(f"key     {key}")
-    print(f"life    {mount.url_seconds} s, less where the service's credentials end sooner")
-    return 0
+    request = pasted(options.method, options.url, settings.public_url, wiring.deadline(None))
+    explained = explain(settings, wiring.links(environ), principal, request, wiring.now())
+    print(*explained.lines, sep="\n")
+    return int(explained.refused)
 
 
 def _link(options: argparse.Namespace) -> int:
@@ -185,28 +176,6 @@ def _policy(options: argparse.Namespace) -> int:
     new.replace(file)
     print(f"{file} is written.")
     return 0
-
-
-def _principal(settings: Settings, who: str | None) -> Principal:
-    """The key of that id, else the user of that id."""
-    if who is None:
-        return ANYONE
-    for key in settings.keys:
-        if key.id == who:
-            return key.principal()
-    return Principal(who, ("anyone", "authenticated", f"user:{who}"))
-
-
-def _describe(rule: Rule) -> str:
-    verb = "allows" if rule.allows else "denies"
-    demands = [
-        *([f"at most {rule.max_bytes:,} bytes"] if rule.max_bytes is not None else []),
-        *([f"of type {' or '.join(rule.content_types)}"] if rule.content_types else []),
-        *([] if rule.overwrite else ["that overwrite nothing"]),
-    ]
-    uploads = f", uploads {', '.join(demands)}" if demands else ""
-    images = f", images in {', '.join(rule.image_sizes)}" if rule.image_sizes else ""
-    return f"{rule.number}: {rule.path} {verb} {', '.join(rule.actions)} to {', '.join(rule.to)}{uploads}{images}"
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ class OwnPages:
             CrossSite: a page of another site wants to sign its visitor in or out.
             BadRequest: the form cannot be read.
         """
-        allowed = _methods(path)
+        allowed = methods_of(path)
         if request.method == "OPTIONS":
             return Reply(204, {"Allow": ", ".join(allowed), "Cache-Control": replies.NO_STORE})
         if request.method not in allowed:
@@ -86,7 +86,8 @@ class OwnPages:
         return replies.page(status, html, headers=headers)
 
 
-def _methods(path: Path) -> tuple[str, ...]:
+def methods_of(path: Path) -> tuple[str, ...]:
+    """Return the methods of a page; raise NotFound where there is no such page."""
     if path == LOGIN:
         return ("GET", "HEAD", "POST", "OPTIONS")
     if path == LOGOUT:
