@@ -158,11 +158,11 @@ def _link(options: argparse.Namespace) -> int:
 
 def _policy(options: argparse.Namespace) -> int:
     environ = wiring.environment(options.stage)
-    mounts = _settings(environ).mounts
+    settings = _settings(environ)
     if options.stage == stages.STACK:
-        made = stack_policy(stages.template_policy(), mounts, environ["SIGNPOST_BUCKET"])
+        made = stack_policy(stages.template_policy(), settings.mounts, settings.rules, environ["SIGNPOST_BUCKET"])
     else:
-        made = policy(mounts, environ.get("SIGNPOST_TABLE"), environ.get("SIGNPOST_SECRET"))
+        made = policy(settings.mounts, settings.rules, environ.get("SIGNPOST_TABLE"), environ.get("SIGNPOST_SECRET"))
     text = json.dumps(made, indent=2)
     if not options.write:
         print(text)

@@ -229,6 +229,9 @@ def _rule(table: Table, tags: set[str]) -> Rule:
     checksum = table.choice("checksum", "none", ("none", "sha256"))
     require_headers = table.pairs("require_headers", _REQUIRED_NAME, _REQUIRED_VALUE)
     image_sizes = table.texts("image_sizes", (), _IMAGE_SIZE)
+    pass_headers = table.texts("pass_headers", (), _PASSED_NAME)
+    if "pass_headers" in table.values and {"read", "write", "delete"}.isdisjoint(allow):
+        table.mistake("pass_headers", 'lets headers through, so it belongs to a rule that allows "read" or "write"')
     if "image_sizes" in table.values and "read" not in allow:
         table.mistake("image_sizes", 'limits what images are read in, so it belongs to a rule that allows "read"')
     for name in ("overwrite", "max_bytes", "content_types", "checksum", "require_headers"):
@@ -248,6 +251,7 @@ def _rule(table: Table, tags: set[str]) -> Rule:
         checksum == "sha256",
         require_headers,
         image_sizes,
+        pass_headers,
     )
 
 
@@ -330,13 +334,22 @@ _PRINCIPAL = Check(
     "anyone, authenticated, group:NAME, key:ID or user:ID",
     ("anyone", "authenticated"),
 )
+# The headers that S3 keeps with an object, besides those that are signed in any case (S3 API Reference, PutObject). A
+# header that is not listed cannot be named: of what a copy source, an ACL, a grant or a bypass does, no rule is asked.
+_KEPT = (
+    r"x-amz-(?:object-lock-(?:legal-hold|mode|retain-until-date)|storage-class|tagging|website-redirect-location"
+    r"|server-side-encryption-(?:aws-kms-key-id|bucket-key-enabled|context))"
+)
 _REQUIRED_NAME = Check(
     re.compile(
         r"cache-control|content-(?:disposition|encoding|language)|expires"
-        r"|x-amz-(?:meta-[a-z0-9._-]+|storage-class|tagging"
-        r"|server-side-encryption(?:-aws-kms-key-id|-bucket-key-enabled|-context)?)"
+        rf"|x-amz-(?:meta-[a-z0-9._-]+|server-side-encryption)|{_KEPT}"
     ).fullmatch,
     'a header that S3 keeps, in lower case: "cache-control", "x-amz-meta-…", "x-amz-server-side-encryption"',
+)
+_PASSED_NAME = Check(
+    re.compile(rf"x-amz-(?:request-payer|server-side-encryption-customer-(?:algorithm|key|key-md5))|{_KEPT}").fullmatch,
+    "a header that a rule can let through to S3, in lower case: docs/settings.md has the list",
 )
 _REQUIRED_VALUE = Check(re.compile(r"[!-~]+(?: [!-~]+)*").fullmatch, "printable ASCII, in words with one space between")
 _CONTENT_TYPE = Check(re.compile(r"[\w.+-]+/(?:\*|[\w.+-]+)").fullmatch, 'a media type: "image/png" or "image/*"')

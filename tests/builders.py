@@ -88,11 +88,13 @@ CI = api_key("ci", "builders")
 ANN = api_key("ann", "staff", "finance")
 KEYS = (CI, ANN)
 RULES = numbered(
-    allow("/public/**", "read list"),
-    allow("/users/{user}/**", "read list write delete", "authenticated"),
-    allow("/builds/**", "read write delete", "group:builders"),
+    allow("/public/**", "read list versions"),
+    allow("/users/{user}/**", "read list write delete versions", "authenticated")._replace(
+        pass_headers=("x-amz-server-side-encryption-customer-key",)
+    ),
+    allow("/builds/**", "read write delete versions purge", "group:builders"),
     deny("/finance/secret/**", "read list", "group:staff"),
-    allow("/finance/**", "read list", "group:finance"),
+    allow("/finance/**", "read list versions", "group:finance"),
     allow("/inbox/**", "write", "authenticated", overwrite=False),
 )
 

@@ -36,7 +36,8 @@ def rule_table(rule: Rule) -> str:
     verb = "allow" if rule.allows else "deny"
     lists = f"{verb} = {json.dumps(rule.actions)}\nto = {json.dumps(rule.to)}\n"
     overwrite = "" if rule.overwrite else "overwrite = false\n"
-    return f"[[rules]]\npath = {json.dumps(rule.path)}\n{lists}{overwrite}"
+    passed = f"pass_headers = {json.dumps(rule.pass_headers)}\n" if rule.pass_headers else ""
+    return f"[[rules]]\npath = {json.dumps(rule.path)}\n{lists}{overwrite}{passed}"
 
 
 KEY_TABLES = "".join(

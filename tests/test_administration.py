@@ -209,6 +209,23 @@ endpoint = "https://s3.example.com"
     assert all(item["Effect"] == "Allow" for item in statements.values())
 
 
+def test_policy_follows_the_rules(settings: Path) -> None:
+    """S3 asks for more where a rule allows more: whether the role has that is not left to chance."""
+    more = '[[rules]]\npath = "/a"\nto = ["anyone"]\n'
+    kept = '{ x-amz-object-lock-mode = "GOVERNANCE", x-amz-object-lock-legal-hold = "ON" }'
+    for written, expected in {
+        'deny = ["versions", "purge"]': set(),
+        'allow = ["versions"]': {"s3:GetObjectVersion"},
+        'allow = ["purge"]': {"s3:DeleteObjectVersion"},
+        'allow = ["write"]\npass_headers = ["x-amz-tagging"]': {"s3:PutObjectTagging"},
+        f'allow = ["write"]\nrequire_headers = {kept}': {"s3:PutObjectRetention", "s3:PutObjectLegalHold"},
+    }.items():
+        settings.write_text(SETTINGS)
+        before = json.loads(run(settings, "policy").stdout)["Statement"][0]["Action"]
+        settings.write_text(f"{SETTINGS}{more}{written}\n")
+        assert {*json.loads(run(settings, "policy").stdout)["Statement"][0]["Action"]} - {*before} == expected
+
+
 def test_policy_with_links(settings: Path) -> None:
     """Where the environment names a table and a secret, what they need is in it."""
     arn = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:signpost-AbCdEf"

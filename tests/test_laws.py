@@ -59,7 +59,21 @@ OF_OTHERS = {"time", "time.gmtime", "time.strftime", "urllib.parse"}
 OF_OTHERS |= {f"urllib.parse.{name}" for name in ("parse_qs", "quote", "unquote_to_bytes", "urlencode", "urlsplit")}
 BUILTINS = {
     *("Exception", "BaseException", "RecursionError", "UnicodeError", "ValueError"),
-    *("any", "ascii", "bool", "bytes", "chr", "dict", "enumerate", "filter", "float", "format", "frozenset", "id"),
+    *(
+        "all",
+        "any",
+        "ascii",
+        "bool",
+        "bytes",
+        "chr",
+        "dict",
+        "enumerate",
+        "filter",
+        "float",
+        "format",
+        "frozenset",
+        "id",
+    ),
     *("int", "isinstance", "iter", "len", "list", "map", "max", "min", "next", "object", "property", "range"),
     *("reversed", "round", "set", "sorted", "str", "super", "tuple", "type", "zip", "__name__"),
 }

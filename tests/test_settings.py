@@ -169,7 +169,8 @@ to = ["key:nobody"]
         "key new ID` prints it",
         ':12: rules[1].path: "/a/**/b" is not a path from its slash, below /-/ only /-/thumbnail and /-/resize: '
         "literal segments, '*' or '{user}' for a whole segment, '**' as the last",
-        ':13: rules[1].allow: "raed" is not one of read, list, write, delete, share; did you mean "read"?',
+        ':13: rules[1].allow: "raed" is not one of read, list, write, delete, share, versions, purge; '
+        'did you mean "read"?',
         ':14: rules[1].to: "key:nobody" names no key',
         ':15: rule[1]: is unknown; did you mean "rules"?',
     ]
@@ -236,6 +237,10 @@ EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
         (f"{MOUNT}[[rules]]\npath = '/a'\nto = ['anyone']", r":5: rules\[1\]: needs either allow or deny"),
         (f"{MOUNT}{RULE}deny = ['read']", r":5: rules\[1\]: needs either allow or deny"),
         (f"{MOUNT}{RULE}max_bytes = 5", r":9: rules\[1\].max_bytes: limits uploads"),
+        (
+            MOUNT + RULE.replace("read", "share") + "pass_headers = ['x-amz-tagging']",
+            r":9: .* lets headers through, so",
+        ),
         (f"{MOUNT}{RULE}overwrite = 'no'", r":9: rules\[1\].overwrite: is 'no' and must be true or false"),
         (f"{MOUNT}{RULE}content_types = ['png']", r":9: .*is not a media type"),
         (MOUNT + RULE.replace("anyone", "anybody"), r':8: .*is not anyone,.*; did you mean "anyone"'),
@@ -250,6 +255,24 @@ EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 def test_a_mistake_is_told_with_its_line_and_a_hint(tmp_path: Path, text: str, told: str) -> None:
     found = mistakes(tmp_path, text)
     assert [mistake for mistake in found if re.search(told, mistake)] != []
+
+
+def test_a_rule_names_headers_of_its_choice_and_none_that_goes_past_the_rules(tmp_path: Path) -> None:
+    kept = ["x-amz-tagging", "x-amz-storage-class", "x-amz-object-lock-mode", "x-amz-website-redirect-location"]
+    kept += [f"x-amz-server-side-encryption-{name}" for name in ("aws-kms-key-id", "bucket-key-enabled", "context")]
+    passed = [*kept, "x-amz-server-side-encryption-customer-key", "x-amz-request-payer"]
+    write = RULE.replace("read", "write")
+    assert loaded(tmp_path, f"{MOUNT}{write}pass_headers = {passed}").rules[0].pass_headers == tuple(passed)
+    required = "{" + ", ".join(f'{name} = "x"' for name in kept) + "}"
+    found = loaded(tmp_path, f"{MOUNT}{write}require_headers = {required}")
+    assert [name for name, _ in found.rules[0].require_headers] == kept
+    past = ["copy-source", "copy-source-range", "rename-source", "acl", "grant-read", "bypass-governance-retention"]
+    past += ["grant-of-tomorrow", "of-tomorrow", "write-offset-bytes", "security-token", "*", "", "tagging ", "TAGGING"]
+    for name in (*(f"x-amz-{name}" for name in past), "x-amz-tagging,x-amz-acl", "X-Amz-Acl", "authorization", "host"):
+        for written in (f'pass_headers = ["{name}"]', f'require_headers = {{ "{name}" = "x" }}'):
+            (told,) = mistakes(tmp_path, f"{MOUNT}{write}{written}")
+            assert told.startswith(f":9: rules[1].{written[:12]}")
+            assert f'"{name}" is not a header that ' in told
 
 
 # Images

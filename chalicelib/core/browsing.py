@@ -157,7 +157,7 @@ class Browsing:
         rule = able.rule
         part_bytes = None if rule.max_bytes is None else multipart.part_bytes(rule.max_bytes)
         inbox = self._rules.also(grant, "read", example) is None
-        return Uploads(rule.overwrite, rule.max_bytes, rule.content_types, rule.checksum, part_bytes, inbox)
+        return Uploads(able.may_replace, rule.max_bytes, rule.content_types, rule.checksum, part_bytes, inbox)
 
 
 def visitor_of(request: Request, grant: Grant, sign_in: bool) -> Visitor:

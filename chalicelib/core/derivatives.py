@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
-from . import images
+from . import forwarded, images
 from .deadline import Deadline
 from .images import Image, Rendition
 from .message import Request
@@ -122,5 +122,6 @@ def request_of(request: Request, path: Path) -> Request:
     if query.get("download") == "" and query.get("format"):
         name = path.rpartition("/")[2]
         stem = (name.rpartition(".")[0] or name).replace("\\", "_")  # as a name that is asked for, it has no slash
-        query["download"] = f"{stem}.{query['format']}"
+        named = f"{stem}.{query['format']}"
+        query["download"] = named if forwarded.is_file_name(named) else ""
     return request._replace(query=query)

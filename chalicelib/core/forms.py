@@ -5,16 +5,25 @@ Source: S3 API Reference, "POST Object" and "Creating a POST policy": S3 holds t
 
 from typing import Final, NamedTuple
 
-from .message import Request, is_plain
+from .message import Request
 from .mounts import Target
-from .problems import BadParameter, NotOffered
+from .problems import NotOffered
 from .rules import Rule
-from .uploads import fits
+from .uploads import check_media_type
 
 MOST_BYTES: Final = 5 * 1024**3  # S3 User Guide, "Uploading objects": in one request
 
-# S3 API Reference, "POST Object", names the fields: the language has none, and tags have one of their own, in XML.
-_NO_FIELDS: Final = frozenset({"Content-Language", "x-amz-tagging"})
+# S3 API Reference, "POST Object": the headers that are fields of a form. Tags have a field of their own, in XML.
+_FIELDS: Final = (
+    "cache-control",
+    "content-disposition",
+    "content-encoding",
+    "expires",
+    "x-amz-meta-",
+    "x-amz-server-side-encryption",
+    "x-amz-storage-class",
+    "x-amz-website-redirect-location",
+)
 
 Condition = dict[str, str] | list[str | int]
 
@@ -41,14 +50,15 @@ def form(request: Request, rule: Rule, target: Target) -> Form:
 
     Raises:
         NotOffered: the rule demands what no form can promise.
-        BadParameter: the type is not said, or not one that the rule takes.
+        UnsupportedMediaType: `?type=` is not one media type, or not one that the rule takes.
     """
     required = {_field(name): value for name, value in rule.require_headers}
-    if not rule.overwrite or rule.checksum or not _NO_FIELDS.isdisjoint(required):
+    if not rule.overwrite or rule.checksum or not all(name.startswith(_FIELDS) for name, _ in rule.require_headers):
         raise NotOffered("A form cannot promise what uploads must promise here. Upload with PUT.")
     fixed = {"success_action_status": "201", **required}
     if rule.content_types or "type" in request.query:
-        fixed["Content-Type"] = _media_type(request.query.get("type", ""), rule.content_types)
+        media_type = fixed["Content-Type"] = request.query.get("type", "")
+        check_media_type(media_type, rule.content_types, say="curl -d '' 'URL?form&type={}'")
     most = MOST_BYTES if rule.max_bytes is None else min(rule.max_bytes, MOST_BYTES)
     conditions: list[Condition] = [
         {"bucket": target.mount.bucket},
@@ -62,9 +72,3 @@ def form(request: Request, rule: Rule, target: Target) -> Form:
 def _field(header: str) -> str:
     """A header as a form's field spells it."""
     return header if header.startswith("x-amz-") else header.title()
-
-
-def _media_type(said: str, allowed: tuple[str, ...]) -> str:
-    if not is_plain(said) or (allowed and not fits(said, allowed)):
-        raise BadParameter("type", f"say what the form uploads, {' or '.join(allowed) or 'in printable ASCII'}.")
-    return said

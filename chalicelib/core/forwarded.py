@@ -4,9 +4,11 @@ import string
 from typing import Final
 from urllib.parse import quote
 
+from . import multipart
 from .message import Request, is_plain
 from .paths import CONTROLS, Path
-from .problems import BadHeader, BadParameter
+from .problems import BadHeader, BadParameter, NotOffered
+from .rules import Grant
 
 # S3 API Reference, GetObject: the headers of its answer that a signed request may set.
 _OVERRIDES: Final = (
@@ -22,25 +24,30 @@ _OVERRIDES: Final = (
 _TOKEN: Final = frozenset("!#$%&'*+-.^_`|~" + string.digits + string.ascii_letters)
 _PLAIN: Final = frozenset(" !#$&'()+,-.;=@^_`{}~" + string.digits + string.ascii_letters)
 
-# Not what the client sends to S3: the first three are ours to say, in the URL itself; the last are CloudFront's, which
-# stands in front of every edge-optimised API.
-_NOT_SIGNED: Final = ("x-amz-date", "x-amz-security-token", "x-amz-content-sha256", "x-amz-cf-")
+MOST_BYTES: Final = 1_024  # of a parameter's value: S3 User Guide, "Version IDs"; the others need no more
+MOST_NAME_BYTES: Final = 255  # of a download: as long as file systems let the name of a file be
 
-# A copy source reads an object that no rule was asked about; the others change who may read or remove one.
-_REFUSED: Final = (
-    "x-amz-copy-source",
-    "x-amz-rename-source",
-    "x-amz-acl",
-    "x-amz-grant-",
-    "x-amz-bypass-governance-retention",
+# The headers that are signed where the client sends them (S3 API Reference: PutObject, GetObject, multipart calls).
+_SIGNED: Final = ("x-amz-checksum-", "x-amz-meta-")
+_SIGNED_NAMES: Final = frozenset(
+    {
+        "x-amz-expected-bucket-owner",
+        "x-amz-mp-object-size",
+        "x-amz-sdk-checksum-algorithm",
+        "x-amz-server-side-encryption",
+    }
 )
+
+# The headers that never go on to S3: CloudFront adds the first two kinds (FACTS 8.14); the URL itself says the others.
+_IGNORED: Final = ("x-amz-cf-", "x-amz-source-")
+_IGNORED_NAMES: Final = frozenset({"x-amz-content-sha256", "x-amz-date", "x-amz-security-token"})
 
 
 def query(request: Request, path: Path) -> dict[str, str]:
     """Return the parameters for S3: `versionId`, and for a GET or HEAD `response-*` and `?download`.
 
     Raises:
-        BadParameter: a value with control characters, or a file name with a slash.
+        BadParameter: a value with characters that S3 does not take; a file name with a slash, or a long one.
     """
     names: tuple[str, ...] = ()
     if request.method in ("GET", "HEAD"):
@@ -55,32 +62,73 @@ def query(request: Request, path: Path) -> dict[str, str]:
         _check("download", name)
         if "/" in name or "\\" in name:
             raise BadParameter("download", "a file name has no slash in it. Leave the folders out.")
+        if not is_file_name(name):
+            raise BadParameter(
+                "download", f"a file name has up to {MOST_NAME_BYTES} bytes of UTF-8. Use a shorter one."
+            )
         found["response-content-disposition"] = _attachment(name or path.rpartition("/")[2])
     return found
 
 
-def headers(request: Request) -> dict[str, str]:
-    """Return the headers to sign: every `x-amz-*` that is the client's, and of an upload its two conditions.
+def is_file_name(name: str) -> bool:
+    """Whether a file can be saved under a name as long as this."""
+    return len(name.encode()) <= MOST_NAME_BYTES
 
-    The client sends them on to S3, which refuses any `x-amz-*` that is not signed (FACTS 3.1).
+
+def headers(request: Request, grant: Grant, step: str | None = None) -> dict[str, str]:
+    """Return the headers to sign: those that S3 defines for the request and that the rule lets through.
+
+    The client sends them on to S3, which refuses any `x-amz-*` that is not signed (FACTS 3.1). What is not named here
+    is refused, since S3 grows headers, and some of them go past the rules (FACTS 8.22).
+
+    Args:
+        request: the client's.
+        grant: whose rule can let more headers through, though never for a link.
+        step: the call of an upload in parts, as `multipart.step_of` names it.
 
     Raises:
-        BadHeader: one that may not be passed on, or that is not plain ASCII.
+        BadHeader: a header that is not passed on, or that is not plain ASCII.
+        NotOffered: the rule demands a header that is not passed on for a link.
     """
-    amazon = {name: value for name, value in request.headers.items() if name.startswith("x-amz-")}
-    found = {name: value for name, value in amazon.items() if not name.startswith(_NOT_SIGNED)}
-    if request.method in ("PUT", "POST"):
+    found: dict[str, str] = {}
+    demanded = _demanded(grant, step)
+    for name, value in request.headers.items():
+        if name.startswith("x-amz-"):
+            if _is_signed(name) or (not grant.link and (name in demanded or name in grant.rule.pass_headers)):
+                found[name] = value
+            elif name not in _IGNORED_NAMES and not name.startswith(_IGNORED):
+                shown = name if _TOKEN.issuperset(name) else ascii(name)
+                raise BadHeader(shown, "the access rules here do not let it through to S3. Leave it out.")
+    # The call that begins an upload in parts takes neither condition, nor does a part (FACTS 8.22).
+    if step == multipart.COMPLETE or (request.method == "PUT" and step is None):
         found |= {name: request.headers[name] for name in ("if-match", "if-none-match") if name in request.headers}
     for name, value in found.items():
-        if name.startswith(_REFUSED):
-            raise BadHeader(name, "it would go past the access rules, so it is not passed on. Leave it out.")
         if not (_TOKEN.issuperset(name) and is_plain(value)):
             raise BadHeader(ascii(name), "only printable ASCII can be signed. Percent-encode the rest.")
     return found
 
 
+def _is_signed(name: str) -> bool:
+    return name in _SIGNED_NAMES or name.startswith(_SIGNED)
+
+
+def _demanded(grant: Grant, step: str | None) -> tuple[str, ...]:
+    """The headers that the rule demands of an upload, whose values `uploads.promises` checks."""
+    if not grant.rule.require_headers or grant.action != "write" or step not in (None, multipart.CREATE):
+        return ()
+    names = tuple(name for name, _ in grant.rule.require_headers)
+    if grant.link and not all(_is_signed(name) for name in names if name.startswith("x-amz-")):
+        raise NotOffered("Uploads here need a header that no link lets through. Upload with an API key.")
+    return names
+
+
 def _attachment(name: str) -> str:
-    """Make a Content-Disposition that saves under `name` (RFC 6266 §4.1, §5; RFC 8187 for what is not plain ASCII)."""
+    """Make a Content-Disposition that saves under `name` (RFC 6266 §4.1, §5; RFC 8187 for what is not plain ASCII).
+
+    The name of a key can be too long for a file. Such a name is left to the browser, which shortens it.
+    """
+    if not is_file_name(name):
+        return "attachment"
     if _PLAIN.issuperset(name):
         return f'attachment; filename="{name}"'
     fallback = "".join(char if char in _PLAIN else "_" for char in name)
@@ -91,3 +139,8 @@ def _check(name: str, value: str) -> None:
     lone_surrogate = any("\ud800" <= char <= "\udfff" for char in value)  # JSON can spell it, UTF-8 cannot
     if lone_surrogate or not CONTROLS.isdisjoint(value):
         raise BadParameter(name, "it holds a character that cannot be sent. Leave it out.")
+    if len(value.encode()) > MOST_BYTES:
+        raise BadParameter(name, f"it has more than {MOST_BYTES:,} bytes of UTF-8. Use a shorter one.")
+    # S3 answers 400: "Header value cannot be represented using ISO-8859-1."
+    if name in _OVERRIDES and max(value, default="") > "\xff":
+        raise BadParameter(name, "S3 takes no character here but those of Latin-1. To name a file, use ?download=NAME.")

@@ -125,8 +125,9 @@ class Forbidden(Problem):
     status, title, code = 403, "Forbidden", "forbidden"
 
     def __init__(self, principal: str, action: str, rule: int | None) -> None:
+        words = {"versions": "read old versions", "purge": "erase versions"}.get(action, action)
         super().__init__(
-            f"You are {principal}, who may not {action} here. "
+            f"You are {principal}, who may not {words} here. "
             f"Use another key, or ask the administrator for a rule that allows it."
         )
         self.principal, self.action, self.rule = principal, action, rule
@@ -137,8 +138,10 @@ class LinkInvalid(Problem):
 
     status, title, code = 403, "Forbidden", "link-invalid"
 
-    def __init__(self) -> None:
-        super().__init__("This link is not valid. Copy it again in full, or ask its sender for a new one.")
+    def __init__(
+        self, detail: str = "This link is not valid. Copy it again in full, or ask its sender for a new one."
+    ) -> None:
+        super().__init__(detail)
 
 
 class CrossSite(Problem):
@@ -323,14 +326,15 @@ class KeyTooLong(Problem):
 
 
 class UnsupportedMediaType(Problem):
-    """The upload's type is not one that the rule takes."""
+    """The upload's type is not one media type, or none that the rule takes; `say` shows how to say the type."""
 
     status, title, code = 415, "Unsupported Media Type", "type-not-allowed"
 
-    def __init__(self, allowed: Sequence[str]) -> None:
+    def __init__(self, allowed: Sequence[str], say: str = "curl -L -T FILE -H 'Content-Type: {}' URL") -> None:
+        example = (allowed or ("text/plain",))[0].replace("*", "…")
         super().__init__(
-            f"Uploads here must be {' or '.join(allowed)}. Say what it is: "
-            f"`curl -L -T FILE -H 'Content-Type: {allowed[0].replace('*', '…')}' URL`."
+            f"Uploads here must be of one media type, {' or '.join(allowed) or 'in printable ASCII'}. "
+            f"Say the type alone, with its parameters: `{say.format(example)}`."
         )
         self.allowed = tuple(allowed)
 

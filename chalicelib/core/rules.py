@@ -7,7 +7,7 @@ from .paths import OWN, Path
 from .principals import ANYONE, Principal
 from .problems import CredentialsMissing, Forbidden, LinkInvalid
 
-ACTIONS = ("read", "list", "write", "delete", "share")
+ACTIONS = ("read", "list", "write", "delete", "share", "versions", "purge")
 
 
 class Rule(NamedTuple):
@@ -25,6 +25,7 @@ class Rule(NamedTuple):
         checksum: whether an upload must say a checksum of itself.
         require_headers: what an upload must say in these headers, names in lower case.
         image_sizes: the sizes that images are read in, as `images.Rendition.size` says them; empty sets no limit.
+        pass_headers: the `x-amz-*` headers that are signed besides those that always are, names in lower case.
     """
 
     number: int
@@ -38,6 +39,7 @@ class Rule(NamedTuple):
     checksum: bool = False
     require_headers: tuple[tuple[str, str], ...] = ()
     image_sizes: tuple[str, ...] = ()
+    pass_headers: tuple[str, ...] = ()
 
 
 class Grant(NamedTuple):
@@ -53,6 +55,11 @@ class Grant(NamedTuple):
     path: Path
     rule: Rule
     link: Link | None = None
+
+    @property
+    def may_replace(self) -> bool:
+        """Whether an upload may replace a file: the rule says so, and no link is used that may not read the file."""
+        return self.rule.overwrite and (self.link is None or self.link.opens("read", self.path))
 
 
 class Node:
@@ -153,23 +160,33 @@ class RuleSet:
         return Grant(principal, action, path, rule)
 
     def authorize_link(self, link: Link, issuer: Principal, action: str, path: Path) -> Grant:
-        """Return the Grant of a link's holder: what the link is for, as long as its issuer may do and share it.
+        """Return the Grant of a link's holder, as if its issuer asked at this moment, for this very path.
 
         Raises:
-            LinkInvalid: the link is for something else, or its issuer may not any more.
+            LinkInvalid: the link is for something else; or its issuer may no longer do that at the path, or share the
+                path or the link's own.
         """
-        shared = self.find(issuer, "share", link.path)
-        rule = self.find(issuer, action, path)
-        if not (link.opens(action, path) and shared and shared.allows and rule and rule.allows):
+        rule = self._allowing(issuer, link, action, path)
+        if rule is None or not self._allows(issuer, "share", link.path):
             raise LinkInvalid()
         return Grant(issuer, action, path, rule, link)
 
     def also(self, grant: Grant, action: str, path: Path) -> Grant | None:
         """Return the Grant of something else to whoever has this one, None where they may not."""
-        rule = self.find(grant.principal, action, path)
-        if rule is None or not rule.allows or (grant.link and not grant.link.opens(action, path)):
+        rule = self._allowing(grant.principal, grant.link, action, path)
+        return None if rule is None else Grant(grant.principal, action, path, rule, grant.link)
+
+    def _allowing(self, principal: Principal, link: Link | None, action: str, path: Path) -> Rule | None:
+        """The rule that allows an action; by a link only what the link is for, where its issuer may share the path."""
+        rule = self.find(principal, action, path)
+        if rule is None or not rule.allows:
             return None
-        return Grant(grant.principal, action, path, rule, grant.link)
+        opened = link is None or (link.opens(action, path) and self._allows(principal, "share", path))
+        return rule if opened else None
+
+    def _allows(self, principal: Principal, action: str, path: Path) -> bool:
+        rule = self.find(principal, action, path)
+        return rule is not None and rule.allows
 
     def require(self, grant: Grant, action: str, path: Path) -> None:
         """Raise where whoever has a Grant may not do something else as well.
@@ -195,8 +212,7 @@ class RuleSet:
 
     def open_to_anyone(self, grant: Grant) -> bool:
         """Whether anyone may do what was granted, so that a shared cache may keep the answer."""
-        rule = self.find(ANYONE, grant.action, grant.path)
-        return rule is not None and rule.allows
+        return self._allows(ANYONE, grant.action, grant.path)
 
 
 def _renderers(number: int) -> Rule:

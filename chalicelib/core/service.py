@@ -142,7 +142,16 @@ class Service:
                 trace.action = "write"  # a person who may upload and not look gets a page for that
             grant = self._rules.authorize_link(link, issuer, trace.action, path)
         trace.rule = grant.rule.number
+        if "versionId" in request.query and path not in RENDERERS:
+            self._check_version(grant)
         return grant
+
+    def _check_version(self, grant: Grant) -> None:
+        """Raise where a caller may not reach the versions of a file, which no link opens."""
+        if grant.link:
+            raise LinkInvalid("A link opens the newest version of a file alone. Leave out ?versionId.")
+        for action in ("purge",) if grant.action == "delete" else ("read", "versions"):
+            self._rules.require(grant, action, grant.path)
 
     def _reply(self, request: Request, grant: Grant, step: str | None, now: float, trace: Trace) -> Reply:
         if request.method == "OPTIONS":
@@ -161,7 +170,7 @@ class Service:
         return self._redirect(request, grant, step, now, trace)
 
     def _redirect(self, request: Request, grant: Grant, step: str | None, now: float, trace: Trace) -> Reply:
-        target = self._mounts.resolve(grant)
+        asked, target = request, self._mounts.resolve(grant)
         if grant.action == "read" and images.is_asked(request.query):
             request, target = self._derive(request, grant, target, now)
         trace.bucket, trace.key = target.mount.bucket, target.key
@@ -170,7 +179,7 @@ class Service:
         signed = self._presign(request, grant, target, step, now)
         if "presign" in request.query:
             return replies.description(signed)
-        return replies.redirect(signed, self._cache_control(request, grant, target, signed, now))
+        return replies.redirect(signed, self._cache_control(asked, grant, target, signed, now))
 
     def _derive(self, request: Request, grant: Grant, source: Target, now: float) -> tuple[Request, Target]:
         from .derivatives import request_of  # loaded with the rest of it, by the first who asks for an image
@@ -180,7 +189,7 @@ class Service:
                 self._uses.check(grant.link, request.deadline)
 
         forwarded.query(request, grant.path)  # refuses what a redirect would, before anything is made
-        forwarded.headers(request)
+        forwarded.headers(request, grant)
         target = self._derivatives().target(grant, source, request.query, permit, now, request.deadline)
         return request_of(request, grant.path), target
 
@@ -232,23 +241,26 @@ class Service:
         return replies.document(201, made)
 
     def _presign(self, request: Request, grant: Grant, target: Target, step: str | None, now: float) -> SignedUrl:
-        promised = uploads.promises(request, grant.rule, step) if grant.action == "write" else {}
+        passed = forwarded.headers(request, grant, step)
+        promised = uploads.promises(request, grant, step) if grant.action == "write" else {}
         return presign(
             target,
             request.method,
             query=multipart.parameters(step, request.query) if step else forwarded.query(request, grant.path),
-            headers={**forwarded.headers(request), **promised},
+            headers={**passed, **promised},
             credentials=target.mount.credentials or self._credentials.current(request.deadline),
             now=now,
         )
 
     def _head(self, request: Request, grant: Grant, target: Target, objects: "ObjectStore") -> Reply:
-        forwarded.headers(request)  # refuses what a redirect would
+        forwarded.headers(request, grant)  # refuses what a redirect would
         found = objects.head(target, forwarded.query(request, grant.path), request.headers, request.deadline)
         return Reply(found.status, {**found.headers, "Cache-Control": replies.NO_STORE})
 
     def _cache_control(self, request: Request, grant: Grant, target: Target, signed: SignedUrl, now: float) -> str:
         """How long a client may keep a redirect: not past its URL's end, and shared only where anyone may read it.
+
+        An old version is never shared: more is asked of its reader than to read.
 
         One that was signed with headers is not kept: `Vary` does not name them, so others would be sent there too. Nor
         is that of a link, which a cache would give away without asking whether it is used up.
@@ -257,5 +269,5 @@ class Service:
         seconds = min(target.mount.cache_seconds, left)
         if grant.action != "read" or request.method != "GET" or signed.headers or grant.link or seconds <= 0:
             return replies.NO_STORE
-        scope = "public" if self._rules.open_to_anyone(grant) else "private"
-        return f"{scope}, max-age={seconds}"
+        shared = "versionId" not in request.query and self._rules.open_to_anyone(grant)
+        return f"{'public' if shared else 'private'}, max-age={seconds}"

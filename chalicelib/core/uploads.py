@@ -4,11 +4,12 @@ A promise is a header under the signature, so S3 refuses an upload that breaks i
 """
 
 import binascii
+import re
 from collections.abc import Mapping
 from typing import Final
 
 from . import multipart
-from .message import Request, is_plain
+from .message import Request
 from .problems import (
     BadHeader,
     BadParameter,
@@ -21,7 +22,7 @@ from .problems import (
     SizeRequired,
     UnsupportedMediaType,
 )
-from .rules import Rule
+from .rules import Grant, Rule
 
 # S3 User Guide, "Checking object integrity": what S3 verifies of a body, and how many bytes each digest has. Parts have
 # the one that their upload began with.
@@ -29,24 +30,30 @@ _SHA256: Final = {"x-amz-checksum-sha256": 32}
 _CHECKSUMS: Final = {**_SHA256, "content-md5": 16}
 _ALGORITHM: Final = (("x-amz-checksum-algorithm", "SHA256"),)
 
+# RFC 9110 §8.3.1, "media-type", and §5.6.6, "parameters", as far as they are printable ASCII.
+_TCHARS: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_QUOTED: Final = r'"(?:[ !#-\[\]-~]|\\[ -~])*+"'
+MEDIA_TYPE: Final = rf"({_TCHARS})/({_TCHARS})(?: *+; *+(?:{_TCHARS}=(?:{_TCHARS}|{_QUOTED}))?+)*+"
 
-def promises(request: Request, rule: Rule, step: str | None) -> dict[str, str]:
+
+def promises(request: Request, grant: Grant, step: str | None) -> dict[str, str]:
     """Return the headers to sign, so that the upload is what the rule demands; none where it demands nothing.
 
     Args:
         request: a PUT, or a call of an upload in parts.
-        rule: what allows it.
+        grant: to write the file.
         step: the call, as `multipart.step_of` names it; None for a whole file in one.
 
     Raises:
         LengthRequired: the body is chunked, which S3 does not take (FACTS 3.2).
         SizeRequired, PayloadTooLarge, PartTooLarge: the size is not said, or over `max_bytes`.
-        UnsupportedMediaType: the type is not said, or none of `content_types`.
+        UnsupportedMediaType: the type is not one media type, or none of `content_types`.
         PreconditionRequired: what is there could be overwritten.
         ChecksumRequired: S3 could not tell whether the body arrived whole.
         HeaderRequired: one of `require_headers` is not said, or otherwise.
         BadParameter, BadHeader: what is said cannot be read.
     """
+    rule = grant.rule
     if "chunked" in request.headers.get("transfer-encoding", "").lower():
         raise LengthRequired()
     promised: dict[str, str] = {}
@@ -55,19 +62,24 @@ def promises(request: Request, rule: Rule, step: str | None) -> dict[str, str]:
     if step in (None, multipart.PART):
         promised |= _body(request, rule, step)
     if step in (None, multipart.COMPLETE):
-        _check_keeps(request, rule, step)
+        _check_keeps(request, grant, step)
     return promised
 
 
-def _check_keeps(request: Request, rule: Rule, step: str | None) -> None:
+def _check_keeps(request: Request, grant: Grant, step: str | None) -> None:
     """Raise PreconditionRequired where what is there could be overwritten; the condition is signed like all such."""
-    if not rule.overwrite and request.headers.get("if-none-match", "").strip() != "*":
+    if not grant.may_replace and request.headers.get("if-none-match", "").strip() != "*":
         raise PreconditionRequired(in_parts=step is not None)
 
 
 def _kind(request: Request, rule: Rule, step: str | None) -> dict[str, str]:
     """What the object is to be: its type and the headers that are kept with it, and how its parts are verified."""
-    promised = {"content-type": _media_type(request, rule.content_types)} if rule.content_types else {}
+    promised: dict[str, str] = {}
+    content_type = request.headers.get("content-type")
+    if content_type is not None or rule.content_types:
+        check_media_type(content_type or "", rule.content_types)
+    if content_type is not None and rule.content_types:
+        promised["content-type"] = content_type
     algorithm = _ALGORITHM if rule.checksum and step is not None else ()
     for name, value in (*rule.require_headers, *algorithm):
         # In two steps the answer tells the client what to send; through a redirect it sends what it sent to us.
@@ -105,21 +117,21 @@ def _size(request: Request, max_bytes: int, step: str | None) -> int:
     return size
 
 
-def _media_type(request: Request, allowed: tuple[str, ...]) -> str:
-    """The type of the upload, as the client said it; its parameters do not count (RFC 9110 §8.3.1)."""
-    said = request.headers.get("content-type", "")
-    if not is_plain(said):
-        raise BadHeader("content-type", "only printable ASCII can be signed.")
-    if not fits(said, allowed):
-        raise UnsupportedMediaType(allowed)
-    return said
+def check_media_type(text: str, allowed: tuple[str, ...], **said: str) -> None:
+    """Raise UnsupportedMediaType unless a text is one media type, and one of those allowed where there are any.
 
+    A browser takes the last type of several (FACTS 8.12). The parameters do not decide.
 
-def fits(said: str, allowed: tuple[str, ...]) -> bool:
-    """Whether a media type is one of those allowed."""
-    media_type = said.partition(";")[0].strip().lower()
-    family = f"{media_type.partition('/')[0]}/*"
-    return bool({media_type, family} & {one.lower() for one in allowed}) and bool(media_type.partition("/")[2])
+    Args:
+        text: as the client said it.
+        allowed: `image/*` or whole types.
+        said: how to say the type, where not as a header: `say`, as in UnsupportedMediaType.
+    """
+    found = re.fullmatch(MEDIA_TYPE, text)
+    family, kind = found.groups() if found else ("", "")
+    types = {f"{family}/{kind}".lower(), f"{family}/*".lower()}
+    if found is None or (allowed and types.isdisjoint(one.lower() for one in allowed)):
+        raise UnsupportedMediaType(allowed, **said)
 
 
 def _checksum(request: Request, accepted: Mapping[str, int]) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """What is passed on to S3 is what the contract names, per method, and nothing that goes past the rules."""
 
 import re
+from collections.abc import Mapping
 from urllib.parse import unquote
 
 import pytest
@@ -8,8 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.core import forwarded
-from chalicelib.core.problems import BadHeader, BadParameter
-from tests.builders import path, request
+from chalicelib.core.links import Link
+from chalicelib.core.multipart import ABORT, COMPLETE, CREATE, LIST, PART
+from chalicelib.core.principals import ANYONE
+from chalicelib.core.problems import BadHeader, BadParameter, NotOffered
+from chalicelib.core.rules import Rule, RuleSet
+from tests.builders import allow, path, request
 
 OVERRIDES = {
     f"response-{name}": f"x/{name}"
@@ -54,6 +59,29 @@ def test_a_parameter_that_cannot_be_sent_is_refused(name: str, odd: str) -> None
         forwarded.query(request(query={name: f"canary{odd}"}), path("/a.txt"))
     assert (refused.value.status, refused.value.code, refused.value.name) == (400, "bad-parameter", name)
     assert "canary" not in refused.value.detail
+
+
+def test_a_parameter_that_s3_would_refuse_points_to_a_download() -> None:
+    """AWS answers `Header value cannot be represented using ISO-8859-1.` with 400."""
+    for name in OVERRIDES:
+        with pytest.raises(BadParameter, match=r"\?download=NAME"):
+            forwarded.query(request(query={name: 'inline; filename="\u0142"'}), path("/a"))
+        latin = {name: 'inline; filename="\xe9\xff"'}
+        assert forwarded.query(request(query=latin), path("/a")) == latin
+
+
+def test_a_parameter_has_its_longest() -> None:
+    for name, most in (("download", 255), ("versionId", 1_024), *((name, 1_024) for name in OVERRIDES)):
+        for char in ("a", "\xe9"):
+            longest = char * (most // len(char.encode()))
+            assert forwarded.query(request(query={name: longest}), path("/a"))
+            with pytest.raises(BadParameter, match="shorter"):
+                forwarded.query(request(query={name: longest + "aa"}), path("/a"))
+
+
+def test_a_download_of_a_key_that_is_too_long_for_a_file_is_named_by_the_browser() -> None:
+    found = forwarded.query(request(query={"download": ""}), path("/" + "\u65e5" * 86))
+    assert found == {"response-content-disposition": "attachment"}
 
 
 def saved_as(name: str, on: str = "/a.txt", method: str = "GET") -> str:
@@ -132,48 +160,97 @@ SIGNED = {
     "x-amz-meta-a": "1",
     "x-amz-meta-b_c.d": "two words",
     "x-amz-checksum-sha256": "kgEFoU==",
+    "x-amz-checksum-of-tomorrow": "1",
+    "x-amz-sdk-checksum-algorithm": "SHA256",
+    "x-amz-mp-object-size": "5",
+    "x-amz-expected-bucket-owner": "123456789012",
     "x-amz-server-side-encryption": "aws:kms",
-    "x-amz-tagging": "a=b&c=d",
-    "x-amz-storage-class": "STANDARD_IA",
 }
 OURS = {"x-amz-date": "20260101T000000Z", "x-amz-security-token": "t", "x-amz-content-sha256": "UNSIGNED-PAYLOAD"}
 NOT_OURS = {"x-amz-cf-id": "CloudFront's", "x-amzn-trace-id": "Root=1-x", "x-amzn-tls-version": "TLSv1.3"}
+NOT_OURS |= {"x-amz-source-account": "1", "x-amz-source-arn": "arn:aws:cloudfront::1:distribution/E"}
 CLIENTS = {"host": "a", "range": "bytes=0-1", "if-modified-since": "x", "content-type": "a/b", "authorization": "x"}
 CONDITIONS = {"if-match": '"e"', "if-none-match": "*"}
 
+# Of today, of tomorrow, and what only looks like a header that is signed or ignored.
+REFUSED = [
+    *("acl", "copy-source", "copy-source-range", "copy-source-if-match", "rename-source", "grant-read"),
+    *("grant-full-control", "tagging", "bypass-governance-retention", "object-lock-mode"),
+    *("object-lock-legal-hold", "object-lock-event-hold", "write-offset-bytes", "website-redirect-location"),
+    *("storage-class", "request-payer", "mfa", "version-id", "of-tomorrow", "meta", "checksum", "dates"),
+    *("date-x", "cf", "server-side-encryption-aws-kms-key-id", "server-side-encryption-customer-key"),
+    *("expected-bucket-owner-x", "decoded-content-length", "source", "security-token-x"),
+]
 
-@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE"])
-def test_the_headers_signed_are_those_that_the_client_repeats_and_s3_demands(method: str) -> None:
-    asked = request(method, headers=SIGNED | OURS | NOT_OURS | CLIENTS | CONDITIONS)
-    assert forwarded.headers(asked) == SIGNED | (CONDITIONS if method == "PUT" else {})
-
-
-@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE"])
-@pytest.mark.parametrize(
-    "name",
-    [
-        "x-amz-copy-source",
-        "x-amz-copy-source-range",
-        "x-amz-copy-source-if-match",
-        "x-amz-rename-source",
-        "x-amz-acl",
-        "x-amz-grant-read",
-        "x-amz-grant-full-control",
-        "x-amz-bypass-governance-retention",
-    ],
+EVERYTHING = allow("/**", "read write delete")
+NAMED = EVERYTHING._replace(
+    pass_headers=("x-amz-tagging", "x-amz-server-side-encryption-customer-key"),
+    require_headers=(("x-amz-storage-class", "STANDARD_IA"), ("cache-control", "private")),
 )
-def test_a_header_that_goes_past_the_rules_is_refused(method: str, name: str) -> None:
-    with pytest.raises(BadHeader, match="access rules") as refused:
-        forwarded.headers(request(method, headers={name: "canary"}))
-    assert (refused.value.status, refused.value.code, refused.value.name) == (400, "bad-header", name)
-    assert "canary" not in refused.value.detail
+STEPS = [("POST", CREATE), ("PUT", PART), ("POST", COMPLETE), ("GET", LIST), ("DELETE", ABORT)]
+CALLS = [("GET", None), ("HEAD", None), ("PUT", None), ("DELETE", None), *STEPS]
+
+
+def headers(
+    method: str, fields: Mapping[str, str], rule: Rule = EVERYTHING, step: str | None = None, link: Link | None = None
+) -> dict[str, str]:
+    """What is signed of a request's headers."""
+    action = "write" if step or method == "PUT" else "delete" if method == "DELETE" else "read"
+    grant = RuleSet([rule]).authorize(ANYONE, action, path("/a"))._replace(link=link)
+    return forwarded.headers(request(method, headers=fields), grant, step)
+
+
+def test_the_headers_signed_are_those_that_s3_defines_for_the_call() -> None:
+    for method, step in CALLS:
+        conditions = CONDITIONS if (method, step) in [("PUT", None), ("POST", COMPLETE)] else {}
+        assert headers(method, SIGNED | OURS | NOT_OURS | CLIENTS | CONDITIONS, step=step) == SIGNED | conditions
+
+
+def test_every_other_header_of_amazon_is_refused() -> None:
+    for method, step in CALLS:
+        for name in REFUSED:
+            with pytest.raises(BadHeader, match="Leave it out") as refused:
+                headers(method, {f"x-amz-{name}": "canary"}, step=step)
+            assert (refused.value.status, refused.value.code) == (400, "bad-header")
+            assert refused.value.name == f"x-amz-{name}"
+            assert "canary" not in refused.value.detail
+
+
+def test_a_rule_lets_through_the_headers_that_it_names_and_no_others() -> None:
+    passed = dict.fromkeys(NAMED.pass_headers, "x")
+    demanded = {"x-amz-storage-class": "STANDARD_IA"}
+    for method, step in CALLS:
+        assert headers(method, passed, NAMED, step) == passed
+        if (method, step) in [("PUT", None), ("POST", CREATE)]:  # only there `uploads.promises` looks at the value
+            assert headers(method, demanded, NAMED, step) == demanded
+        else:
+            with pytest.raises(BadHeader):
+                headers(method, demanded, NAMED, step)
+        for name in set(REFUSED) - {"tagging", "server-side-encryption-customer-key", "storage-class"}:
+            with pytest.raises(BadHeader):
+                headers(method, {f"x-amz-{name}": "x"}, NAMED, step)
+
+
+def test_no_rule_lets_a_header_through_for_a_link() -> None:
+    for action in ("read", "write"):
+        link = Link("i", path("/a"), action, 0, 9, b"")
+        for method, step in CALLS:
+            for name in (*NAMED.pass_headers, "x-amz-storage-class"):
+                with pytest.raises((BadHeader, NotOffered)):
+                    headers(method, {name: "STANDARD_IA"}, NAMED, step, link)
+            assert headers(method, SIGNED, EVERYTHING._replace(pass_headers=NAMED.pass_headers), step, link) == SIGNED
+    for method, step in (("PUT", None), ("POST", CREATE)):  # the link could not send what the rule demands
+        with pytest.raises(NotOffered, match="API key"):
+            headers(method, {}, NAMED, step, link)
+    kept = EVERYTHING._replace(require_headers=(("x-amz-meta-a", "1"), ("cache-control", "private")))
+    assert headers("PUT", {"x-amz-meta-a": "1"}, kept, None, link) == {"x-amz-meta-a": "1"}
 
 
 @pytest.mark.parametrize("name", ["x-amz-meta-a", "if-match", "if-none-match"])
 @pytest.mark.parametrize("odd", ["\r\nhost: evil", "\n", "\r", "\0", "\x7f", "ü", "\u2028", "\ud800"])
 def test_a_value_that_cannot_be_signed_is_refused(name: str, odd: str) -> None:
     with pytest.raises(BadHeader) as refused:
-        forwarded.headers(request("PUT", headers={name: f"canary{odd}"}))
+        headers("PUT", {name: f"canary{odd}"})
     assert (refused.value.status, refused.value.code) == (400, "bad-header")
     assert "canary" not in refused.value.detail
 
@@ -181,6 +258,6 @@ def test_a_value_that_cannot_be_signed_is_refused(name: str, odd: str) -> None:
 @pytest.mark.parametrize("name", ["x-amz-meta-a b", "x-amz-meta-ü", "x-amz-meta-a:b", "x-amz-meta-a\n", "x-amz-\ud800"])
 def test_a_name_that_cannot_be_signed_is_refused_in_ascii(name: str) -> None:
     with pytest.raises(BadHeader) as refused:
-        forwarded.headers(request("PUT", headers={name: "1"}))
+        headers("PUT", {name: "1"})
     assert refused.value.detail.isascii()
     assert refused.value.detail.isprintable()

@@ -12,7 +12,7 @@ from tests.builders import CREDENTIALS, NOW, allow, basic, mount, numbered, path
 from tests.fakes import Failing, Objects, ask, code, service
 from tests.oracles import botocore_url
 
-OPEN = numbered(allow("/**", "read list write delete"))
+OPEN = numbered(allow("/**", "read list write delete versions"))
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE"])
@@ -46,7 +46,7 @@ def test_what_the_contract_names_is_passed_on_signed_and_the_rest_ignored() -> N
         "/a",
         by=service(rules=OPEN),
         query={"versionId": "v 1", "response-content-type": "text/plain", "v": "42", "X-Amz-Expires": "604800"},
-        headers={"x-amz-request-payer": "requester", "range": "bytes=0-9", "if-none-match": "*"},
+        headers={"x-amz-checksum-mode": "ENABLED", "range": "bytes=0-9", "if-none-match": "*"},
     )
     found = parse_qs(urlsplit(reply.headers["Location"]).query, strict_parsing=True)
     assert {name: found[name] for name in found if not name.startswith("X-Amz-")} == {
@@ -54,7 +54,7 @@ def test_what_the_contract_names_is_passed_on_signed_and_the_rest_ignored() -> N
         "response-content-type": ["text/plain"],
     }
     assert found["X-Amz-Expires"] == ["300"]
-    assert found["X-Amz-SignedHeaders"] == ["host;x-amz-request-payer"]
+    assert found["X-Amz-SignedHeaders"] == ["host;x-amz-checksum-mode"]
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])

@@ -1,11 +1,14 @@
 """No way of asking is refused less than GET, and nothing is redirected that the rules refuse."""
 
+import json
+
 import pytest
 
 from chalicelib.core.actions import METHODS, action_of
 from chalicelib.core.principals import ANYONE
-from tests.builders import ANN, CI, RULES, basic, bearer, path
+from tests.builders import ANN, CI, RULES, allow, basic, bearer, deny, numbered, path
 from tests.fakes import Failing, ask, code, service
+from tests.file_store import Files
 from tests.oracles import deciding
 
 WAYS: dict[str, tuple[str, dict[str, str], bool, int]] = {
@@ -89,6 +92,37 @@ def test_what_get_does_not_pass_on_is_passed_on_in_no_way(
     get = ask("GET", "/public/a", query=query, headers=headers)
     assert get.status == 400
     assert ask(method, "/public/a", by=by, query=more | query, headers=headers).status == get.status
+
+
+def test_versions_are_reached_with_an_action_of_their_own() -> None:
+    """In no way without, by whoever may do everything else; and of the methods only DELETE erases."""
+    rules = numbered(
+        deny("/a/closed", "read"),
+        allow("/a/**", "read list write delete share", "key:ann"),
+        allow("/a/**", "versions", "key:ann", "key:ci"),
+        allow("/b/**", "read list write delete share", "key:ann"),
+        allow("/b/**", "purge", "key:ann", "key:ci"),
+    )
+    ways = {**WAYS, "?w": ("GET", {"w": "9"}, False, 307), "a directory": ("GET", {}, False, 200)}
+    ways |= {"write": ("PUT", {}, False, 307), "part": ("PUT", {"partNumber": "1", "uploadId": "u"}, False, 307)}
+    ways |= {"link": ("POST", {"link": ""}, False, 501), "abort": ("DELETE", {"uploadId": "u"}, False, 307)}
+    png = b"\x89PNG\r\n\x1a\n" + bytes(99)
+    for way, (method, query, inline, allowed) in ways.items():
+        by = service(rules=rules, head_inline=inline, objects=Files({"a/x": png, "b/x": png}))
+        name = "" if way == "a directory" else "x"
+        version = query | {"versionId": "1"}
+        for who, statuses in {"ann": (allowed, 403), "ci": (403, 403)}.items():
+            found = [ask(method, f"/{top}/{name}", by=by, query=version, headers=basic(who)).status for top in "ab"]
+            assert tuple(found) == statuses, (way, who)
+        assert ask(method, "/a/closed", by=by, query=version, headers=basic("ann")).status == 403
+    by = service(rules=rules)
+    for who, top, status in (("ann", "a", 403), ("ann", "b", 307), ("ci", "a", 403), ("ci", "b", 403)):
+        for query in ({}, {"presign": ""}):
+            reply = ask("DELETE", f"/{top}/x", by=by, query=query | {"versionId": "1"}, headers=basic(who))
+            assert reply.status == (200 if query and status == 307 else status)
+    refused = ask("GET", "/b/x", by=by, query={"versionId": "1"}, headers=basic("ann"))
+    assert "may not read old versions here" in json.loads(refused.body)["detail"]
+    assert ask("GET", "/b/x", by=by, query={"versionId": "1"}).status == 401
 
 
 @pytest.mark.parametrize("who", ["anyone", "ann", "ci"])

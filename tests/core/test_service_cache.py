@@ -4,8 +4,11 @@ from typing import Any
 
 import pytest
 
-from tests.builders import CREDENTIALS, NOW, basic, mount
+from tests.builders import CREDENTIALS, NOW, allow, basic, mount, numbered
 from tests.fakes import Fixed, ask, service
+from tests.file_store import Files
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(99)
 
 
 @pytest.mark.parametrize(
@@ -37,6 +40,17 @@ def test_a_redirect_that_not_everyone_may_have_is_kept_by_its_client_only() -> N
     assert ask("GET", "/users/ann/a", by=by, headers=basic("ann")).headers["Cache-Control"] == "private, max-age=100"
     for method in ("PUT", "DELETE"):
         assert ask(method, "/users/ann/a", by=by, headers=basic("ann")).headers["Cache-Control"] == "no-store"
+
+
+def test_a_redirect_to_an_old_version_is_kept_by_its_client_only() -> None:
+    """Anyone may read the file here, and only some its versions: a shared cache asks nobody."""
+    everyone, some = allow("/**", "read"), allow("/**", "versions", "key:ann")
+    by = service(rules=numbered(everyone, some), mounts=[mount(cache_seconds=100)], objects=Files({"a.png": PNG}))
+    for query in ({}, {"w": "9"}):
+        old = {**query, "versionId": "v"}
+        assert ask("GET", "/a.png", by=by, query=query).headers["Cache-Control"] == "public, max-age=100"
+        kept = ask("GET", "/a.png", by=by, query=old, headers=basic("ann")).headers["Cache-Control"]
+        assert kept == "private, max-age=100"
 
 
 def test_a_redirect_that_demands_headers_is_not_kept_for_those_who_do_not_send_them() -> None:

@@ -25,7 +25,7 @@ from tests.token_store import Tokens
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
 AS_ANN, AS_CI = basic("ann"), basic("ci")
-EVERYTHING = "read list write delete share"
+EVERYTHING = "read list write delete share versions purge"
 RULES = numbered(
     deny("/shared/closed/**", "read list"),
     allow("/shared/**", EVERYTHING, "key:ann"),

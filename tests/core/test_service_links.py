@@ -289,15 +289,16 @@ def test_of_fifty_equal_requests_with_a_range_as_many_succeed_as_there_are_uses(
     """Fifty people behind one address, with one browser, or one person who writes."""
     by = a_service()
     token = token_of(make(by, action="write" if method == "PUT" else "read", uses=3))
-    answers = [use(by, token, method=method, headers={"range": "bytes=0-"}).status for _ in range(50)]
+    headers = {"range": "bytes=0-", "if-none-match": "*"}
+    answers = [use(by, token, method=method, headers=headers).status for _ in range(50)]
     assert sorted(answers) == [307] * 3 + [410] * 47
 
 
 def test_a_write_opens_nothing_and_a_listing_no_parts() -> None:
     by = a_service()
     token = token_of(make(by, "/shared/", action="write"))
-    byte_range = {"range": "bytes=0-"}
-    assert use(by, token, "/shared/a", "PUT").status == 307
+    byte_range = {"range": "bytes=0-", "if-none-match": "*"}
+    assert use(by, token, "/shared/a", "PUT", headers={"if-none-match": "*"}).status == 307
     assert use(by, token, "/shared/a", "PUT", headers=byte_range).status == 410
     token = token_of(make(by, "/shared/"))
     assert use(by, token, "/shared/").status == 200
@@ -391,6 +392,7 @@ def test_a_person_with_a_write_link_to_a_directory_gets_a_page_to_upload_from() 
     [
         ("POST", {"uploads": ""}),
         ("PUT", {"partNumber": "1", "uploadId": "u", "size": "5"}),
+        ("POST", {"uploadId": "u"}),
         ("GET", {"uploadId": "u"}),
         ("DELETE", {"uploadId": "u"}),
     ],
@@ -398,9 +400,38 @@ def test_a_person_with_a_write_link_to_a_directory_gets_a_page_to_upload_from() 
 def test_parts_go_by_a_write_link_that_has_no_number_of_uses(method: str, query: dict[str, str]) -> None:
     by = a_service()
     free, counted = (token_of(make(by, "/inbox/a", action="write", uses=uses)) for uses in (None, 5))
-    assert use(by, free, "/inbox/a", method, query=query).status == 307
+    once = {"if-none-match": "*"}
+    assert use(by, free, "/inbox/a", method, query=query, headers=once).status == 307
     assert code(use(by, counted, "/inbox/a", method, query=query)) == "not-offered"
     assert use(by, free, "/inbox/b", method, query=query).status == 403
+
+
+def test_a_write_link_replaces_nothing_even_where_its_maker_could() -> None:
+    by = a_service()
+    free = token_of(make(by, "/shared/", action="write", uses=None))
+    for method, query in (("PUT", {}), ("PUT", {"presign": ""}), ("POST", {"uploadId": "u"})):
+        for headers in ({}, {"if-match": '"e"'}, {"if-none-match": '"e"'}):
+            assert code(use(by, free, "/shared/a", method, query=query, headers=headers)) == "precondition-required"
+        assert use(by, free, "/shared/a", method, query=query, headers={"if-none-match": "*"}).status in (200, 307)
+    assert ask("PUT", "/shared/a", by=by, headers=AS_ANN).status == 307
+    page = use(by, free, "/shared/", headers={"accept": "text/html"}).body
+    assert b"uploads=Uploads(overwrite=False" in page
+
+
+def test_no_link_opens_a_version_or_lets_a_header_through() -> None:
+    everything = allow("/**", "read list write delete share versions purge", "key:ann")
+    by = a_service(rules=numbered(everything._replace(pass_headers=("x-amz-tagging",))))
+    for action, where in (("read", "/a"), ("read", "/"), ("write", "/a"), ("write", "/")):
+        token = token_of(make(by, where, action=action, uses=None))
+        for method, query in (
+            *((method, {}) for method in ("GET", "HEAD", "OPTIONS", "PUT", "DELETE")),
+            *(("GET", {name: "9"}) for name in ("presign", "w", "download", "uploadId")),
+        ):
+            if method != "DELETE":  # with a token it revokes the link
+                reply = use(by, token, "/a", method, query={**query, "versionId": "v"})
+                assert (reply.status, "Location" in reply.headers) == (403, False)
+        put = {"if-none-match": "*", "x-amz-tagging": "a=b"}
+        assert use(by, token, "/a", "GET" if action == "read" else "PUT", headers=put).status == 400
 
 
 def test_no_form_goes_by_a_link() -> None:
@@ -427,6 +458,38 @@ def test_that_of_a_directory_opens_what_is_below_for_reading_and_listing() -> No
         ("PUT", "/shared/x"),
     ]:
         assert use(by, token, raw_path, method).status == 403, raw_path
+
+
+def test_a_directorys_link_opens_what_its_maker_may_share_at_that_moment() -> None:
+    """As if the maker asked, for the very path: by name, in a listing, as an image, to upload, and inside a page."""
+    allowed = allow("/shared/**", "read list write share", "key:ann")
+    rules = numbered(deny("/shared/secret/**", "share"), deny("/shared/own", "share"), allowed)
+    keys = ["shared/a", "shared/own", "shared/secret/x", "shared/sub/y"]
+    tokens, store = Tokens(), Objects(buckets={"acme-files": keys})
+    before = service(rules=numbered(allowed), tokens=tokens, objects=store)
+    by = service(rules=rules, tokens=tokens, objects=store)
+    for maker in (before, by):  # whether the rule came before the link or after it
+        read, write = (token_of(make(maker, "/shared/", action=action, uses=None)) for action in ("read", "write"))
+        once = {"if-none-match": "*"}
+        for name, opens in (("a", True), ("sub/y", True), ("own", False), ("secret/x", False), ("secret/", False)):
+            for method, query in (("GET", {}), ("HEAD", {}), ("OPTIONS", {}), ("GET", {"presign": ""})):
+                assert (use(by, read, f"/shared/{name}", method, query=query).status != 403) is opens, name
+            for method, query in (("PUT", {}), ("POST", {"uploads": ""}), ("POST", {"uploadId": "u"})):
+                reply = use(by, write, f"/shared/{name}", method, query=query, headers=once)
+                assert (reply.status != 403) is opens, name
+        listed = json.loads(use(by, read, "/shared/", query={"recursive": ""}).body)["entries"]
+        assert [entry["name"] for entry in listed] == ["a", "sub/y"]
+        listed = json.loads(use(by, read, "/shared/").body)["entries"]
+        assert [entry["name"] for entry in listed] == ["a", "sub/"]
+        assert use(by, read, "/shared/secret/x", query={"w": "9"}).status == 403
+        assert use(by, write, "/shared/secret/", headers={"accept": "text/html"}).status == 403
+    owned = json.loads(ask("GET", "/shared/", by=by, query={"links": ""}, headers=AS_ANN).body)["entries"]
+    assert {entry["name"]: "token=" in entry["url"] for entry in owned if entry["type"] == "file"} == {
+        "a": True,
+        "own": False,
+    }
+    for raw_path in ("/shared/own", "/shared/secret/x", "/shared/secret/"):
+        assert make(by, raw_path).status == 403
 
 
 def test_what_a_link_lists_can_be_followed_with_it() -> None:

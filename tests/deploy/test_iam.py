@@ -14,10 +14,10 @@ from botocore.exceptions import ClientError
 from chalicelib.policy import policy as made_policy
 from tests.builders import mount
 from tests.deploy.deployments import BUCKET, Account
-from tests.deploy.features import FEATURES, NEEDED_FOR, OTHER, TAGS, Site, broken, open_buckets, site
+from tests.deploy.features import BEYOND, FEATURES, NEEDED_FOR, OTHER, RULES, TAGS, Site, broken, open_buckets, site
 from tests.deploy.policies import Document, actions, policy, without_action, without_statement
 
-POLICY = policy("dev")
+POLICY = made_policy([mount(bucket=BUCKET)], RULES)
 
 
 @pytest.fixture(scope="module")
@@ -55,8 +55,10 @@ def test_every_action_is_needed(with_policy: Open, action: str) -> None:
     assert broken(with_policy(without_action(POLICY, action))) == NEEDED_FOR[action]
 
 
-def test_prod_may_do_what_dev_may() -> None:
-    assert policy("prod") == POLICY
+def test_the_shipped_policies_are_less_what_no_rule_of_the_shipped_settings_needs(with_policy: Open) -> None:
+    assert policy("prod") == policy("dev")
+    assert {*actions(POLICY)} - {*actions(policy("dev"))} == BEYOND
+    assert broken(with_policy(policy("dev"))) == set().union(*(NEEDED_FOR[action] for action in BEYOND))
 
 
 def test_a_bucket_that_is_not_mounted_is_closed(with_policy: Open) -> None:

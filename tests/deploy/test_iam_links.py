@@ -91,8 +91,8 @@ MOUNTS = [mount(bucket=BUCKET)]
 EVERYTHING = {"dynamodb:GetItem", "dynamodb:UpdateItem", "secretsmanager:GetSecretValue", "ssm:GetParameter"}
 DOCUMENTS = {
     "stack": policy("stack"),
-    "table and secret": made_policy(MOUNTS, TABLE, SECRET),
-    "table and parameter": made_policy(MOUNTS, TABLE, PARAMETER),
+    "table and secret": made_policy(MOUNTS, (), TABLE, SECRET),
+    "table and parameter": made_policy(MOUNTS, (), TABLE, PARAMETER),
 }
 
 
@@ -109,23 +109,23 @@ def test_a_policy_allows_what_links_need_and_each_action_is_needed(refused: Refu
 def test_without_links_nothing_of_them_is_allowed(refused: Refused) -> None:
     assert made_policy(MOUNTS) == policy("dev")
     assert refused(policy("dev")) == EVERYTHING
-    assert refused(made_policy(MOUNTS, TABLE)) == EVERYTHING - {"dynamodb:GetItem", "dynamodb:UpdateItem"}
+    assert refused(made_policy(MOUNTS, (), TABLE)) == EVERYTHING - {"dynamodb:GetItem", "dynamodb:UpdateItem"}
 
 
 def test_a_secret_that_is_no_arn_is_in_no_policy() -> None:
     """It may hold what looks like a part of one."""
     for secret in (SIGNING, f"{SIGNING},a:b:ssm:c:d:e", f"arn:aws:kms:{SIGNING}", ""):
-        assert made_policy(MOUNTS, None, secret) == made_policy(MOUNTS)
+        assert made_policy(MOUNTS, (), None, secret) == made_policy(MOUNTS)
 
 
 def test_an_arn_may_have_white_space_around_it() -> None:
     """As where it was read from a file."""
-    assert made_policy(MOUNTS, None, f" {SECRET}\n") == made_policy(MOUNTS, None, SECRET)
+    assert made_policy(MOUNTS, (), None, f" {SECRET}\n") == made_policy(MOUNTS, (), None, SECRET)
 
 
 def test_the_table_of_another_partition() -> None:
     (table,) = (
-        part for part in made_policy([mount(region="cn-north-1")], TABLE)["Statement"] if part["Sid"] == "Table"
+        part for part in made_policy([mount(region="cn-north-1")], (), TABLE)["Statement"] if part["Sid"] == "Table"
     )
     assert table["Resource"] == f"arn:aws-cn:dynamodb:*:*:table/{TABLE}"
 

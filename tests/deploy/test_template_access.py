@@ -51,13 +51,10 @@ def test_nothing_else_is_for_everyone(stack: Stack) -> None:
             "Objects1",
             [
                 "s3:GetObject",
-                "s3:GetObjectVersion",
                 "s3:PutObject",
-                "s3:PutObjectTagging",
                 "s3:AbortMultipartUpload",
                 "s3:ListMultipartUploadParts",
                 "s3:DeleteObject",
-                "s3:DeleteObjectVersion",
             ],
             OBJECTS,
         ),

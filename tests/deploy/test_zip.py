@@ -234,13 +234,14 @@ def test_the_stack_gets_what_the_settings_need(tmp_path: Path) -> None:
     settings = copy(tmp_path) / "chalicelib/signpost.toml"
     key = "arn:aws:kms:eu-west-1:111122223333:key/1a2b"
     other = f'[[mounts]]\npath = "/b"\nbucket = "other"\nregion = "eu-west-1"\nkms_key = "{key}3c"\n'
-    settings.write_text(f'{settings.read_text()}kms_key = "{key}"\n{other}')
+    rule = '[[rules]]\npath = "/**"\nallow = ["read", "versions"]\nto = ["anyone"]\n'
+    settings.write_text(f'{settings.read_text()}kms_key = "{key}"\n{other}{rule}')
     done = package(tmp_path, "out")
     assert done.returncode == 0, done.stderr
     resources = json.loads((tmp_path / "out/sam.json").read_text())["Resources"]
-    (rule,) = resources["Bucket"]["Properties"]["BucketEncryption"]["ServerSideEncryptionConfiguration"]
-    assert rule["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
-    assert rule["BucketKeyEnabled"] is True
+    (encryption,) = resources["Bucket"]["Properties"]["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert encryption["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
+    assert encryption["BucketKeyEnabled"] is True
     (role,) = resources["ApiHandlerRole"]["Properties"]["Policies"]
     statements = {each["Sid"]: each["Resource"] for each in role["PolicyDocument"]["Statement"]}
     before = {
@@ -249,6 +250,8 @@ def test_the_stack_gets_what_the_settings_need(tmp_path: Path) -> None:
     }
     more = {"Objects2": "arn:aws:s3:::other/*", "List2": "arn:aws:s3:::other", "Key1": key, "Key2": f"{key}3c"}
     assert statements == before | more
+    opened = [each["Action"] for each in role["PolicyDocument"]["Statement"] if "Objects" in each["Sid"]]
+    assert ["s3:GetObjectVersion" in each for each in opened] == [True, True]
     project = {file.name: file.read_text() for file in (tmp_path / ".chalice").glob("*.json")}
     assert project == {name: (PROJECT / ".chalice" / name).read_text() for name in project}  # only the export changes
 

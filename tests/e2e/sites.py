@@ -23,7 +23,7 @@ from mypy_boto3_s3 import S3Client
 from local import aws, dev_server
 
 SECRET = "the-secret-of-the-builders-key"
-GUEST = "guest:the-secret-of-the-guests-key"  # who may read and write below /team/, and share below /team/ours/ alone
+GUEST = "guest:the-secret-of-the-guests-key"  # who may do less than ci below /team/ and /versions/
 SIGNING_SECRET = "the-signing-secret-of-the-end-to-end-tests"
 
 SETTINGS = """
@@ -95,6 +95,11 @@ allow = ["read", "list", "write"]
 to = ["key:guest"]
 
 [[rules]]
+path = "/versions/**"
+allow = ["read", "list", "write", "delete"]
+to = ["key:guest"]
+
+[[rules]]
 path = "/public/**"
 allow = ["read"]
 to = ["anyone"]
@@ -109,7 +114,7 @@ overwrite = false
 
 [[rules]]
 path = "/**"
-allow = ["read", "write", "delete", "list", "share"]
+allow = ["read", "write", "delete", "list", "versions", "purge", "share"]
 to = ["key:ci"]
 """
 

@@ -127,8 +127,9 @@ def test_a_form_is_for_a_while(upload_site: Site, name: str) -> None:
 @pytest.mark.parametrize(
     ("path", "user", "status"),
     [
-        ("/photos/?form&type=text/html", "key", 400),
-        ("/photos/?form", "key", 400),
+        ("/photos/?form&type=text/html", "key", 415),
+        ("/photos/?form", "key", 415),
+        ("/photos/?form&type=image/png;,text/html", "key", 415),
         ("/once/?form", "key", 501),
         ("/summed/?form", "key", 501),
         ("/brief/?form", "key", 501),

@@ -169,39 +169,42 @@ def test_a_token_goes_before_a_key(site: Site) -> None:
 
 # Writing
 
+ONCE = ("-H", "If-None-Match: *")  # a link that may not read replaces no file
+
 
 def test_upload(site: Site, store: Store) -> None:
     """Someone without credentials puts a file where the link says, once, and nothing else."""
     link = site.link("/dropped.txt", action="write")
-    assert site.open(link, "-T", site.file(b"first")).status == 200
-    assert gone(site.open(link, "-T", site.file(b"second")))
+    assert site.open(link, *ONCE, "-T", site.file(b"first")).status == 200
+    assert gone(site.open(link, *ONCE, "-T", site.file(b"second")))
     assert stored(store, "dropped.txt") == b"first"
 
 
 def test_a_link_to_write_does_not_read(site: Site, store: Store) -> None:
     """Nor lists, nor deletes, nor makes links."""
-    link = site.link("/dropped.txt", action="write", uses=2)
-    site.open(link, "-T", site.file(b"mine"))
+    link = site.link("/mine.txt", action="write", uses=2)
+    site.open(link, *ONCE, "-T", site.file(b"mine"))
     directory = site.link("/drops/", action="write", uses=2)
     assert site.open(link).status == 403
     assert site.open(link, "-I").status == 403
     assert site.open(directory).status == 403
     assert site.open(link, "-X", "DELETE").status == 401
     assert site.open(f"{link}&link", "-X", "POST").status == 403
-    assert stored(store, "dropped.txt") == b"mine"
+    assert stored(store, "mine.txt") == b"mine"
 
 
 def test_upload_in_two_steps(site: Site, store: Store) -> None:
     """An empty PUT asks where to send it, for clients that cannot repeat a body."""
-    location = site.curl("-X", "PUT", "-d", "", site.link("/two.txt", action="write"), user=None).headers["location"]
-    assert site.curl("-T", site.file(b"two"), location, user=None).status == 200
+    link = site.link("/two.txt", action="write")
+    location = site.curl("-X", "PUT", "-d", "", *ONCE, link, user=None).headers["location"]
+    assert site.curl("-T", site.file(b"two"), *ONCE, location, user=None).status == 200
     assert stored(store, "two.txt") == b"two"
 
 
 def test_upload_within_what_the_issuer_may(site: Site, store: Store) -> None:
     """The rule of whoever made the link holds for its receiver, and what is refused can be sent again, better."""
     link = site.link("/limited/dropped.txt", action="write")
-    text, once = ("-H", "Content-Type: text/plain"), ("-H", "If-None-Match: *")
+    text, once = ("-H", "Content-Type: text/plain"), ONCE
 
     def put(query: str, *arguments: str) -> tuple[int, bytes | None]:
         return site.open(link + query, "-T", site.file(b"hello"), *arguments).status, stored(store, key)
@@ -265,9 +268,33 @@ def test_a_directory_to_put_files_into(site: Site, store: Store) -> None:
     """Under any name below it, one for each use."""
     link = site.link("/drops/", action="write", uses=2)
     names = ("one.txt", "deep/two.txt", "three.txt")
-    answers = [site.open(link.replace("/drops/", f"/drops/{name}"), "-T", site.file(b"x")) for name in names]
+    answers = [site.open(link.replace("/drops/", f"/drops/{name}"), *ONCE, "-T", site.file(b"x")) for name in names]
     assert [answer.status for answer in answers] == [200, 200, 410]
     assert [stored(store, f"drops/{name}") for name in names] == [b"x", b"x", None]
+
+
+def test_an_inbox_keeps_what_is_in_it(site: Site, store: Store) -> None:
+    """Of a file that is there its holder learns that the name is taken, and changes nothing in any way."""
+    site.put("inbox/theirs.txt", b"theirs")
+    link = site.link("/inbox/", action="write", uses=None).replace("/inbox/", "/inbox/theirs.txt")
+    tries = {
+        "a plain PUT": site.open(link, "-T", site.file(b"mine")),
+        "If-Match": site.open(link, "-T", site.file(b"mine"), "-H", "If-Match: *"),
+        "If-None-Match": site.open(link, "-T", site.file(b"mine"), *ONCE),
+        "two steps": site.open(f"{link}&presign", "-X", "PUT", "-d", ""),
+        "parts at their end": site.open(f"{link}&uploadId=u", "-d", "<x/>"),
+        "a version": site.open(f"{link}&versionId=null", *ONCE, "-T", site.file(b"mine")),
+        "a form": site.open(f"{link.replace('theirs.txt', '')}&form", "-d", ""),
+        "a redirect to elsewhere": site.open(
+            link, *ONCE, "-H", "x-amz-website-redirect-location: /x", "-T", site.file(b"m")
+        ),
+    }
+    statuses = {"a plain PUT": 428, "If-Match": 428, "If-None-Match": 412, "two steps": 428, "parts at their end": 428}
+    statuses |= {"a version": 403, "a form": 501, "a redirect to elsewhere": 400}
+    assert {name: answer.status for name, answer in tries.items()} == statuses
+    location = site.curl("-X", "PUT", "-d", "", *ONCE, link, user=None).headers["location"]
+    assert site.curl("-T", site.file(b"mine"), location, user=None).status == 403
+    assert stored(store, "inbox/theirs.txt") == b"theirs"
 
 
 def test_a_page_to_put_files_from(site: Site) -> None:
@@ -278,7 +305,7 @@ def test_a_page_to_put_files_from(site: Site) -> None:
         page = site.open(link, "-H", "Accept: text/html")
         assert (page.status, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
         assert b"other.txt" not in page.body
-    assert site.open(link.replace("/drops/", "/drops/mine.txt"), "-T", site.file(b"x")).status == 200
+    assert site.open(link.replace("/drops/", "/drops/mine.txt"), *ONCE, "-T", site.file(b"x")).status == 200
     assert site.open(link, "-H", "Accept: text/html").status == 410
 
 

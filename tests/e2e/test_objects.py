@@ -3,7 +3,7 @@
 import pytest
 from botocore.exceptions import ClientError
 
-from .sites import Site, Store
+from .sites import GUEST, Site, Store
 
 KEYS = (
     "plain.txt",
@@ -134,7 +134,15 @@ def test_versions(site: Site) -> None:
     site.put("versions/file.txt", b"second")
     url = site.of("versions/file.txt")
     assert site.curl("-L", url).body == b"second"
-    assert site.curl("-L", f"{url}?versionId={first}").body == b"first"
-    assert site.curl("-L", "-X", "DELETE", f"{url}?versionId={first}").status == 204
-    assert site.curl("-L", f"{url}?versionId={first}").status == 404
+    old = f"{url}?versionId={first}"
+    assert site.curl("-L", url, user=GUEST).body == b"second"
+    for ask in ((), ("-I",), ("-X", "DELETE"), ("-X", "OPTIONS"), ("-X", "PUT", "-d", "")):
+        for more in ("", "&presign", "&w=9"):  # whoever may not read old versions, and may do all else
+            assert site.curl("-L", *ask, old + more, user=GUEST).status == 403
+    link = site.link("/versions/file.txt", uses=None)
+    assert site.open(link).body == b"second"
+    assert site.open(f"{link}&versionId={first}").status == 403
+    assert site.curl("-L", old).body == b"first"
+    assert site.curl("-L", "-X", "DELETE", old).status == 204
+    assert site.curl("-L", old).status == 404
     assert site.curl("-L", url).body == b"second"

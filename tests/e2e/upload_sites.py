@@ -80,6 +80,7 @@ require_headers = {{ "x-amz-meta-from" = "a form" }}
 path = "/**"
 allow = ["read", "list", "write", "delete"]
 to = ["key:ci"]
+pass_headers = ["x-amz-tagging", "x-amz-storage-class"]
 """
 
 
