@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 from moto.moto_api._internal.models import moto_api_backend
 from moto.moto_server.werkzeug_app import MotoRequestHandler, create_backend_app
 from werkzeug.serving import BaseWSGIServer, make_server
+from werkzeug.test import run_wsgi_app
 
 from local.bodies import SEND_CONTINUE, take_body
 from local.claims import Refusal
@@ -42,14 +44,16 @@ RUNNING: list[BaseWSGIServer] = []
 
 
 @contextmanager
-def serve(port: int = 0, clock: Callable[[], float] = time.time) -> Iterator[str]:
+def serve(port: int = 0, clock: Callable[[], float] = time.time, idle_seconds: float = 20) -> Iterator[str]:
     """Serves until the block ends; yields the endpoint URL.
 
     Args:
         port: to listen on; 0 takes a free one.
         clock: seconds since the epoch, by which signatures are judged.
+        idle_seconds: how long a client may send nothing in the middle of a request.
     """
-    server = make_server("127.0.0.1", port, Services(clock), threaded=True, request_handler=Handler)
+    handler = type("Handler", (Handler,), {"timeout": idle_seconds})
+    server = make_server("127.0.0.1", port, Answered(Services(clock)), threaded=True, request_handler=handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     RUNNING.append(server)
@@ -61,6 +65,25 @@ def serve(port: int = 0, clock: Callable[[], float] = time.time) -> Iterator[str
         RUNNING.remove(server)
         if not RUNNING:
             moto_api_backend.reset()
+
+
+class Answered:
+    """Answers every request: werkzeug leaves a client waiting for ever where an answer cannot be sent as it is."""
+
+    def __init__(self, app: WSGIApplication) -> None:
+        self._app = app
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        try:
+            body, status, headers = run_wsgi_app(self._app, environ, buffered=True)
+            sent = headers.to_wsgi_list()
+            "".join(value for _, value in sent).encode("latin-1")
+        except Exception:
+            traceback.print_exc(file=environ["wsgi.errors"])
+            message = "We encountered an internal error. Please try again."
+            return Refusal("500 Internal Server Error", "InternalError", message)(environ, start_response)
+        start_response(status, sent)
+        return body
 
 
 class Services:
@@ -98,10 +121,21 @@ class Serialised:
 class Handler(MotoRequestHandler):
     """werkzeug's handler, made to keep quiet and to treat uploads as S3 does."""
 
+    default_request_version = "HTTP/1.0"  # with http.server's own, 0.9, a garbled request gets no status line
+
     def parse_request(self) -> bool:
-        """Refuses a target in absolute form, over which werkzeug can fail before the application is called."""
+        """Refuses what is no request.
+
+        A target in absolute form: werkzeug can fail over it before the application is called. A first line without a
+        version, and several lengths: http.server and werkzeug would wait for more.
+        """
+        self.requestline = self.raw_requestline.decode("latin-1").rstrip("\r\n")
+        self.command, self.request_version = "", self.default_request_version
+        if len(self.requestline.split()) != 3:
+            self.send_error(400)
+            return False
         parsed = super().parse_request()
-        if parsed and not self.path.startswith("/"):
+        if parsed and (not self.path.startswith("/") or len(set(self.headers.get_all("Content-Length", ()))) > 1):
             self.send_error(400)
             return False
         return parsed

@@ -19,11 +19,11 @@ def take_body(environ: WSGIEnvironment) -> bytes:
     """Lets the client send its body, where it waits for that, and reads all of it.
 
     Raises:
-        Refusal: 400, the client ended before it had sent what it promised.
+        Refusal: 400, the client ended, or sent nothing for too long, before it had sent what it promised.
     """
     environ[SEND_CONTINUE]()
     try:
         return get_input_stream(environ).read()
-    except ClientDisconnected:
+    except (ClientDisconnected, TimeoutError):
         message = "Your socket connection to the server was not read from or written to within the timeout period."
         raise malformed("RequestTimeout", message) from None

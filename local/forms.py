@@ -145,16 +145,21 @@ def put_of(form: Form, target: Target, environ: WSGIEnvironment) -> WSGIEnvironm
     kept = {name: value for name, value in environ.items() if not name.startswith("HTTP_") or name == "HTTP_HOST"}
     return {
         **kept,
-        **{f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers.items()},
+        **{f"HTTP_{name.upper().replace('-', '_')}": wsgi(value) for name, value in headers.items()},
         "REQUEST_METHOD": "PUT",
-        "PATH_INFO": path.encode().decode("latin-1"),
+        "PATH_INFO": wsgi(path),
         "REQUEST_URI": f"{quote(path)}?{query}",
         "RAW_URI": f"{quote(path)}?{query}",
         "QUERY_STRING": query,
-        "CONTENT_TYPE": fields.get("content-type", "binary/octet-stream"),
+        "CONTENT_TYPE": wsgi(fields.get("content-type", "binary/octet-stream")),
         "CONTENT_LENGTH": str(len(form.content)),
         "wsgi.input": BytesIO(form.content),
     }
+
+
+def wsgi(text: str) -> str:
+    """A text as WSGI holds it: its UTF-8 as if it were Latin-1 (PEP 3333)."""
+    return text.encode().decode("latin-1")
 
 
 def read_tags(document: str) -> dict[str, str]:

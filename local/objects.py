@@ -11,10 +11,10 @@ import hashlib
 import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
-from urllib.parse import unquote_to_bytes
+from urllib.parse import parse_qsl, unquote_to_bytes
 
 from moto.moto_server.werkzeug_app import BackendRequest, create_backend_app
-from werkzeug.http import parse_date, parse_etags
+from werkzeug.http import http_date, parse_date, parse_etags
 from werkzeug.test import run_wsgi_app
 
 from local import multipart
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 MAX_KEY_BYTES = 1024
+SENDABLE = re.compile("[\t -~\x80-\xff]*")
 CONDITIONS = (
     "HTTP_IF_MATCH",
     "HTTP_IF_NONE_MATCH",
@@ -53,6 +54,7 @@ class Objects:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         try:
             refuse_long_key(environ)
+            refuse_unsendable_override(environ)
             refuse_wrong_digest(environ)
             multipart.check(environ)
         except Refusal as refusal:
@@ -83,12 +85,12 @@ class Objects:
         if match := conditions.get("HTTP_IF_MATCH"):
             tags = parse_etags(match)
             environ["HTTP_IF_MATCH"] = etag if tags.star_tag or tags.is_strong(tag) else '"another"'
-        elif parse_date(since := conditions.get("HTTP_IF_UNMODIFIED_SINCE")):
+        elif since := readable_date(conditions.get("HTTP_IF_UNMODIFIED_SINCE")):
             environ["HTTP_IF_UNMODIFIED_SINCE"] = since
         if none_match := conditions.get("HTTP_IF_NONE_MATCH"):
             if parse_etags(none_match).contains_weak(tag):
                 environ["HTTP_IF_NONE_MATCH"] = etag
-        elif parse_date(since := conditions.get("HTTP_IF_MODIFIED_SINCE")):
+        elif since := readable_date(conditions.get("HTTP_IF_MODIFIED_SINCE")):
             environ["HTTP_IF_MODIFIED_SINCE"] = since
         if conditions.get("HTTP_IF_RANGE", etag) not in (etag, modified):
             environ.pop("HTTP_RANGE", None)
@@ -101,6 +103,23 @@ def refuse_long_key(environ: WSGIEnvironment) -> None:
     if size > MAX_KEY_BYTES:
         details = {"Size": str(size), "MaxSizeAllowed": str(MAX_KEY_BYTES)}
         raise Refusal("400 Bad Request", "KeyTooLongError", "Your key is too long", **details)
+
+
+def refuse_unsendable_override(environ: WSGIEnvironment) -> None:
+    """400 for a `response-*` parameter that no header can hold; moto gives it to the server, which fails over it."""
+    for name, value in parse_qsl(environ["QUERY_STRING"]):
+        if name.startswith("response-") and not SENDABLE.fullmatch(value):
+            message = "Header value cannot be represented using ISO-8859-1."
+            raise Refusal("400 Bad Request", "InvalidArgument", message, ArgumentName=name, ArgumentValue=value)
+
+
+def readable_date(condition: str | None) -> str | None:
+    """The date of a condition in UTC; None for no date, which S3 ignores (RFC 9110 section 13.1.3)."""
+    parsed = parse_date(condition)
+    try:
+        return http_date(parsed) if parsed else None
+    except OverflowError:  # in UTC it is in the year 10000
+        return None
 
 
 def drop_unreadable_range(environ: WSGIEnvironment) -> None:

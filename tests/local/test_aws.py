@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from werkzeug.test import create_environ
 
 from local import aws
 from local.bodies import SEND_CONTINUE
-from tests.local.embedded import Embedded
+from tests.local.embedded import BUCKET, Embedded
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -102,6 +103,56 @@ def test_an_upload_cut_short_is_not_stored(embedded: Embedded) -> None:
     head = f"PUT {url.path}?{url.query} HTTP/1.1\r\nHost: {url.netloc}\r\nContent-Length: 9\r\n\r\n"
     assert b" 400 " in embedded.send_cut(head.encode() + b"half")
     assert embedded.send("GET", embedded.presign("get_object", "cut")).error == (404, "NoSuchKey")
+
+
+def requests(embedded: Embedded) -> dict[str, bytes]:
+    """Requests that an S3 can fail over, by what is wrong with them."""
+    where = urlsplit(embedded.endpoint).netloc
+
+    def request(method: str, url: str, *fields: str, body: bytes = b"") -> bytes:
+        target = url.removeprefix(embedded.endpoint)
+        lines = [f"{method} {target} HTTP/1.1", f"Host: {where}", *fields, "", ""]
+        return "\r\n".join(lines).encode() + body
+
+    def overriding(value: str) -> str:
+        return embedded.presign("get_object", ResponseContentDisposition=value)
+
+    get, put = embedded.presign("get_object"), embedded.presign("put_object")
+    signed = "Authorization: AWS4-HMAC-SHA256 Credential=a/20260101/eu-west-1/{}/aws4_request"
+    form = ("Content-Type: multipart/form-data; boundary=b", "Content-Length: 99")
+    return {
+        "an answer that no header can hold": request("GET", overriding("attachment; filename=отчёт.txt")),
+        "the same to a HEAD": request("HEAD", overriding("отчёт")),
+        "an answer with a line end": request("GET", overriding("a\r\nX: y")),
+        "a body that never comes": request("PUT", put, "Content-Length: 9", body=b"half"),
+        "a body to a GET that never comes": request("GET", get, "Content-Length: 9"),
+        "a body that is longer than any": request("PUT", put, f"Content-Length: {10**20}", body=b"half"),
+        "a form that never ends": request("POST", f"{embedded.endpoint}/b", *form, body=b"--b\r\n"),
+        "two lengths": request("PUT", put, "Content-Length: 4", "Content-Length: 9", body=b"half"),
+        "chunks that never come": request("PUT", put, "Transfer-Encoding: chunked", body=b"9\r\nhalf"),
+        "a date in the year 10000": request("GET", get, "If-Modified-Since: Fri, 31 Dec 9999 23:59:59 -1200"),
+        "a service that fails": request("POST", "/", signed.format("dynamodb"), "X-Amz-Target: DynamoDB.PutItem"),
+        "a service that is asked nothing": request("POST", "/", signed.format("ssm"), "Content-Length: 0"),
+        "no version": b"GET /\r\n",
+        "a version to come": b"GET / HTTP/9.9\r\n\r\n",
+        "nothing": b"\r\n",
+        "TLS": b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n",
+    }
+
+
+def test_every_request_is_answered(running: Embedded) -> None:
+    """The client keeps its connection open; the server says what is wrong and closes."""
+    with aws.serve(clock=running.clock, idle_seconds=0.2) as endpoint:
+        embedded = Embedded(endpoint, running.clock)
+        embedded.s3.put_object(Bucket=BUCKET, Key="k", Body=b"hello")
+        for name, request in requests(embedded).items():
+            assert re.match(rb"HTTP/1.1 [2-5][0-9][0-9] ", embedded.send_raw(request)), name
+        unsendable = embedded.send("GET", embedded.presign("get_object", ResponseContentType="текст"))
+        assert (unsendable.error, unsendable.element("ArgumentName")) == (
+            (400, "InvalidArgument"),
+            "response-content-type",
+        )
+        assert embedded.send("GET", embedded.presign("get_object")).body == b"hello"
 
 
 def test_it_starts_empty_each_time_and_keeps_quiet() -> None:
