@@ -193,10 +193,26 @@ def _certificate(title: str, names: tuple[str, ...], issuer: _Certified | None) 
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signing.public_key()), critical=False)
         .add_extension(x509.BasicConstraints(ca=not names, path_length=None), critical=True)
+        .add_extension(_key_usage(authority=not names), critical=True)
     )
     if names:
         builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), False)
     return _Certified(builder.sign(signing, hashes.SHA256()), key)
+
+
+def _key_usage(*, authority: bool) -> x509.KeyUsage:
+    """The use of a key, without which Python 3.13 trusts no authority (`VERIFY_X509_STRICT`, RFC 5280 §4.2.1.3)."""
+    return x509.KeyUsage(
+        digital_signature=not authority,
+        key_cert_sign=authority,
+        crl_sign=authority,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
 
 
 def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
