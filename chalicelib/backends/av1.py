@@ -6,6 +6,20 @@ _MOST_BYTES: Final = 256  # of a header; one without the times of a film has few
 _SELECTED: Final = 2  # SELECT_SCREEN_CONTENT_TOOLS (AV1 §3)
 
 
+class Codes(NamedTuple):
+    """What values mean.
+
+    Attributes:
+        primaries, transfer, matrix: code points of ITU-T H.273; 2 where they are not said.
+        narrow: black is 16 and white 235, of 8 bits.
+    """
+
+    primaries: int
+    transfer: int
+    matrix: int
+    narrow: bool
+
+
 class Sequence(NamedTuple):
     """What a sequence header says.
 
@@ -13,16 +27,13 @@ class Sequence(NamedTuple):
         pixels: how many frames have at most.
         bits: of a value: 8, 10 or 12.
         is_grey: there is no colour.
-        primaries, transfer: code points of ITU-T H.273; 2 where they are not said.
-        narrow: black is 16 and white 235, of 8 bits.
+        codes: what its values mean.
     """
 
     pixels: int
     bits: int
     is_grey: bool
-    primaries: int
-    transfer: int
-    narrow: bool
+    codes: Codes
 
 
 class _Bits:
@@ -89,7 +100,7 @@ def _skip_tools(bits: _Bits) -> None:
         bits.read(3)
 
 
-def _colours(bits: _Bits, profile: int) -> tuple[int, bool, int, int, bool]:
+def _colours(bits: _Bits, profile: int) -> tuple[int, bool, Codes]:
     """All attributes of a Sequence but the first (AV1 §5.5.2)."""
     depth = 10 if bits.read(1) else 8
     if profile == 2 and depth == 10 and bits.read(1):
@@ -97,4 +108,4 @@ def _colours(bits: _Bits, profile: int) -> tuple[int, bool, int, int, bool]:
     is_grey = profile != 1 and bool(bits.read(1))
     primaries, transfer, matrix = (bits.read(8), bits.read(8), bits.read(8)) if bits.read(1) else (2, 2, 2)
     is_rgb = not is_grey and (primaries, transfer, matrix) == (1, 13, 0)
-    return depth, is_grey, primaries, transfer, not (is_rgb or bits.read(1))
+    return depth, is_grey, Codes(primaries, transfer, matrix, narrow=not (is_rgb or bits.read(1)))

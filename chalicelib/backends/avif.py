@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from chalicelib.core.problems import ImageBroken, ImageTooLarge, NotAnImage
 
-from .av1 import Sequence, sequence
+from .av1 import Codes, Sequence, sequence
 from .colours import Colours, of_code_points
 from .parts import Parts
 
@@ -19,6 +19,11 @@ _ZEROS: Final = re.compile(b"\0*")
 
 # The items that are decoded, or else known not to be.
 _ITEMS: Final = (b"av01", b"grid", b"Exif", b"mime", b"uri ", b"tmap")
+
+
+# The matrices of H.273 table 4 that libheif knows, one of them in full range alone.
+_MATRICES: Final = (0, 1, 2, 4, 5, 6, 7, 8, 9, 12)
+_NARROW_YCGCO: Final = (8, True)
 
 
 class Still(NamedTuple):
@@ -42,7 +47,7 @@ def still(data: bytes, most: int) -> Still:
 
     Raises:
         ImageTooLarge: it has more.
-        NotAnImage: its decoder is not built for so many bits.
+        NotAnImage: its decoder is not built for so many bits, or such colours.
         ImageBroken: its structure cannot be, or is one that no encoder makes.
     """
     try:
@@ -50,11 +55,19 @@ def still(data: bytes, most: int) -> Still:
         if (pixels := avif.pixels()) > most:
             raise ImageTooLarge(f"The image has {pixels:,} pixels and may have {most:,}.")
         shown = avif.shown()
-        if (bits := max((stream.bits for stream in shown), default=8)) > 8:
-            raise NotAnImage(f"AVIF images of {bits} bits a channel are not read. Send this one with 8 bits")
+        _check_decoder(shown, avif.codes(shown))
         return Still(avif.still(), avif.colours(shown))
     except (IndexError, ValueError, struct.error):
         raise ImageBroken() from None
+
+
+def _check_decoder(shown: list[Sequence], codes: Codes | None) -> None:
+    """Refuse what libvips' decoder is not built for, or takes for something else."""
+    if (bits := max((stream.bits for stream in shown), default=8)) > 8:
+        raise NotAnImage(f"AVIF images of {bits} bits a channel are not read. Send this one with 8 bits")
+    is_grey = bool(shown) and shown[0].is_grey
+    if codes and not is_grey and (codes.matrix not in _MATRICES or codes[2:] == _NARROW_YCGCO):
+        raise NotAnImage(f"AVIF images of the matrix {codes.matrix} are not read. Send this one in sRGB")
 
 
 class _Avif:
@@ -92,21 +105,26 @@ class _Avif:
         stored = (stream for value in meta.of(item, b"av1C") for stream in self.sequences(value[4:]))
         return meta.streams.get(item) or list(stored)
 
+    def codes(self, shown: list[Sequence]) -> Codes | None:
+        """What the values mean: as `colr` says it, or else the stream (AVIF §2.1, MIAF §7.3.6.4)."""
+        for value in self._described():
+            if value[:4] == b"nclx":
+                primaries, transfer, matrix, flags = struct.unpack_from(">HHHB", value, 4)
+                return Codes(primaries, transfer, matrix, narrow=not flags & 0x80)
+        return shown[0].codes if shown else None
+
     def colours(self, shown: list[Sequence]) -> Colours | None:
-        """What the file says of its colours: by `colr`, or else its stream by itself (AVIF §2.1, MIAF §7.3.6.4)."""
-        stream = shown[0] if shown else None
-        described = [value for meta in self._metas[:1] for item in meta.shown() for value in meta.of(item, b"colr")]
-        if any(value[:4] in (b"prof", b"rICC") for value in described):
-            return None
-        if codes := [value for value in described if value[:4] == b"nclx"]:
-            primaries, transfer = struct.unpack_from(">HH", codes[0], 4)
-            is_narrow = not codes[0][10] & 0x80
-        elif stream:
-            primaries, transfer, is_narrow = stream.primaries, stream.transfer, stream.narrow
-        else:
+        """What the file says of its colours, where it has no profile."""
+        codes = self.codes(shown)
+        if codes is None or any(value[:4] in (b"prof", b"rICC") for value in self._described()):
             return None
         # libheif stretches the values of colours; those of grey it takes as they are.
-        return of_code_points(primaries, transfer, narrow=is_narrow and stream is not None and stream.is_grey)
+        is_grey = bool(shown) and shown[0].is_grey
+        return of_code_points(codes.primaries, codes.transfer, narrow=codes.narrow and is_grey)
+
+    def _described(self) -> list[bytes]:
+        """All that describes the colours of the picture."""
+        return [value for meta in self._metas[:1] for item in meta.shown() for value in meta.of(item, b"colr")]
 
     def still(self) -> bytes:
         """The file as one that holds items and nothing else, each byte at its place."""

@@ -297,9 +297,21 @@ def test_colours_of_an_avif_are_those_of_its_stream_where_nothing_else_says_them
     assert difference(plain, Image.new("RGB", plain.size, (200, 30, 30))) < 2
 
 
-def test_an_avif_of_ten_bits_is_not_read_and_says_so() -> None:
+def test_an_avif_that_the_decoder_cannot_read_is_refused_with_the_reason() -> None:
+    """And never as damaged. The values of most matrices are read right, as Pillow reads them."""
     with pytest.raises(NotAnImage, match="AVIF images of 10 bits a channel are not read"):
         rendered((IMAGES / "ten.avif").read_bytes(), 64, 0)
+    source = pattern(WIDTH, HEIGHT)
+    tile, configured = pictures.stream(written(source, "avif", subsampling="4:4:4"))
+    for matrix in range(15):
+        for full in (0, 0x80):
+            codes = pictures.box(b"colr", b"nclx", bytes((0, 1, 0, 13, 0, matrix, full)))
+            data = pictures.avif(pictures.Item(b"av01", tile, (pictures.extent(WIDTH, HEIGHT), configured, codes)))
+            if matrix in (3, 10, 11, 13, 14) or (matrix, full) == (8, 0):
+                with pytest.raises(NotAnImage, match=f"AVIF images of the matrix {matrix} are not read"):
+                    rendered(data, WIDTH, 0)
+            else:
+                assert difference(opened(rendered(data, WIDTH, 0)), opened(data).convert("RGB")) < 3, (matrix, full)
 
 
 def with_chunks(image: Image.Image, **chunks: bytes) -> bytes:
