@@ -98,10 +98,12 @@ class FaultyAws(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     server: FaultyAws
+    protocol_version = "HTTP/1.1"  # else a client waits a second for a 100 that does not come
 
     def answer(self) -> None:
         """Answer a request."""
         sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.close_connection = True
         status, fields, body = self._answer(sent)
         lines = {**fields, "Content-Length": len(body), "Connection": "close"}
         head = "".join(
@@ -122,7 +124,7 @@ class _Handler(BaseHTTPRequestHandler):
             return 200, {"Content-Type": "application/xml"}, _LIST
         if self.command == "HEAD" and "/-/derived/" in self.path:
             return 404, {}, b""
-        return 200, _OBJECT, _PICTURE
+        return 200, _OBJECT, b"" if self.command == "PUT" else _PICTURE
 
     def log_message(self, format: str, *args: object) -> None:
         """Log nothing."""

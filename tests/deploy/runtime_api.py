@@ -23,6 +23,8 @@ from tests.builders import Event
 
 PREFIX = "/2018-06-01/runtime"
 SECONDS = 10  # config.json's lambda_timeout
+INIT_SECONDS = 10  # Lambda Developer Guide, "Runtime environment": the time-out of the init phase
+_STARTED = "started"  # a report of our own: the function has taken an invocation
 PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
 
 # What stands in /var/runtime besides Python itself: the client and boto3, each with what it needs.
@@ -87,6 +89,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:eu-west-1:123456789012:function:f")
         self.send_header("Lambda-Runtime-Trace-Id", "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Sampled=0")
         self.end_headers()
+        self.server.reports.put(Report(_STARTED, request_id))
         self.wfile.write(event)
 
     def do_POST(self) -> None:
@@ -118,7 +121,9 @@ class Function:
         request_id = str(uuid.uuid4())
         self._api.invocations.put((request_id, json.dumps(event).encode()))
         try:
-            report = self._api.reports.get(timeout=self._api.seconds)
+            report = self._api.reports.get(timeout=INIT_SECONDS)
+            if report.path == _STARTED:  # else it failed before
+                report = self._api.reports.get(timeout=self._api.seconds)
         except queue.Empty:
             self._process.kill()  # as Lambda does; the next event would find another container
             raise Failed(f"no answer, and the process returned {self._process.poll()}: {self.output()}") from None
