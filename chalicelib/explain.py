@@ -164,11 +164,12 @@ def _describe(rule: Rule | None, count: int) -> str:
         *(["with x-amz-checksum-sha256"] if rule.checksum else []),
         *(f"with {name}: {value}" for name, value in rule.require_headers),
     ]
+    passed = f", lets {', '.join(rule.pass_headers)} through to S3" if rule.pass_headers else ""
     number = f"{rule.number}:" if rule.number <= count else "built in, after those of the file:"
     verb = "allows" if rule.allows else "denies"
     uploads = f", uploads {', '.join(demands)}" if demands else ""
     sizes = f", images in {', '.join(rule.image_sizes)}" if rule.image_sizes else ""
-    return f"{number} {rule.path} {verb} {', '.join(rule.actions)} to {', '.join(rule.to)}{uploads}{sizes}"
+    return f"{number} {rule.path} {verb} {', '.join(rule.actions)} to {', '.join(rule.to)}{uploads}{sizes}{passed}"
 
 
 class _Mounts(Mounts):

@@ -69,6 +69,9 @@ class RuleAnalysis:
         asked = [action for action in rule.actions if _is_asked(action, rule.path)]
         if not asked:
             return Finding(rule, "path", _NOT_ASKED_OWN if rule.path.startswith(OWN) else _NOT_ASKED, never=True)
+        known = [tag for tag in rule.to if tag in self._members]
+        if known and not any(self._asking(rule, tag) for tag in known):
+            return Finding(rule, "to", _PUBLISHABLE, never=True)
         decided = [self._deciders(rule, action, tag) for action in asked for tag in rule.to]
         before = sorted({earlier for deciders in decided for earlier in deciders or ()})
         if not before:  # the reader reports the principals that nothing makes
@@ -81,12 +84,20 @@ class RuleAnalysis:
             return Finding(rule, None, reason, never=False)
         return None
 
+    def _asking(self, rule: Rule, tag: str) -> list[Principal]:
+        """Those with a tag who can ask at the paths of a rule; for tags that say little, the hardest to decide about.
+
+        Nobody without credentials has an id, and a publishable key, which is not authenticated, opens no files.
+        """
+        has_id = tag == "anyone" and "{user}" in rule.path.split("/")
+        members = self._members.get("authenticated" if has_id else tag, [])
+        is_file = not rule.path.startswith(OWN)
+        return [one for one in members if one is ANYONE or not is_file or "authenticated" in one.tags]
+
     def _deciders(self, rule: Rule, action: str, tag: str) -> set[Rule] | None:
         """The earlier rules that decide all that a rule covers for an action and a tag; None where the rule decides."""
-        has_id = tag == "anyone" and "{user}" in rule.path.split("/")  # nobody without credentials has an id
-        members = self._members.get("authenticated" if has_id else tag, [])
         found: set[Rule] = set()
-        for member in members:
+        for member in self._asking(rule, tag):
             deciders = self._deciders_for(rule, action, member)
             if deciders is None:
                 return None
@@ -174,6 +185,9 @@ def _names(rules: Sequence[Rule]) -> str:
 _AN_ESCAPE: Final = (
     "the path holds an escape (a percent sign and two hex digits), and rules see every path decoded: write the "
     "character itself, or * for a segment that really has such a name"
+)
+_PUBLISHABLE: Final = (
+    "a key with in_urls = true opens /-/resize and /-/thumbnail alone: name one of these, or another key"
 )
 _NOT_ASKED: Final = 'only directories are listed, and this path has no slash at its end: end the path with "/" or "/**"'
 _NOT_ASKED_OWN: Final = 'here the service asks for no other actions than "read" and "share": name one of these'

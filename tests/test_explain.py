@@ -39,6 +39,7 @@ overwrite = false
 checksum = "sha256"
 require_headers = {{ cache-control = "private" }}
 image_sizes = ["320x"]
+pass_headers = ["x-amz-tagging"]
 
 [[rules]]
 path = "/shared/**"
@@ -93,6 +94,9 @@ def test_a_url_is_taken_as_it_is_pasted(settings: Settings, url: str) -> None:
         ("GET", "/in/a.jpg?w=321", "403 size-not-allowed: "),
         ("GET", "/shared/a.jpg?w=x", "400 bad-parameter: "),
         ("GET", "/shared/a?download=a/b", "400 bad-parameter: "),
+        ("GET", "/shared/a?versionId=x", "403 "),
+        ("GET", "/in/a.jpg?w=320&versionId=x", "403 "),
+        ("DELETE", "/shared/a?versionId=x", "403 "),
         ("GET", "/shared/a?presign", "200: the signed URL, as JSON"),
         ("HEAD", "/shared/a", "200: the headers of what GET would get"),
         ("HEAD", "https://abc.execute-api.eu-west-1.amazonaws.com/api/shared/a", "307: "),
@@ -127,7 +131,8 @@ def test_the_answer_is_that_of_the_service(settings: Settings, method: str, url:
 def test_the_demands_of_the_rule_are_named(settings: Settings) -> None:
     assert explained(settings, "PUT", "/in/a").lines[1] == (
         "rule    1: /in/** allows read, write to group:builders, uploads at most 1,000 bytes, of type image/*, that "
-        "overwrite nothing (If-None-Match: *), with x-amz-checksum-sha256, with cache-control: private, images in 320x"
+        "overwrite nothing (If-None-Match: *), with x-amz-checksum-sha256, with cache-control: private, "
+        "images in 320x, lets x-amz-tagging through to S3"
     )
 
 

@@ -185,6 +185,19 @@ def test_a_mistake_elsewhere_hides_no_rule_that_never_matches_and_makes_none(tmp
     assert len(inspected(tmp_path, MOUNT + ALL + flawed_rule)[0]) == 1
 
 
+def test_a_publishable_key_reaches_images_alone() -> None:
+    publishable = Principal("page", ("anyone", "group:g", "key:page"))
+    rules = [
+        rule(1, "/x", "key:a"),
+        rule(2, "/x", "key:page"),
+        rule(3, "/-/resize", "key:page"),
+        rule(4, "/x", "group:g"),
+    ]
+    analysis = RuleAnalysis(rules, [KEYS[0].principal(), publishable], [""])
+    found = [analysis.finding(one) for one in rules]
+    assert [finding.key if finding else "alive" for finding in found] == ["alive", "to", "alive", None]
+
+
 def test_ten_thousand_rules_are_analysed() -> None:
     """This takes about a second; a step for each pair of rules would take minutes."""
     keys = [Key(f"k{number}", str(number), ("g",)).principal() for number in range(200)]
