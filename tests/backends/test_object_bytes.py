@@ -13,7 +13,7 @@ import boto3
 import pytest
 
 from chalicelib.backends.objects import S3Objects
-from chalicelib.core.images import Image
+from chalicelib.core.images import MOST_BYTES, Image
 from chalicelib.core.mounts import Mount
 from chalicelib.core.ports import ObjectStore
 from chalicelib.core.problems import NotFound, Problem, Unavailable
@@ -139,6 +139,7 @@ class Store(HTTPServer):
         self.asked: list[tuple[str, str, Message, bytes]] = []
         self.reader_left = False
         self.wanted = True
+        self.etag: str | None = '"e"'
 
     @property
     def mount(self) -> Mount:
@@ -164,7 +165,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(self.server.status)
         said = len(self.server.body) if self.server.said_size is None else self.server.said_size
         self.send_header("Content-Length", str(said))
-        self.send_header("ETag", '"e"')
+        if self.server.etag is not None:
+            self.send_header("ETag", self.server.etag)
         self.send_header("Connection", "close")
         self.end_headers()
         try:
@@ -251,6 +253,23 @@ def test_a_failure_to_write_is_ours(store: Store, status: int) -> None:
     with pytest.raises(Unavailable) as refused:
         store.create()
     assert type(refused.value) is Unavailable
+
+
+def test_an_answer_that_is_not_of_s3_is_neither_read_nor_taken_for_written(store: Store) -> None:
+    store.body, store.etag = b"<html>A proxy's page</html>", None
+    for ask in (store.read, store.create):
+        with pytest.raises(Unavailable) as refused:
+            ask()
+        assert refused.value.headers == {"Retry-After": "5"}
+    store.etag = '"another"'
+    with pytest.raises(Unavailable):
+        store.read()
+
+
+def test_more_bytes_than_an_image_may_have_are_not_read(store: Store) -> None:
+    store.said_size = MOST_BYTES + 1
+    with pytest.raises(Unavailable):
+        store.read()
 
 
 def test_an_object_that_breaks_off_is_not_taken_for_whole(store: Store) -> None:

@@ -16,6 +16,8 @@ from local import aws
 from tests.builders import mount, soon, target
 from tests.fakes import Objects
 
+from .foreign import answer_all
+
 KEYS = [
     *("a", "a.txt", "a/", "a/1", "a/2/x", "a//y", "b", "b/ ü+%&<>\"'/z", "c0", "c/1", "z/z", "日本/x", "日本0"),
 ]
@@ -131,3 +133,24 @@ def test_a_store_that_is_down_is_no_empty_directory(environment: pytest.MonkeyPa
     environment.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     with pytest.raises(Unavailable):
         S3Objects().list(target("", mount(endpoint="http://127.0.0.1:1")), soon(), recursive=True, after="", limit=1)
+
+
+ENTRY = "<Key>a</Key><Size>1</Size><LastModified>2026-01-01T00:00:00.000Z</LastModified><ETag>e</ETag>"
+FOREIGN = (
+    *("<html>A proxy's page", "<html><body>A proxy's page</body></html>", "", "{}", "<ListBucketResult/>"),
+    f"<ListBucketResult><Contents>{ENTRY}</Contents></ListBucketResult>",
+    *(
+        f"<ListBucketResult><IsTruncated>false</IsTruncated><Contents>{ENTRY.replace(part, 'x')}</Contents>"
+        "</ListBucketResult>"
+        for part in ("Key", "Size", "LastModified", "ETag", "2026-01-01T00:00:00.000Z")
+    ),
+)
+
+
+@pytest.mark.parametrize("body", FOREIGN)
+def test_an_answer_that_is_not_of_s3_is_no_empty_directory(real: Mount, body: str) -> None:
+    objects = S3Objects()
+    answer_all(objects._client(real), body.encode())
+    with pytest.raises(Unavailable) as refused:
+        objects.list(target("", real), soon(), recursive=True, after="", limit=1)
+    assert refused.value.headers == {"Retry-After": "5"}

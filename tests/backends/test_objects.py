@@ -138,6 +138,7 @@ def test_conditions_and_ranges_are_honoured_and_the_rest_kept(store: Store) -> N
         "Thu, 01 Jan 99999 00:00:00 GMT",
         "Thu, 01 Jan 2026 00:00:00 +99999999999999999999",
         "Mon, 01 Jan 0001 00:00:00 +2359",
+        "Fri, 31 Dec 9999 23:59:59 -1200",
     ],
 )
 def test_a_date_that_is_none_is_ignored(store: Store, date: str) -> None:
@@ -174,6 +175,8 @@ def test_a_failure_of_the_store_is_ours(store: Store, status: int, problem: type
     ("query", "headers"),
     [
         ({"response-expires": "soon"}, {}),
+        ({"response-expires": "Fri, 31 Dec 9999 23:59:59 -1200"}, {}),
+        ({"response-expires": "1e999"}, {}),
         ({}, {"if-match": '"a"\r\nx-evil: 1'}),
         ({}, {"if-none-match": '"日本"'}),
         ({}, {"range": "bytes=0-9\n"}),
@@ -185,6 +188,35 @@ def test_what_cannot_be_sent_to_the_store_is_the_clients_mistake(
     with pytest.raises(BadRequest):
         store.head(query=query, headers=headers)
     assert store.asked == []
+
+
+def test_a_bare_400_blames_the_client_only_for_a_version_or_a_condition(store: Store) -> None:
+    """S3 answers HEAD so where the credentials have ended, the region is another, or the clock is wrong."""
+    store.status = 400
+    date = "Thu, 01 Jan 2026 00:00:00 GMT"
+    for query, headers in (
+        ({"versionId": "v"}, {}),
+        *(({}, {name: date}) for name in ("if-match", "if-none-match", "if-modified-since", "if-unmodified-since")),
+    ):
+        with pytest.raises(BadRequest):
+            store.head(query=query, headers=headers)
+    store.fields |= {"x-amz-bucket-region": "eu-central-1"}
+    for query, headers in (({}, {}), ({"response-expires": date}, {"range": "bytes=0-", "if-modified-since": "soon"})):
+        with pytest.raises(Unavailable) as refused:
+            store.head(query=query, headers=headers)
+        assert refused.value.reason == "HeadObject was answered with 400 400, the bucket is in eu-central-1"
+
+
+def test_an_answer_that_is_not_of_s3_is_no_object(store: Store) -> None:
+    """A proxy answers every request with its page, and status 200."""
+    for missing in OF_ALL:
+        store.fields = {name: value for name, value in OF_ALL.items() if name != missing}
+        with pytest.raises(Unavailable) as refused:
+            store.head()
+        assert refused.value.headers == {"Retry-After": "5"}
+    store.fields = OF_ALL | {"Content-Length": "many"}
+    with pytest.raises(Unavailable):
+        store.head()
 
 
 def test_a_store_that_refuses_the_service_is_told_apart_from_one_that_fails(store: Store) -> None:

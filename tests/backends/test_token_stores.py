@@ -29,6 +29,8 @@ from local import aws
 from tests.builders import soon
 from tests.token_store import Tokens
 
+from .foreign import answer_all
+
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
@@ -302,6 +304,31 @@ def test_a_check_reads_what_was_written_last(table: Table) -> None:
     store._client.meta.events.register("before-send.dynamodb.GetItem", remember)
     store.check(link(), soon())
     assert [body["ConsistentRead"] for body in sent] == [True]
+
+
+# Answers that are not DynamoDB's
+
+
+READS = (("ann", "whole"), ("ann", "1"), ("", "whole"))
+FOREIGN = (
+    *(b"<html>A proxy's page</html>", b"", b"{}", b"[]", b"null", b'{"Attributes": {}}', b'{"Item": {}}'),
+    b'{"Attributes": {"attempts": {"SS": ["another"]}, "revoked": {"BOOL": false}}, "ConsumedCapacity": {}}',
+)
+
+
+@pytest.mark.parametrize("body", FOREIGN)
+def test_what_does_not_prove_a_use_takes_none_and_lets_nobody_in(table: Table, body: bytes) -> None:
+    store = DynamoTokens(table.name)
+    answer_all(store._client, body)
+    asked: list[Callable[[], None]] = [
+        *(lambda part=part, file=file: redeem(store, link(), file, part) for file, part in READS),
+        lambda: store.check(link(), soon()),
+        lambda: store.revoke(link(), soon()),
+    ]
+    for ask in asked:
+        with pytest.raises(Unavailable) as refused:
+            ask()
+        assert refused.value.headers == {"Retry-After": "5"}
 
 
 # A bad connection
