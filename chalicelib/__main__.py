@@ -159,10 +159,11 @@ def _link(options: argparse.Namespace) -> int:
 def _policy(options: argparse.Namespace) -> int:
     environ = wiring.environment(options.stage)
     settings = _settings(environ)
+    mounts, rules, cdn_secret = settings.mounts, settings.rules, settings.cdn_secret
     if options.stage == stages.STACK:
-        made = stack_policy(stages.template_policy(), settings.mounts, settings.rules, environ["SIGNPOST_BUCKET"])
+        made = stack_policy(stages.template_policy(), mounts, rules, environ["SIGNPOST_BUCKET"], cdn_secret)
     else:
-        made = policy(settings.mounts, settings.rules, environ.get("SIGNPOST_TABLE"), environ.get("SIGNPOST_SECRET"))
+        made = policy(mounts, rules, environ.get("SIGNPOST_TABLE"), environ.get("SIGNPOST_SECRET"), cdn_secret)
     text = json.dumps(made, indent=2)
     if not options.write:
         print(text)

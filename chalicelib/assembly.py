@@ -9,6 +9,7 @@ from .backends.secrets import secret_source
 from .beyond import Beyond, Common, pages
 from .checks import ACCESS_KEY, SECRET_KEY
 from .core.actions import METHODS
+from .core.addresses import Addresses
 from .core.cors import Cors
 from .core.credentials import Credentials
 from .core.deadline import Deadline
@@ -43,6 +44,7 @@ def assemble(file: str, environ: Mapping[str, str], clock: "Clock", random: Rand
     try:
         settings = load(file, environ)
         credentials = _credentials(environ)
+        cdn_secrets = secret_source(settings.cdn_secret) if settings.cdn_secret else None
         secrets = _secrets(environ)
     except InvalidSettings as error:
         return _closed(error, clock, log)
@@ -73,7 +75,12 @@ def assemble(file: str, environ: Mapping[str, str], clock: "Clock", random: Rand
         objects=(lambda: beyond.objects) if settings.head_inline else None,
         links=common.links,
         sharing=lambda: beyond.sharing,
-        uses=Uses(tokens=lambda: beyond.tokens, clients=Signer(signing, "client"), random=random),
+        uses=Uses(
+            tokens=lambda: beyond.tokens,
+            addresses=Addresses(cdn_secrets),
+            clients=Signer(signing, "client"),
+            random=random,
+        ),
         browsing=lambda: beyond.browsing,
         derivatives=lambda: beyond.derivatives,
         rendering=lambda: beyond.rendering,
@@ -86,6 +93,7 @@ def assemble(file: str, environ: Mapping[str, str], clock: "Clock", random: Rand
         realm=settings.realm,
         sign_in=sessions is not None,
         public_url=settings.public_url,
+        authorization_header=settings.authorization_header,
         clock=clock,
         log=log,
     )
@@ -102,6 +110,7 @@ def _closed(error: InvalidSettings, clock: "Clock", log: "Log") -> Exchange:
         realm="Signpost",
         sign_in=False,
         public_url=None,
+        authorization_header=None,
         clock=clock,
         log=log,
     )

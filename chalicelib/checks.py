@@ -4,6 +4,7 @@ import re
 from typing import Final
 from urllib.parse import urlsplit
 
+from .backends.secrets import secret_source
 from .toml_reader import Check
 
 _USUAL_PORTS: Final = {"http": "80", "https": "443"}
@@ -62,6 +63,14 @@ def is_general_purpose(bucket: str) -> bool:
     return not bucket.lower().endswith(_OTHER_BUCKETS)
 
 
+def _is_secret(text: str) -> bool:
+    try:
+        secret_source(text)
+    except ValueError:
+        return False
+    return True
+
+
 ORIGIN: Final = Check(
     is_origin,
     'an origin as browsers send it: "https://app.example.com", in lower case, with no path, no slash at the end, and '
@@ -75,6 +84,12 @@ REGION: Final = Check(
     re.compile(r"[a-z0-9-]+").fullmatch, 'a region: "eu-west-1"; or set AWS_REGION in the environment'
 )
 AWS_REGION: Final = re.compile(r"[a-z]+(?:-[a-z]+)+-[0-9]+")  # botocore's partitions.json has no other form
+SECRET: Final = Check(
+    _is_secret,
+    "a secret of 32 characters or more (`openssl rand -hex 32`), or the ARN of a secret in Secrets Manager or of a "
+    "parameter in SSM",
+    secret=True,
+)
 UNKNOWN_REGION: Final = "region-of-lambda-0"
 """Stands for Lambda's own region where the tool does not know that region."""
 

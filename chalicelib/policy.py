@@ -37,7 +37,11 @@ _SECRET_ACTIONS = {"secretsmanager": "secretsmanager:GetSecretValue", "ssm": "ss
 
 
 def policy(
-    mounts: Iterable[Mount], rules: Iterable[Rule] = (), table: str | None = None, secret: str | None = None
+    mounts: Iterable[Mount],
+    rules: Iterable[Rule] = (),
+    table: str | None = None,
+    secret: str | None = None,
+    cdn_secret: str | None = None,
 ) -> dict[str, Any]:
     """Return a policy document for the role of the functions.
 
@@ -45,14 +49,12 @@ def policy(
         mounts: those at other stores than AWS need no permission here.
         rules: those that allow `versions` or `purge`, or let some headers through, need more of S3.
         table: the name of the one that counts the uses of links, if there is one.
-        secret: what `backends.secrets.secret_source` takes; it needs a permission only if it is an ARN.
+        secret, cdn_secret: what `backends.secrets.secret_source` takes; each needs a permission only if it is an ARN.
     """
     on_aws = [mount for mount in mounts if mount.endpoint is None]
     home, _ = partition(on_aws[0].region if on_aws else "")
     links = [_allow("Table", _TABLE_ACTIONS, f"arn:{home}:dynamodb:*:*:table/{table}")] if table else []
-    match (secret or "").strip().split(":"):
-        case ["arn", _, service, *_] if service in _SECRET_ACTIONS:
-            links.append(_allow("Secret", (_SECRET_ACTIONS[service],), str(secret).strip()))
+    links += [*_secret("Secret", secret), *_secret("CdnSecret", cdn_secret)]
     log_streams = f"arn:{home}:logs:*:*:log-group:/aws/lambda/signpost-*:*"
     # Chalice makes the log group under another name than the function's, so Lambda has to make that itself.
     logs = _allow("Logs", ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"), log_streams)
@@ -60,7 +62,7 @@ def policy(
 
 
 def stack_policy(
-    document: dict[str, Any], mounts: Iterable[Mount], rules: Iterable[Rule], bucket: str
+    document: dict[str, Any], mounts: Iterable[Mount], rules: Iterable[Rule], bucket: str, cdn_secret: str | None = None
 ) -> dict[str, Any]:
     """Return the policy of the stack, with what the mounts and the rules need besides.
 
@@ -68,12 +70,23 @@ def stack_policy(
         document: the policy of the template, which opens that bucket.
         mounts, rules: as in `policy`.
         bucket: what stands for the name of that bucket.
+        cdn_secret: as in `policy`.
     """
     on_aws = [mount for mount in mounts if mount.endpoint is None]
     others = [mount for mount in on_aws if mount.bucket != bucket]
     opened = {"Action": list(_object_actions(rules))}
     own = [{**one, **opened} if one["Sid"] == "Objects1" else one for one in document["Statement"]]
-    return document | {"Statement": [*own, *_buckets(others, rules, 2), *_keys(on_aws)]}
+    added = [*_buckets(others, rules, 2), *_keys(on_aws), *_secret("CdnSecret", cdn_secret)]
+    return document | {"Statement": [*own, *added]}
+
+
+def _secret(sid: str, reference: str | None) -> list[dict[str, Any]]:
+    """The statement for a secret that AWS keeps; none for a secret in clear."""
+    arn = (reference or "").strip()
+    match arn.split(":"):
+        case ["arn", _, service, *_] if service in _SECRET_ACTIONS:
+            return [_allow(sid, (_SECRET_ACTIONS[service],), arn)]
+    return []
 
 
 def _buckets(mounts: Sequence[Mount], rules: Iterable[Rule], first: int) -> list[dict[str, Any]]:

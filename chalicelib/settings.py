@@ -13,6 +13,7 @@ from .checks import (
     KMS_KEY,
     ORIGIN,
     REGION,
+    SECRET,
     SECRET_KEY,
     UNKNOWN_REGION,
     is_general_purpose,
@@ -41,6 +42,12 @@ class Settings(NamedTuple):
     keys: tuple[Key, ...]
     rules: tuple[Rule, ...]
     image_hosts: tuple[str, ...]
+    authorization_header: str | None = None
+    cdn_secret: str | None = None
+
+    def __repr__(self) -> str:
+        """Without what the environment gave: the CDN's secret may be in it."""
+        return f"Settings({self.realm!r}, {len(self.mounts)} mounts, {len(self.keys)} keys, {len(self.rules)} rules)"
 
 
 class InvalidSettings(Exception):
@@ -122,6 +129,8 @@ def _settings(reader: Reader, document: dict[str, Any]) -> Settings:
     service = Table(reader, "service", 0, reader.table(document, "service"))
     realm = service.text("realm", "Signpost", _REALM)
     public_url = without_usual_port(service.text("public_url", "", _PUBLIC_URL).rstrip("/")) or None
+    authorization_header = service.text("authorization_header", "", _CREDENTIALS_HEADER) or None
+    cdn_secret = service.secret("cdn_secret", SECRET) or None
     url_seconds = service.integer("url_seconds", 300, 1, _WEEK)
     head = service.choice("head", "redirect", ("redirect", "inline"))
     origins = service.texts("cors_origins", (), ORIGIN)
@@ -143,7 +152,10 @@ def _settings(reader: Reader, document: dict[str, Any]) -> Settings:
     images = Table(reader, "images", 0, reader.table(document, "images"))
     image_hosts = images.texts("hosts", (), _IMAGE_HOST)
     images.finish()
-    return Settings(realm, public_url, head == "inline", origins, mounts, keys, rules, image_hosts)
+    return Settings(
+        *(realm, public_url, head == "inline", origins, mounts, keys, rules),
+        *(image_hosts, authorization_header, cdn_secret),
+    )
 
 
 def _check_one_region(reader: Reader, mounts: Sequence[Mount]) -> None:
@@ -313,6 +325,10 @@ _REALM = Check(re.compile(r"[ !#-\[\]-~]+").fullmatch, 'printable ASCII without 
 _PUBLIC_URL = Check(
     re.compile(r"(?:https?://[a-z0-9.\[\]:-]+(?:/[A-Za-z0-9._~-]+)*/?)?").fullmatch,
     'how clients call the service: "https://files.example.com"',
+)
+_CREDENTIALS_HEADER = Check(
+    re.compile(r"|x-(?!am(?:z|zn)-|forwarded-)[a-z0-9-]+(?<!-cdn-secret)").fullmatch,
+    'a header of your own in lower case: "x-signpost-authorization"',
 )
 _MOUNT_PATH = Check(_is_mount_path, 'a path of literal segments that starts with a slash: "/" or "/archive"')
 _PREFIX = Check(_is_prefix, 'the beginning of keys, without a leading slash: "tenants/acme/"')

@@ -93,7 +93,7 @@ def adapt(project: Path, settings: Settings, bucket: str) -> None:
         settings: those in it.
         bucket: what stands for the name of the stack's bucket.
     """
-    policy = stack_policy(template_policy(), settings.mounts, settings.rules, bucket)
+    policy = stack_policy(template_policy(), settings.mounts, settings.rules, bucket, settings.cdn_secret)
     (project / policy_file(STACK).relative_to(PROJECT)).write_text(json.dumps(policy))
     key = next((mount.kms_key for mount in settings.mounts if mount.bucket == bucket and mount.kms_key), None)
     if key:

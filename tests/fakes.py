@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from chalicelib.core import ports
 from chalicelib.core.actions import METHODS
+from chalicelib.core.addresses import Addresses
 from chalicelib.core.browsing import Browsing
 from chalicelib.core.cors import Cors
 from chalicelib.core.credentials import Credentials
@@ -25,7 +26,7 @@ from chalicelib.core.rules import Rule, RuleSet
 from chalicelib.core.service import Service
 from chalicelib.core.sessions import Sessions
 from chalicelib.core.sharing import Sharing
-from chalicelib.core.signatures import Signer
+from chalicelib.core.signatures import Secrets, Signer
 from chalicelib.core.uses import Uses
 from chalicelib.core.views import Asset, DirectoryView, ProblemView, SignInView
 
@@ -206,6 +207,7 @@ def service(
     pages: Pages | None = None,
     renderer: ports.Renderer | None = None,
     source: ports.ImageSource | None = None,
+    cdn_secrets: Secrets | None = None,
 ) -> Service:
     """A service over fakes; it counts no uses unless it is given where."""
     known, rule_set, mounted = Keys(keys), RuleSet(list(rules)), Mounts(mounts)
@@ -223,7 +225,9 @@ def service(
         objects=(lambda: store) if head_inline else None,
         links=links(),
         sharing=lambda: sharing,
-        uses=Uses(tokens=lambda: tokens, clients=signer("client"), random=Randomness()),
+        uses=Uses(
+            tokens=lambda: tokens, addresses=Addresses(cdn_secrets), clients=signer("client"), random=Randomness()
+        ),
         derivatives=lambda: derivatives,
         rendering=lambda: Rendering(renderer=renderer or Renderer(), source=source or Source()),
         browsing=lambda: Browsing(
@@ -245,6 +249,7 @@ def exchange(
     cors_origins: Sequence[str] = (),
     now: float = NOW,
     log: list[Mapping[str, object]] | None = None,
+    authorization_header: str | None = None,
 ) -> Exchange:
     """The frame around a service; its time stands still, and its log is a list."""
     lines: list[Mapping[str, object]] = [] if log is None else log
@@ -255,6 +260,7 @@ def exchange(
         realm="Acme files",
         sign_in=True,
         public_url=None,
+        authorization_header=authorization_header,
         clock=lambda: now,
         log=lines.append,
     )

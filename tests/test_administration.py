@@ -229,10 +229,14 @@ def test_policy_follows_the_rules(settings: Path) -> None:
 def test_policy_with_links(settings: Path) -> None:
     """Where the environment names a table and a secret, what they need is in it."""
     arn = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:signpost-AbCdEf"
-    done = run(settings, "policy", SIGNPOST_TABLE="signpost-links", SIGNPOST_SECRET=arn)
+    cdn = "arn:aws:ssm:eu-west-1:111122223333:parameter/cdn"
+    settings.write_text(SETTINGS + '[service]\ncdn_secret = "${CDN_SECRET}"\n')
+    done = run(settings, "policy", SIGNPOST_TABLE="signpost-links", SIGNPOST_SECRET=arn, CDN_SECRET=cdn)
     statements = {item["Sid"]: item for item in json.loads(done.stdout)["Statement"]}
     assert statements["Table"]["Resource"] == "arn:aws:dynamodb:*:*:table/signpost-links"
     assert statements["Secret"]["Resource"] == arn
+    assert statements["CdnSecret"]["Resource"] == cdn
+    assert statements["CdnSecret"]["Action"] == ["ssm:GetParameter"]
 
 
 @pytest.mark.parametrize("stage", ["dev", "prod"])

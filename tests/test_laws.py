@@ -26,7 +26,7 @@ FLOORS = [
     {"problems", "times", "views"},
     {"deadline"},
     {"signatures", "message", "paths", "trace", "credentials", "multipart", "images"},
-    {"actions", "links", "principals"},
+    {"actions", "addresses", "links", "principals"},
     {"sessions", "rules"},
     {"mounts", "uploads"},
     {"forms", "forwarded", "cors"},

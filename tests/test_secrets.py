@@ -25,6 +25,7 @@ PLACES: dict[str, tuple[str, Fields, bytes]] = {
     "another scheme": ("", [("Authorization", f"Digest {CANARY}")], b""),
     "garbage": ("", [("Authorization", f"{CANARY}\r\n\x00ü")], b""),
     "Proxy-Authorization": ("", [("Proxy-Authorization", f"Basic {CANARY}")], b""),
+    "the CDN's secret": ("", [("Authorization", GOOD), ("X-Signpost-Cdn-Secret", CANARY)], b""),
     "Cookie": ("", [("Cookie", f"session={CANARY}; b={CANARY}")], b""),
     "X-Api-Key": ("", [("X-Api-Key", CANARY)], b""),
     "Referer": ("", [("Referer", f"https://files.example.com/a?token={CANARY}")], b""),

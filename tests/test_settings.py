@@ -103,7 +103,7 @@ def test_how_clients_call_the_service_ends_without_a_slash(tmp_path: Path, writt
 def test_what_is_left_out_has_a_default(tmp_path: Path) -> None:
     settings = loaded(tmp_path, '[[mounts]]\npath = "/"\nbucket = "acme"\n', {"AWS_REGION": "us-east-2"})
     assert settings[:4] == ("Signpost", None, False, ())
-    assert settings[5:] == ((), (), ())
+    assert settings[5:] == ((), (), (), None, None)
     only = settings.mounts[0]
     assert (only.region, only.endpoint, only.url_seconds, only.stable_seconds) == ("us-east-2", None, 300, 0)
 

@@ -96,6 +96,41 @@ def test_a_mounts_own_credentials_are_both_there_and_not_in_the_file(
     assert "c4n4ry" not in said
 
 
+CDN = f'[service]\ncdn_secret = "${{SECRET}}"\n{MOUNT}'
+
+
+def test_the_secret_of_the_cdn_is_a_reference(tmp_path: Path) -> None:
+    long = "c4n4ry" * 6
+    for text, secret, told in [
+        (CDN.replace("${SECRET}", long), "", "service.cdn_secret: is a secret, which is not kept in this file"),
+        (CDN, "", "service.cdn_secret: the text here is not a secret of 32 characters or more"),
+        (CDN, "c4n4ry", "service.cdn_secret: the text here is not a secret of 32 characters or more"),
+        (CDN, "arn:aws:s3:::c4n4ry", "or the ARN of a secret in Secrets Manager or of a parameter in SSM"),
+    ]:
+        said = "\n".join(mistakes(tmp_path, text, {"SECRET": secret}))
+        assert told in said
+        assert "c4n4ry" not in said
+    settings = loaded(tmp_path, CDN, {"SECRET": long})
+    assert settings.cdn_secret == long
+    assert "c4n4ry" not in repr(settings)
+
+
+def test_credentials_are_read_in_a_header_of_the_owners(tmp_path: Path) -> None:
+    wanted = 'is not a header of your own in lower case: "x-signpost-authorization"'
+    for name in (
+        "authorization",
+        "cookie",
+        "X-A",
+        "x-amz-meta-a",
+        "x-amzn-a",
+        "x-forwarded-for",
+        "x-signpost-cdn-secret",
+    ):
+        assert wanted in str(mistakes(tmp_path, f'[service]\nauthorization_header = "{name}"\n{MOUNT}'))
+    text = f'[service]\nauthorization_header = "x-signpost-authorization"\n{MOUNT}'
+    assert loaded(tmp_path, text).authorization_header == "x-signpost-authorization"
+
+
 def toml(value: object) -> str:
     """A value as TOML writes it; its strings are JSON's."""
     if isinstance(value, dict):

@@ -42,9 +42,7 @@ class _Fetched:
         self._secrets: Sequence[bytes] = ()
 
     def __call__(self, deadline: Deadline) -> Sequence[bytes]:
-        return self._secrets or call(
-            deadline, self._fetched, otherwise="The service cannot get the secret that it signs links with."
-        )
+        return self._secrets or call(deadline, self._fetched, otherwise="The service cannot get one of its secrets.")
 
     def _fetched(self) -> Sequence[bytes]:
         self._secrets = _split(self._fetch())  # kept even where the request that began this is answered already

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from .addresses import Addresses
 from .deadline import Deadline
 from .links import Link, Random, Reading
 from .message import BLANKS, Request
@@ -20,12 +21,16 @@ class Uses:
 
     Args:
         tokens: returns what counts them, None where there is no table.
+        addresses: where the clients are.
         clients: whose purpose is to tell the readers of a link apart, and the parts that they read.
         random: tells requests apart.
     """
 
-    def __init__(self, *, tokens: "Callable[[], TokenStore | None]", clients: Signer, random: Random) -> None:
+    def __init__(
+        self, *, tokens: "Callable[[], TokenStore | None]", addresses: Addresses, clients: Signer, random: Random
+    ) -> None:
         self._tokens = tokens
+        self._addresses = addresses
         self._clients = clients
         self._random = random
 
@@ -49,7 +54,7 @@ class Uses:
 
     def _reading(self, request: Request, grant: Grant, link: Link) -> Reading:
         """Say what a GET reads. Its query decides the version and the derivative, so the whole query counts."""
-        agent = request.headers.get("user-agent", "")
+        address, agent = self._addresses.client(request), request.headers.get("user-agent", "")
         query = (text for parameter in sorted(request.query.items()) for text in parameter)
         part = _range(request.headers.get("range", ""))
 
@@ -57,7 +62,7 @@ class Uses:
             parts = (text.encode("utf-8", "surrogatepass") for text in texts)
             return encode(self._clients.sign(request.deadline, *parts))
 
-        return Reading(sign(link.id, request.address, agent, grant.path, *query), sign(part or ""), bool(part))
+        return Reading(sign(link.id, address, agent, grant.path, *query), sign(part or ""), bool(part))
 
     def check(self, link: Link, deadline: Deadline) -> None:
         """Raise what `take` would of a client that has taken none, and take nothing."""

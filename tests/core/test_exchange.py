@@ -197,6 +197,7 @@ def test_the_log_says_how_long_the_answer_took() -> None:
         realm="Acme",
         sign_in=True,
         public_url=None,
+        authorization_header=None,
         clock=lambda: next(clock),
         log=log.append,
     )
@@ -208,3 +209,21 @@ def test_the_realm_is_the_one_configured() -> None:
     challenge = exchange(Told(InternalError())).handle(request()).headers.get("WWW-Authenticate")
     assert challenge is None
     assert 'realm="Acme files"' in ask("GET", "/nothing", by=service(rules=RULES)).headers["WWW-Authenticate"]
+
+
+def test_another_header_is_read_in_the_place_of_authorization() -> None:
+    """A CDN puts its own signature into Authorization (FACTS 1.14), which says nothing about the client."""
+    frame = exchange(authorization_header="x-signpost-authorization")
+    ann, ci, cdn = basic("ann")["authorization"], basic("ci")["authorization"], "AWS4-HMAC-SHA256 Credential=AKID"
+    for headers, status in [
+        ({"authorization": cdn, "x-signpost-authorization": ann}, 307),
+        ({"authorization": ann, "x-signpost-authorization": ci}, 403),
+        ({"authorization": ann, "x-signpost-authorization": "x"}, 401),
+        ({"authorization": ann}, 401),
+        ({"authorization": cdn}, 401),
+    ]:
+        reply = frame.handle(request(raw_path="/users/ann/a", headers=headers))
+        assert reply.status == status, headers
+        assert reply.headers["Vary"] == "Authorization, Cookie, x-signpost-authorization"
+    assert exchange().handle(request(raw_path="/users/ann/a", headers={"x-signpost-authorization": ann})).status == 401
+    assert code(frame.handle(request(raw_path="/users/ann/a", headers={"authorization": cdn}))) == "credentials-missing"

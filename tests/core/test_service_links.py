@@ -322,6 +322,34 @@ def test_a_range_is_read_as_werkzeug_reads_it(field: str) -> None:
         )
 
 
+def test_behind_a_cdn_the_address_that_counts_is_the_one_that_the_cdn_appended() -> None:
+    """Only beside the CDN's secret: whoever reaches the service's own host writes any `X-Forwarded-For`."""
+    cdn, ann, bob = "198.51.100.7", "203.0.113.1", "203.0.113.2"
+    secrets = (b"old" * 11, b"new" * 11)
+    by, without = (a_service(cdn_secrets=known) for known in (lambda _: secrets, None))
+
+    def get(asked: Service, token: str, seen: str, secret: str, byte_range: str, address: str = cdn) -> int:
+        headers = {"x-forwarded-for": seen, "x-signpost-cdn-secret": secret, "range": f"bytes={byte_range}"}
+        return use(asked, token, headers=headers, address=address).status
+
+    good, forged = "new" * 11, f"{bob}, {ann}"
+    for seen in (ann, f"{ann}, {cdn}", f"{bob}, {ann},{cdn}", f"{bob},\t{ann} "):
+        token = token_of(make(by))
+        assert get(by, token, seen, good, "0-9") == 307
+        assert get(by, token, f"{bob}, {cdn}", good, "10-") == 410
+        assert get(by, token, f"{ann}, {bob}, {cdn}", good, "10-") == 410
+        assert get(by, token, seen, "old" * 11, "10-", address="198.51.100.8") == (410 if cdn in seen else 307)
+    for asked, secret in ((by, "wrong"), (by, ""), (by, "é\ud800"), (without, good)):
+        token = token_of(make(asked))
+        assert get(asked, token, ann, secret, "0-9", address=bob) == 307
+        assert get(asked, token, forged, secret, "10-", address=ann) == 410
+        assert get(asked, token, "", secret, "10-", address=bob) == 307
+    for seen in ("", ",", cdn, f" ,{cdn}"):  # the CDN appended nothing, so the address that connected counts
+        token = token_of(make(by))
+        assert get(by, token, seen, good, "0-9") == 307
+        assert get(by, token, "", "", "10-") == 307
+
+
 def test_out_of_the_tables_reach_it_is_a_503_and_no_redirect() -> None:
     tokens = Tokens()
     by = a_service(tokens)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -119,19 +120,54 @@ def test_the_table_is_the_stacks() -> None:
     assert made["--table-name"] == expiring["--table-name"]
 
 
-def edge(headers: dict[str, list[dict[str, str]]]) -> dict[str, list[dict[str, str]]]:
-    """Run the Lambda@Edge function on a response's headers, with Node."""
+def node(script: str, *arguments: str | Path, kind: str = "commonjs") -> dict[str, Any]:
+    """Run a script with Node, and return what the script prints as JSON."""
     if shutil.which("node") is None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)("node is not installed")
+    command = ["node", f"--input-type={kind}", "--eval", script, *map(str, arguments)]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True, timeout=30).stdout
+    found: dict[str, Any] = json.loads(printed)
+    return found
+
+
+def edge(headers: dict[str, list[dict[str, str]]]) -> dict[str, list[dict[str, str]]]:
+    """Run the Lambda@Edge function on a response's headers, with Node."""
     event = {"Records": [{"cf": {"response": {"status": "401", "headers": headers}}}]}
     script = (
         f"import {{ handler }} from {json.dumps((PROJECT / 'docs/cdn/restore-headers.mjs').as_uri())};"
         f"console.log(JSON.stringify(await handler({json.dumps(event)})))"
     )
-    command = ["node", "--input-type=module", "--eval", script]
-    response = json.loads(subprocess.run(command, check=True, capture_output=True, text=True, timeout=30).stdout)
-    found: dict[str, list[dict[str, str]]] = response["headers"]
+    found: dict[str, list[dict[str, str]]] = node(script, kind="module")["headers"]
     return found
+
+
+# A CloudFront Function is a script, not a module, and has none of Node's own objects: `vm` gives it no more than that.
+VIEWER_REQUEST = """
+const script = require("fs").readFileSync(process.argv[1], "utf8");
+const handler = require("vm").runInNewContext(script + "; handler");
+console.log(JSON.stringify(handler(JSON.parse(process.argv[2]))));
+"""
+
+
+def viewer_request(headers: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+    """Run the CloudFront Function on a request's headers, with Node."""
+    event = {"version": "1.0", "viewer": {"ip": "203.0.113.1"}, "request": {"method": "GET", "headers": headers}}
+    found: dict[str, dict[str, str]] = node(VIEWER_REQUEST, PROJECT / "docs/cdn/viewer-request.js", json.dumps(event))[
+        "headers"
+    ]
+    return found
+
+
+def test_the_clients_authorization_travels_under_another_name() -> None:
+    """And no client chooses what CloudFront is to say of the client."""
+    host, ann = {"host": {"value": "files.example.com"}}, {"value": "Basic YW5uOng="}
+    forged = {"x-forwarded-for": {"value": "192.0.2.1"}, "x-signpost-authorization": {"value": "Basic Ym9iOng="}}
+    assert viewer_request({**host, "authorization": ann, **forged}) == {
+        **host,
+        "authorization": ann,
+        "x-signpost-authorization": ann,
+    }
+    assert viewer_request({**host, **forged}) == host
 
 
 def test_challenge_gets_its_name_back() -> None:
