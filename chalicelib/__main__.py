@@ -48,6 +48,9 @@ def _parser() -> argparse.ArgumentParser:
     key = commands.add_parser("key", help="make API keys").add_subparsers(required=True, metavar="COMMAND")
     new = key.add_parser("new", help="make a key: prints its secret once, and the TOML to paste")
     new.add_argument("id", metavar="ID", type=_key_id, help="lower-case letters, digits and '-'")
+    new.add_argument(
+        "--in-urls", action="store_true", help="publishable: for the URLs of images on a page, and for nothing else"
+    )
     new.set_defaults(run=_key_new)
 
     explained = commands.add_parser("explain", parents=[stage], help="say what happens to a request, and why")
@@ -72,6 +75,23 @@ def _parser() -> argparse.ArgumentParser:
     role.add_argument("--write", action="store_true", help="put it into .chalice/policy-STAGE.json instead")
     role.set_defaults(run=_policy)
     return parser
+
+
+_PUBLISHABLE = """\
+The key, shown this once:     {secret}
+Its use:                      <img src="https://YOUR-HOST/-/resize?w=320&k={secret}&u=URL">
+The key is publishable: whoever reads a page that uses it has it. It shows images at /-/resize and /-/thumbnail, as far
+as the rules that name it allow, and opens nothing else. List the sizes, or strangers choose what you pay for.
+In signpost.toml:
+
+{table}
+in_urls = true
+
+[[rules]]
+path = "/-/resize"
+allow = ["read"]
+to = ["key:{id}"]
+image_sizes = ["320x"]"""
 
 
 def _key_id(text: str) -> str:
@@ -114,10 +134,13 @@ def _check(options: argparse.Namespace) -> int:
 
 def _key_new(options: argparse.Namespace) -> int:
     secret = secrets.token_urlsafe(32)  # 256 random bits
+    table = f'[[keys]]\nid = "{options.id}"\nsha256 = "{hashlib.sha256(secret.encode()).hexdigest()}"'
+    if options.in_urls:
+        print(_PUBLISHABLE.format(id=options.id, secret=secret, table=table))
+        return 0
     print(f"The secret, shown this once:  {secret}")
     print(f"Its use:                      curl -L -u {options.id}:{secret} URL")
-    print("In signpost.toml:\n")
-    print(f'[[keys]]\nid = "{options.id}"\nsha256 = "{hashlib.sha256(secret.encode()).hexdigest()}"')
+    print(f"In signpost.toml:\n\n{table}")
     return 0
 
 
@@ -137,7 +160,8 @@ def _explain(options: argparse.Namespace) -> int:
 def _link(options: argparse.Namespace) -> int:
     environ = wiring.environment(options.stage)
     settings = _settings(environ)
-    principal = next((key.principal() for key in settings.keys if key.id == options.who), None)
+    makers = (key for key in settings.keys if not key.in_urls)
+    principal = next((key.principal() for key in makers if key.id == options.who), None)
     if principal is None:
         print(f"There is no key {options.who!r}; a link is as good as the key that it is made with.", file=sys.stderr)
         return 1

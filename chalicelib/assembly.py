@@ -84,6 +84,7 @@ def assemble(file: str, environ: Mapping[str, str], clock: "Clock", random: Rand
         browsing=lambda: beyond.browsing,
         derivatives=lambda: beyond.derivatives,
         rendering=lambda: beyond.rendering,
+        resize_links=lambda: beyond.resize_links,
         own_pages=lambda: beyond.own_pages,
     )
     return Exchange(

@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from .backends.pages import HtmlPages
     from .backends.renderer import VipsRenderer
     from .backends.tokens import DynamoTokens
+    from .backends.web_images import WebImages
     from .core.browsing import Browsing
     from .core.derivatives import Derivatives
     from .core.own_pages import OwnPages
     from .core.rendering import Rendering
+    from .core.resize_links import ResizeLinks
     from .core.sharing import Sharing
 
 
@@ -116,10 +118,24 @@ class Beyond:
     @cached_property
     def rendering(self) -> "Rendering":
         """What answers with images."""
-        from .backends.web_images import WebImages
         from .core.rendering import Rendering
 
-        return Rendering(renderer=self.renderer, source=WebImages(self._common.image_hosts))
+        return Rendering(renderer=self.renderer, source=self.web_images)
+
+    @cached_property
+    def web_images(self) -> "WebImages":
+        """The other sites, from which images are fetched."""
+        from .backends.web_images import WebImages
+
+        return WebImages(self._common.image_hosts)
+
+    @cached_property
+    def resize_links(self) -> "ResizeLinks":
+        """Makes the links to `/-/resize`, and reads their tokens."""
+        from .core.resize_links import ResizeLinks
+
+        signer = Signer(self._common.secrets, "resize link")
+        return ResizeLinks(rules=self._common.rules, signer=signer, source=self.web_images)
 
     @cached_property
     def own_pages(self) -> "OwnPages":

@@ -20,7 +20,7 @@ from .checks import (
     without_usual_port,
 )
 from .core.credentials import Credentials
-from .core.images import MOST_SIDE
+from .core.images import MOST_SIDE, is_size
 from .core.mounts import DERIVED, Mount, address, partition
 from .core.paths import CONTROLS, DOT_SEGMENTS, RENDERERS
 from .core.principals import Key
@@ -221,8 +221,9 @@ def _key(table: Table) -> Key:
     key_id = table.text("id", None, KEY_ID)
     sha256 = table.text("sha256", None, _SHA256).lower()
     groups = table.texts("groups", (), _NAME)
+    in_urls = table.flag("in_urls", False)
     table.finish()
-    return Key(key_id, sha256, groups)
+    return Key(key_id, sha256, groups, in_urls)
 
 
 def _rule(table: Table, tags: set[str]) -> Rule:
@@ -307,11 +308,6 @@ def _is_rule_path(text: str) -> bool:
     return _is_path(text) and plain
 
 
-def _is_image_size(text: str) -> bool:
-    sides = re.fullmatch(r"([1-9][0-9]{0,3})?x([1-9][0-9]{0,3})?", text)
-    return bool(sides) and text != "x" and all(int(side) <= MOST_SIDE for side in text.split("x") if side)
-
-
 def _is_image_host(text: str) -> bool:
     found = re.fullmatch(r"(?:\*\.)?(?!-)[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z][a-z0-9-]*(?::([1-9][0-9]{0,4}))?", text)
     return found is not None and int(found[1] or 0) < 65_536
@@ -369,7 +365,7 @@ _PASSED_NAME = Check(
 )
 _REQUIRED_VALUE = Check(re.compile(r"[!-~]+(?: [!-~]+)*").fullmatch, "printable ASCII, in words with one space between")
 _CONTENT_TYPE = Check(re.compile(r"[\w.+-]+/(?:\*|[\w.+-]+)").fullmatch, 'a media type: "image/png" or "image/*"')
-_IMAGE_SIZE = Check(_is_image_size, f'a width, a height or both, up to {MOST_SIDE} pixels: "320x", "x240", "96x96"')
+_IMAGE_SIZE = Check(is_size, f'a width, a height or both, up to {MOST_SIDE} pixels: "320x", "x240", "96x96"')
 _IMAGE_HOST = Check(
     _is_image_host,
     'a host by its name: "images.example.com", or "*.example.com" for all below it',

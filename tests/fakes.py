@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from urllib.parse import urlsplit
 
 from chalicelib.core import ports
 from chalicelib.core.actions import METHODS
@@ -20,8 +21,9 @@ from chalicelib.core.mounts import Mount, Mounts, Target
 from chalicelib.core.own_pages import OwnPages
 from chalicelib.core.ports import CredentialSource, Found, Metadata, ObjectStore, Page, Pages, TokenStore
 from chalicelib.core.principals import ApiKeys, Key, Keys
-from chalicelib.core.problems import NotFound
+from chalicelib.core.problems import NotFound, SourceNotAllowed
 from chalicelib.core.rendering import Rendering
+from chalicelib.core.resize_links import ResizeLinks
 from chalicelib.core.rules import Rule, RuleSet
 from chalicelib.core.service import Service
 from chalicelib.core.sessions import Sessions
@@ -74,6 +76,9 @@ class Failing:
         raise self.error
 
     def render(self, data: bytes, rendition: Rendition, deadline: Deadline) -> Image:
+        raise self.error
+
+    def host(self, url: str) -> str:
         raise self.error
 
     def fetch(self, url: str, deadline: Deadline) -> bytes:
@@ -142,6 +147,12 @@ class Source:
     def __init__(self, images: Mapping[str, bytes] | None = None) -> None:
         self.images = images or {}
         self.asked: list[str] = []
+
+    def host(self, url: str) -> str:
+        host = urlsplit(url).netloc.lower()
+        if not host.endswith("example.com"):
+            raise SourceNotAllowed()
+        return host
 
     def fetch(self, url: str, deadline: Deadline) -> bytes:
         self.asked.append(url)
@@ -230,6 +241,7 @@ def service(
         ),
         derivatives=lambda: derivatives,
         rendering=lambda: Rendering(renderer=renderer or Renderer(), source=source or Source()),
+        resize_links=lambda: ResizeLinks(rules=rule_set, signer=signer("resize link"), source=source or Source()),
         browsing=lambda: Browsing(
             directories=Directories(rules=rule_set, mounts=mounted, objects=store, signer=signer("cursor")),
             rules=rule_set,

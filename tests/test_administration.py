@@ -132,6 +132,21 @@ def test_key_new_is_a_key(settings: Path) -> None:
     assert "2 keys" in run(settings, "check").stdout
 
 
+def test_a_publishable_key_says_what_it_is(settings: Path) -> None:
+    """What is printed can be pasted, and the key makes no links."""
+    done = run(settings, "key", "new", "site", "--in-urls")
+    secret = re.search(r"k=(\S+)&", done.stdout)
+    assert secret
+    assert hashlib.sha256(secret[1].encode()).hexdigest() in done.stdout
+    assert "whoever reads a page that uses it has it" in done.stdout
+    settings.write_text(SETTINGS + done.stdout.partition("In signpost.toml:")[2])
+    assert "2 keys, 4 rules" in run(settings, "check").stdout
+    assert run(settings, "explain", "GET", "/-/resize", "--as", "site").returncode == 0
+    refused = run(settings, "link", "/users/site/x", "--as", "site", SIGNPOST_SECRET="s" * 32)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "There is no key 'site'" in refused.stderr
+
+
 def test_key_new_refuses_a_bad_id(settings: Path) -> None:
     """An id that the settings would refuse is refused here."""
     done = run(settings, "key", "new", "Not An Id")

@@ -33,7 +33,7 @@ FLOORS = [
     {"presign"},
     {"replies", "ports"},
     {"derivatives", "listing", "own_pages", "rendering", "sharing", "uses"},
-    {"browsing"},
+    {"browsing", "resize_links"},
     {"service", "exchange"},
 ]
 
@@ -44,7 +44,7 @@ HEAVY = {"boto3", "botocore", "jinja2", "jwt", "cryptography", "PIL", "pyvips", 
 BEYOND = {
     *(f"chalicelib.backends.{name}" for name in ("objects", "pages", "renderer", "tokens", "web_images")),
     *(f"chalicelib.core.{name}" for name in ("browsing", "derivatives", "forms", "listing", "own_pages", "ports")),
-    *(f"chalicelib.core.{name}" for name in ("rendering", "sharing", "views")),
+    *(f"chalicelib.core.{name}" for name in ("rendering", "resize_links", "sharing", "views")),
 }
 
 

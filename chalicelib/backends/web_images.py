@@ -72,6 +72,12 @@ class WebImages:
         listed = (host.partition(":") for host in hosts)
         self._hosts = frozenset((name, int(port or _PORT)) for name, _, port in listed)
 
+    def host(self, url: str) -> str:
+        """Return the host of a URL; see `ports.ImageSource.host`."""
+        place = _place(url)
+        self._check(place)
+        return place.host if place.port == _PORT else f"{place.host}:{place.port}"
+
     def fetch(self, url: str, deadline: Deadline) -> bytes:
         """Return what is at a URL; see `ports.ImageSource.fetch`."""
         place = _place(url)

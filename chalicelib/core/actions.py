@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from .multipart import step_of
-from .paths import RENDERERS, Path
+from .paths import RENDERERS, RESIZE, Path
 from .problems import MethodNotAllowed
 
 METHODS: Final = ("GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS")
@@ -22,7 +22,11 @@ def action_of(method: str, path: Path, query: Mapping[str, str]) -> str:
     if path in RENDERERS:
         if method not in RENDERERS[path]:
             raise MethodNotAllowed(method, RENDERERS[path])
-        return "read"
+        if (path, method) != (RESIZE, "POST"):
+            return "read"
+        if "link" not in query:
+            raise MethodNotAllowed("POST", tuple(method for method in RENDERERS[path] if method != "POST"))
+        return "share"
     if revokes(method, query):
         return "share"
     if method == "PUT" or step_of(method, query):

@@ -107,9 +107,19 @@ def thumbnail(name: str, size: int, sizes: tuple[str, ...]) -> str:
     extension = name.lower().rpartition(".")[2]
     if extension not in _THUMBNAILS or size > MOST_BYTES:
         return ""
-    width, _, height = min(sizes, key=_longest_side, default=_THUMBNAIL).partition("x")
-    sides = "".join(f"{side}={pixels}&" for side, pixels in (("w", width), ("h", height)) if pixels)
-    return f"{sides}format=jpeg"
+    return f"{query_of(min(sizes, key=_longest_side, default=_THUMBNAIL))}&format=jpeg"
+
+
+def is_size(text: object) -> bool:
+    """Whether a text is a size as a rule lists it: a width, a height or both, up to `MOST_SIDE` pixels."""
+    sides = re.fullmatch(r"([1-9][0-9]{0,3})?x([1-9][0-9]{0,3})?", text) if isinstance(text, str) else None
+    return bool(sides) and text != "x" and all(int(side) <= MOST_SIDE for side in str(text).split("x") if side)
+
+
+def query_of(size: str) -> str:
+    """Return the query that asks for a size: `w=320&h=240` for `320x240`."""
+    width, _, height = size.partition("x")
+    return "&".join(f"{side}={pixels}" for side, pixels in (("w", width), ("h", height)) if pixels)
 
 
 def kind_of(data: bytes) -> str | None:

@@ -16,7 +16,10 @@ AFTER_ALL: Final = "\U0010fffd"
 OWN: Final = "/-/"
 """What is below belongs to the service."""
 
-RENDERERS: Final = {"/-/thumbnail": ("POST", "OPTIONS"), "/-/resize": ("GET", "HEAD", "OPTIONS")}
+THUMBNAIL: Final = f"{OWN}thumbnail"
+RESIZE: Final = f"{OWN}resize"
+
+RENDERERS: Final = {THUMBNAIL: ("POST", "OPTIONS"), RESIZE: ("GET", "HEAD", "POST", "OPTIONS")}
 """What answers images, and the methods of each: rules may speak of these, though they are the service's own."""
 
 KEY_BYTES = 1024  # S3 User Guide, "Naming Amazon S3 objects": UTF-8, at most 1,024 bytes

@@ -161,6 +161,15 @@ class Renderer(Protocol):
 class ImageSource(Protocol):
     """Fetches images from other sites."""
 
+    def host(self, url: str) -> str:
+        """Return the host that `fetch` would ask first, in lower case, with `:PORT` where that is not 443.
+
+        Raises:
+            BadParameter: as `fetch`.
+            SourceNotAllowed: the URL is not HTTPS, or its host is not listed.
+        """
+        ...
+
     def fetch(self, url: str, deadline: Deadline) -> bytes:
         """Return what is at a URL; nothing is said of what it is.
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from .message import BLANKS, Request
-from .problems import CredentialsInvalid
+from .problems import CredentialsInvalid, UrlKeyInvalid
 from .signatures import fingerprint
 
 
@@ -50,16 +50,25 @@ def identify(request: Request, authenticators: Iterable[Authenticator], now: flo
 
 
 class Key(NamedTuple):
-    """An API key as the settings hold it: the SHA-256 of its secret, in hex, never the secret."""
+    """An API key as the settings hold it.
+
+    Attributes:
+        id: its name.
+        sha256: of its secret, in hex; the secret itself is kept nowhere.
+        groups: those that rules may speak to.
+        in_urls: whether the key is publishable: it stands in URLs of images on pages, and is good for nothing else.
+    """
 
     id: str
     sha256: str
     groups: tuple[str, ...]
+    in_urls: bool = False
 
     def principal(self) -> Principal:
-        """Whom this key speaks for."""
+        """Whom this key speaks for; a publishable key, which every reader of a page has, authenticates no one."""
         groups = (f"group:{name}" for name in self.groups)
-        return Principal(self.id, ("anyone", "authenticated", *groups, f"key:{self.id}"))
+        authenticated = () if self.in_urls else ("authenticated",)
+        return Principal(self.id, ("anyone", *authenticated, *groups, f"key:{self.id}"))
 
 
 class Keys:
@@ -67,6 +76,8 @@ class Keys:
 
     A key is found by the SHA-256 of the secret that came. So a wrong secret and an unknown id take the same steps, and
     the time of a look-up by the hash of a guess tells nothing about any stored hash.
+
+    Publishable keys are found by `publishable` alone: they open no session, and make no link.
     """
 
     def __init__(self, keys: Sequence[Key]) -> None:
@@ -76,10 +87,18 @@ class Keys:
 
     def with_secret(self, secret: str, key_id: str | None = None) -> Key | None:
         """Return the key that has this secret, and this id where one is given."""
-        found = self._by_digest.get(hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest())
+        found = self._find(secret)
         known_id = found.id.encode() if found else b""
         same_id = key_id is None or hmac.compare_digest(known_id, key_id.encode("utf-8", "surrogatepass"))
-        return found if same_id else None
+        return found if same_id and found and not found.in_urls else None
+
+    def publishable(self, secret: str) -> Key | None:
+        """Return the publishable key that has this secret."""
+        found = self._find(secret)
+        return found if found and found.in_urls else None
+
+    def _find(self, secret: str) -> Key | None:
+        return self._by_digest.get(hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest())
 
     def with_id(self, key_id: str) -> Key | None:
         """Return the key that has this id."""
@@ -95,11 +114,12 @@ class Keys:
 
     @cached_property
     def _by_id(self) -> dict[str, Key]:
-        return {key.id: key for key in self._keys}
+        return {key.id: key for key in self._keys if not key.in_urls}
 
     @cached_property
     def _by_fingerprint(self) -> dict[bytes, Principal]:
-        return {fingerprint(one.name): one for one in (ANYONE, *self._principals.values())}
+        principals = (self._principals[key_id] for key_id in self._by_id)
+        return {fingerprint(one.name): one for one in (ANYONE, *principals)}
 
 
 class ApiKeys:
@@ -122,6 +142,23 @@ class ApiKeys:
         key = self._keys.with_secret(after, before) if colon else self._keys.with_secret(before)
         if key is None:
             raise CredentialsInvalid()
+        return self._keys.principal(key)
+
+
+class UrlKeys:
+    """Authenticates `?k=SECRET`, a publishable key, where images are rendered."""
+
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
+
+    def __call__(self, request: Request, now: float) -> Principal | None:
+        """Return the key's principal, None without `k`; raise UrlKeyInvalid for anything but a publishable key."""
+        secret = request.query.get("k")
+        if secret is None:
+            return None
+        key = self._keys.publishable(secret)
+        if key is None:
+            raise UrlKeyInvalid()
         return self._keys.principal(key)
 
 

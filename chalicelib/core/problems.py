@@ -2,7 +2,7 @@
 
 Problem
 ├── BadRequest 400: BadPath, BadParameter, BadHeader
-├── Unauthorized 401: CredentialsMissing, CredentialsInvalid, CookieInvalid
+├── Unauthorized 401: CredentialsMissing, CredentialsInvalid, UrlKeyInvalid, CookieInvalid
 ├── Forbidden, CrossSite, LinkInvalid, Prefetched, SizeNotAllowed, SourceNotAllowed 403
 ├── NotFound 404
 ├── MethodNotAllowed 405
@@ -106,6 +106,18 @@ class CredentialsInvalid(Unauthorized):
         super().__init__(
             "The key's id or its secret is wrong, or the Authorization header is not `Basic` with id:secret "
             "or `Bearer` with the secret. Check both, or ask for a new key."
+        )
+
+
+class UrlKeyInvalid(Unauthorized):
+    """A key came in the URL of an image, and is wrong, or not publishable. One answer for both."""
+
+    code = "url-key-invalid"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The key in ?k is wrong, or is not publishable. Use a key that `python -m chalicelib key new ID --in-urls` "
+            "made, or send another key in the Authorization header."
         )
 
 

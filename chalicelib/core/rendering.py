@@ -1,6 +1,6 @@
 """Rendering: images that are answered themselves, posted by the client or fetched from another site."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from . import images
 from .images import Image
@@ -10,6 +10,9 @@ from .rules import Rule
 
 if TYPE_CHECKING:
     from .ports import ImageSource, Renderer
+
+
+_THUMBNAIL: Final = {"w": "128", "h": "128"}  # of an image that is posted without a size
 
 
 class Rendering:
@@ -27,6 +30,8 @@ class Rendering:
     def image(self, request: Request, rule: Rule) -> Image:
         """Return the image that was posted, or is at `u`, as `w`, `h`, `fit`, `format` and `q` want it.
 
+        Without `w` and `h`, a posted image comes within 128 by 128 pixels.
+
         Args:
             request: a POST of an image, or a GET or HEAD with `u`.
             rule: what allows it.
@@ -37,7 +42,10 @@ class Rendering:
             NotAnImage, ImageTooLarge, ImageBroken: it cannot be rendered.
             SourceNotAllowed, SourceFailed, NotFound, Unavailable: it cannot be fetched.
         """
-        wanted = images.rendition(request.query)
+        query = request.query
+        if request.method == "POST" and not images.is_asked(query):
+            query = {**query, **_THUMBNAIL}
+        wanted = images.rendition(query)
         images.check_size(wanted, rule.image_sizes)
         data = request.body if request.method == "POST" else self._fetched(request)
         if len(data) > images.MOST_BYTES:

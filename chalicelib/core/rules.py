@@ -188,17 +188,16 @@ class RuleSet:
         rule = self.find(principal, action, path)
         return rule is not None and rule.allows
 
-    def require(self, grant: Grant, action: str, path: Path) -> None:
-        """Raise where whoever has a Grant may not do something else as well.
+    def require(self, grant: Grant, action: str, path: Path) -> Grant:
+        """Return the Grant of something else to whoever has this one; raise where they may not.
 
         Raises:
             CredentialsMissing, Forbidden: as `authorize` does.
             LinkInvalid: they came by a link, which is not for that.
         """
         if grant.link:
-            self.authorize_link(grant.link, grant.principal, action, path)
-        else:
-            self.authorize(grant.principal, action, path)
+            return self.authorize_link(grant.link, grant.principal, action, path)
+        return self.authorize(grant.principal, action, path)
 
     def covers(self, grant: Grant) -> bool:
         """Whether one rule decides, for whoever has a Grant to a directory, about everything that can be below it."""

@@ -10,9 +10,9 @@ from .links import Links, check_not_expired
 from .message import Reply, Request
 from .mounts import Mounts, Target
 from .multipart import step_of
-from .paths import OWN, RENDERERS, Path
+from .paths import OWN, RENDERERS, RESIZE, Path
 from .presign import SignedUrl, presign, sign_form
-from .principals import Authenticator, Keys, identify
+from .principals import Authenticator, Keys, UrlKeys, identify
 from .problems import LinkInvalid, MethodNotAllowed, NotFound, NotOffered, PreconditionFailed
 from .rules import Grant, RuleSet
 from .times import rfc3339
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .own_pages import OwnPages
     from .ports import CredentialSource, ObjectStore
     from .rendering import Rendering
+    from .resize_links import ResizeLinks
     from .sharing import Sharing
 
 _FETCHED_SECONDS = 3_600  # how long a browser keeps an image of another site, where it may change
@@ -51,6 +52,7 @@ class Service:
         browsing: returns what answers for directories.
         derivatives: returns what makes smaller images of stored ones.
         rendering: returns what answers with images.
+        resize_links: factory of the links to `/-/resize`.
         own_pages: returns what answers below `/-/`.
     """
 
@@ -70,10 +72,12 @@ class Service:
         browsing: "Callable[[], Browsing]",
         derivatives: "Callable[[], Derivatives]",
         rendering: "Callable[[], Rendering]",
+        resize_links: "Callable[[], ResizeLinks]",
         own_pages: "Callable[[], OwnPages]",
     ) -> None:
         self._keys = keys
         self._authenticators = authenticators
+        self._image_authenticators: Sequence[Authenticator] = (UrlKeys(keys), *authenticators)
         self._rules = rules
         self._mounts = mounts
         self._cors = cors
@@ -85,6 +89,7 @@ class Service:
         self._browsing = browsing
         self._derivatives = derivatives
         self._rendering = rendering
+        self._resize_links = resize_links
         self._own_pages = own_pages
 
     def answer(self, request: Request, now: float, trace: Trace) -> Reply:
@@ -128,11 +133,15 @@ class Service:
         token = request.query.get("token")
         trace.action = action_of(request.method, path, request.query)
         if token is None or revokes(request.method, request.query):
-            principal = identify(request, self._authenticators, now)
+            shows_image = trace.action == "read" and path in RENDERERS
+            principal = identify(request, self._image_authenticators if shows_image else self._authenticators, now)
             trace.principal = principal.name
             grant = self._rules.authorize(principal, trace.action, path)
         else:
-            link = self._links.read(token, path, request.deadline)
+            if path == RESIZE:
+                link = self._resize_links().read(request, path)
+            else:
+                link = self._links.read(token, path, request.deadline)
             trace.principal = f"link:{link.id}"
             check_not_expired(link, now)
             issuer = self._keys.issuer(link.issuer)
@@ -157,10 +166,10 @@ class Service:
         if request.method == "OPTIONS":
             allowed = RENDERERS.get(grant.path, METHODS)
             return Reply(204, {"Allow": ", ".join(allowed), "Cache-Control": replies.NO_STORE})
-        if grant.path in RENDERERS:
-            return self._render(request, grant, now, trace)
         if grant.action == "share":
             return self._share(request, grant, now)
+        if grant.path in RENDERERS:
+            return self._render(request, grant, now, trace)
         if request.method == "POST" and step is None:
             return self._form(request, grant, now)
         if grant.action == "list":
@@ -196,15 +205,21 @@ class Service:
     def _render(self, request: Request, grant: Grant, now: float, trace: Trace) -> Reply:
         image = self._rendering().image(request, grant.rule)
         if len(image.body) <= replies.MOST_BYTES:
-            scope = "public" if self._rules.open_to_anyone(grant) else "private"
-            cached = replies.NO_STORE if request.method == "POST" else f"{scope}, max-age={_FETCHED_SECONDS}"
-            return replies.image(image, cached)
+            return replies.image(image, self._image_cache_control(request, grant, now))
         target = self._derivatives().keep(grant, image, request.deadline)
         trace.bucket, trace.key = target.mount.bucket, target.key
         method = "HEAD" if request.method == "HEAD" else "GET"
         credentials = target.mount.credentials or self._credentials.current(request.deadline)
         signed = presign(target, method, query={}, headers={}, credentials=credentials, now=now)
         return replies.redirect(signed, replies.NO_STORE, 303 if request.method == "POST" else 307)
+
+    def _image_cache_control(self, request: Request, grant: Grant, now: float) -> str:
+        """How long a client may keep an image; a shared cache, too, where the URL itself is all that opens it."""
+        if request.method == "POST":
+            return replies.NO_STORE
+        seconds = min(_FETCHED_SECONDS, int(grant.link.expires_at - now)) if grant.link else _FETCHED_SECONDS
+        in_url = grant.link or "k" in request.query
+        return f"{'public' if in_url or self._rules.open_to_anyone(grant) else 'private'}, max-age={seconds}"
 
     def _form(self, request: Request, grant: Grant, now: float) -> Reply:
         from . import forms  # few ask for one
@@ -231,12 +246,24 @@ class Service:
         if revokes(request.method, request.query):
             self._sharing().revoke(request.query["token"], grant, request.deadline)
             return Reply(204, {"Cache-Control": replies.NO_STORE})
+        if grant.path == RESIZE:
+            return self._share_images(request, grant, now)
         link, token = self._sharing().make(request, grant, now)
         made = {
             "url": f"{request.base_url}{request.raw_path}?token={token}",
             "token": token,
             "expires_at": rfc3339(link.expires_at),
             "uses": link.uses or None,
+        }
+        return replies.document(201, made)
+
+    def _share_images(self, request: Request, grant: Grant, now: float) -> Reply:
+        link = self._resize_links().make(request, grant, now)
+        made = {
+            "url": f"{request.base_url}{request.raw_path}?{link.query}",
+            "token": link.token,
+            "sizes": link.sizes,
+            "expires_at": rfc3339(link.expires_at),
         }
         return replies.document(201, made)
 

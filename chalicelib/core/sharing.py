@@ -56,10 +56,12 @@ class Sharing:
             CredentialsMissing, Forbidden: whoever asks may not do that action here themselves.
             NotOffered: uses cannot be counted, or nothing can be signed.
         """
-        wanted = _wanted(request.body)
-        action = _choice(wanted, "action", ACTIONS)
-        seconds = _number(wanted, "expires_in", DAY, 1, LONGEST)
-        uses = 0 if wanted.get("uses", 1) is None else _number(wanted, "uses", 1, 1, MOST_USES)
+        body = wanted(
+            request.body, ("action", "expires_in", "uses"), '{"action": "read", "expires_in": 3600, "uses": 1}'
+        )
+        action = _choice(body, "action", ACTIONS)
+        seconds = number(body, "expires_in", DAY, 1, LONGEST)
+        uses = 0 if body.get("uses", 1) is None else number(body, "uses", 1, 1, MOST_USES)
         if uses and self._tokens is None:
             raise NotOffered(
                 "Uses are counted in a table, and this service has none: SIGNPOST_TABLE is not set. "
@@ -107,28 +109,30 @@ class Sharing:
         return link
 
 
-def _wanted(body: bytes) -> dict[str, Any]:
+def wanted(body: bytes, fields: tuple[str, ...], example: str) -> dict[str, Any]:
+    """Return the JSON that describes a link; raise BadRequest for anything but an object of these fields."""
     try:
-        wanted = json.loads(body or b"{}") if len(body) <= _MOST_BYTES else None
+        found = json.loads(body or b"{}") if len(body) <= _MOST_BYTES else None
     except (ValueError, RecursionError):
-        wanted = None
-    if not isinstance(wanted, dict):
-        raise BadRequest('The body must be JSON: {"action": "read", "expires_in": 3600, "uses": 1}.')
-    unknown = wanted.keys() - {"action", "expires_in", "uses"}
+        found = None
+    if not isinstance(found, dict):
+        raise BadRequest(f"The body must be JSON: {example}.")
+    unknown = found.keys() - set(fields)
     if unknown:
-        raise BadRequest(f"The body has the unknown field {min(unknown)!a}. It takes action, expires_in and uses.")
-    return wanted
+        raise BadRequest(f"The body has the unknown field {min(unknown)!a}. It takes {', '.join(fields)}.")
+    return found
 
 
-def _choice(wanted: dict[str, Any], name: str, choices: tuple[str, ...]) -> str:
-    value = wanted.get(name, choices[0])
-    if value not in choices:
-        raise BadRequest(f"{name} must be one of {', '.join(choices)}.")
-    return str(value)
-
-
-def _number(wanted: dict[str, Any], name: str, default: int, least: int, most: int) -> int:
-    value = wanted.get(name, default)
+def number(found: dict[str, Any], name: str, default: int, least: int, most: int) -> int:
+    """Return a field that is a whole number; raise BadRequest for anything else."""
+    value = found.get(name, default)
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
         raise BadRequest(f"{name} must be a whole number from {least:,} to {most:,}.")
     return value
+
+
+def _choice(found: dict[str, Any], name: str, choices: tuple[str, ...]) -> str:
+    value = found.get(name, choices[0])
+    if value not in choices:
+        raise BadRequest(f"{name} must be one of {', '.join(choices)}.")
+    return str(value)

@@ -21,6 +21,7 @@ PROBLEMS = [
     problems.BadHeader("x-amz-acl", "It is bad."),
     problems.CredentialsMissing(),
     problems.CredentialsInvalid(),
+    problems.UrlKeyInvalid(),
     problems.Forbidden("key:ci", "read", 3),
     problems.LinkInvalid(),
     problems.LinkExpired(),
@@ -130,7 +131,7 @@ def test_codes_are_stable_and_each_means_one_thing() -> None:
         *("length-required",),
         *("link-expired", "link-invalid", "link-revoked", "link-used-up", "method-not-allowed", "misconfigured"),
         *("not-an-image", "not-found", "not-offered", "not-revocable", "precondition-failed", "prefetch-refused"),
-        *("size-not-allowed", "source-failed", "source-not-allowed", "unavailable"),
+        *("size-not-allowed", "source-failed", "source-not-allowed", "unavailable", "url-key-invalid"),
     ]
 
 

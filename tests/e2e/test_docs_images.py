@@ -25,16 +25,21 @@ def test_commands(site: Site, tmp_path: Path) -> None:
     assert len(commands) == 2
     for command in commands:
         run(site, ["bash", "-ec", command.replace("curl ", "curl --fail -sS ")], tmp_path)
-    for name, kind, size in (("small.webp", "WEBP", (320, 200)), ("thumbnail.png", "PNG", (64, 64))):
+    for name, kind, size in (
+        ("small.webp", "WEBP", (320, 200)),
+        ("thumbnail.webp", "WEBP", (128, 80)),
+        ("thumbnail.png", "PNG", (64, 64)),
+    ):
         with Image.open(tmp_path / name) as image:
             assert (image.format, image.size) == (kind, size)
 
 
 def test_settings(tmp_path: Path) -> None:
-    text = "".join(blocks("images.md", "toml"))
+    text = "".join(blocks("images.md", "toml")).replace('"…"', f'"{"1" * 64}"')
     settings = loaded(tmp_path, MOUNT + text)
     assert settings.image_hosts == ("images.example.com", "*.cdn.example.com")
-    assert [rule.path for rule in settings.rules] == ["/public/**", "/-/resize"]
+    assert [rule.path for rule in settings.rules] == ["/public/**", "/-/resize", "/-/resize", "/-/resize"]
+    assert [(key.id, key.in_urls) for key in settings.keys] == [("site", True)]
     assert settings.rules[0].image_sizes == ("320x", "x240", "96x96")
 
 

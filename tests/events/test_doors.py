@@ -199,7 +199,7 @@ def test_an_image_comes_and_goes_byte_for_byte_whatever_is_accepted(
         ("GET", "/public/a", "w=9&format=%FF", "format"),
         ("GET", "/public/a", "w=9&q=+1", "q"),
         ("GET", "/public/a", "w=9&versionId=%00", "versionId"),
-        ("POST", "/-/thumbnail", "", "w"),
+        ("POST", "/-/thumbnail", "w=", "w"),
         ("GET", "/-/resize", f"u={PICTURE_URL}", "w"),
         ("GET", "/-/resize", "w=9", "u"),
     ],
