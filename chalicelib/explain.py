@@ -11,13 +11,15 @@ from .core.cors import Cors
 from .core.credentials import Credentials
 from .core.deadline import Deadline
 from .core.images import Image
-from .core.links import Links
+from .core.links import Link, Links
 from .core.message import Reply, Request
 from .core.mounts import Mounts, Target
 from .core.own_pages import methods_of
 from .core.ports import Metadata
-from .core.principals import ANYONE, Keys, Principal
-from .core.problems import MethodNotAllowed, Problem
+from .core.principals import ANYONE, Authenticator, Keys, Principal
+from .core.problems import CredentialsInvalid, MethodNotAllowed, NotOffered, Problem
+from .core.rendering import rendition_of
+from .core.resize_links import ResizeLink
 from .core.rules import Grant, Rule, RuleSet
 from .core.service import Service
 from .core.sharing import Sharing
@@ -110,7 +112,8 @@ def explain(settings: Settings, links: Links, principal: Principal, request: Req
             reply = _service(settings, rules, mounts, links, principal).answer(request, now, trace)
         finally:
             if trace.principal and trace.principal != principal.name:
-                lines.append(f"link    the token decides, whoever asks: {trace.principal}")
+                kind = "link    the token" if "token" in query else "key     ?k"
+                lines.append(f"{kind} decides, whoever asks: {trace.principal}")
                 rule = next((one for one in settings.rules if one.number == trace.rule), None)
             if trace.action and (trace.rule or trace.principal == principal.name):
                 lines.append(f"rule    {_describe(rule, len(settings.rules))}")
@@ -219,15 +222,38 @@ class _Nothing:
     def image(self, request: Request, rule: Rule) -> Image:
         """Return no image; without any parameter only the permission is asked about."""
         if request.query:
-            images.check_size(images.rendition(request.query), rule.image_sizes)
+            images.check_size(rendition_of(request), rule.image_sizes)
         return Image("image/png", b"")
+
+    def make(self, *of: object) -> ResizeLink:
+        """Return no link to `/-/resize`, whose images only the body of a request names."""
+        return ResizeLink("", 0, (), "")
+
+    def read(self, *of: object) -> Link:
+        """Read no token of a link to `/-/resize`, which is judged as its maker."""
+        raise NotOffered(
+            "The tool reads no token of a link to /-/resize. Ask without the token, as its maker: --as ID."
+        )
+
+
+def _authenticator(settings: Settings, principal: Principal) -> Authenticator:
+    """Return what says that a principal asks: with a publishable key, for an image."""
+    publishable = {f"key:{key.id}" for key in settings.keys if key.in_urls}
+
+    def authenticate(request: Request, now: float) -> Principal:
+        path = paths.decode(request.raw_path)
+        if principal.name in publishable and (path not in paths.RENDERERS or "link" in request.query):
+            raise CredentialsInvalid()
+        return principal
+
+    return authenticate
 
 
 def _service(settings: Settings, rules: RuleSet, mounts: Mounts, links: Links, principal: Principal) -> Service:
     nothing: Any = _Nothing()
     return Service(
         keys=Keys(settings.keys),
-        authenticators=(lambda request, now: principal,),
+        authenticators=(_authenticator(settings, principal),),
         rules=rules,
         mounts=mounts,
         cors=Cors((), METHODS),
@@ -239,6 +265,7 @@ def _service(settings: Settings, rules: RuleSet, mounts: Mounts, links: Links, p
         browsing=lambda: nothing,
         derivatives=lambda: nothing,
         rendering=lambda: nothing,
+        resize_links=lambda: nothing,
         own_pages=lambda: nothing,
     )
 

@@ -142,6 +142,9 @@ def test_a_publishable_key_says_what_it_is(settings: Path) -> None:
     settings.write_text(SETTINGS + done.stdout.partition("In signpost.toml:")[2])
     assert "2 keys, 4 rules" in run(settings, "check").stdout
     assert run(settings, "explain", "GET", "/-/resize", "--as", "site").returncode == 0
+    asked = run(settings, "explain", "GET", f"/-/resize?u=https://a.example/&w=320&k={secret[1]}")
+    assert "key     ?k decides, whoever asks: key:site" in asked.stdout
+    assert "401 credentials-invalid" in run(settings, "explain", "GET", "/users/site/x", "--as", "site").stdout
     refused = run(settings, "link", "/users/site/x", "--as", "site", SIGNPOST_SECRET="s" * 32)
     assert (refused.returncode, refused.stdout) == (1, "")
     assert "There is no key 'site'" in refused.stderr

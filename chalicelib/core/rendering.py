@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Final
 
 from . import images
-from .images import Image
+from .images import Image, Rendition
 from .message import Request
 from .problems import BadParameter, ImageTooLarge, NotAnImage
 from .rules import Rule
@@ -13,6 +13,12 @@ if TYPE_CHECKING:
 
 
 _THUMBNAIL: Final = {"w": "128", "h": "128"}  # of an image that is posted without a size
+
+
+def rendition_of(request: Request) -> Rendition:
+    """Return what a request wants of an image; raise BadParameter where a parameter is missing or cannot be used."""
+    usual = _THUMBNAIL if request.method == "POST" and not images.is_asked(request.query) else {}
+    return images.rendition({**request.query, **usual})
 
 
 class Rendering:
@@ -42,10 +48,7 @@ class Rendering:
             NotAnImage, ImageTooLarge, ImageBroken: it cannot be rendered.
             SourceNotAllowed, SourceFailed, NotFound, Unavailable: it cannot be fetched.
         """
-        query = request.query
-        if request.method == "POST" and not images.is_asked(query):
-            query = {**query, **_THUMBNAIL}
-        wanted = images.rendition(query)
+        wanted = rendition_of(request)
         images.check_size(wanted, rule.image_sizes)
         data = request.body if request.method == "POST" else self._fetched(request)
         if len(data) > images.MOST_BYTES:
