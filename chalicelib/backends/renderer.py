@@ -16,7 +16,7 @@ from chalicelib.core.problems import ImageBroken, ImageTooLarge, NotAnImage
 from .bounded import within
 from .colours import Colours, profile
 from .containers import checked
-from .gif import EMPTY_FRAMES, Gif, parsed
+from .gif import EMPTY_FRAMES, Frame, Gif, parsed
 
 if TYPE_CHECKING:
     import pyvips
@@ -99,8 +99,10 @@ def _rendered(vips: ModuleType, data: bytes, kind: str, rendition: Rendition, un
     made = rendition.format or _OWN_FORMATS.get(kind, _ANIMATED)
     number = _check(source.header, kind, made, rendition)
     scaled = _scaled_size(source.header, rendition)
-    whole = _drawn(vips, source, until) if source.gif else _decoded(vips, source, kind, number, scaled, until)
-    frames = [_in_memory(_shaped(frame, source, scaled, rendition), until) for frame in islice(whole, number)]
+    frames = [  # no name holds what they were made of, so it is freed before they are encoded
+        _in_memory(_shaped(frame, source, scaled, rendition), until)
+        for frame in islice(_whole(vips, source, kind, number, scaled, until), number)
+    ]
     image = _joined(frames, source.header) if number > 1 else frames[0]
     if source.gif and image[3].min() == _OPAQUE:
         image = image[:3]
@@ -199,6 +201,13 @@ def _field(image: "pyvips.Image", name: str, default: int) -> int:
     return int(image.get(name)) if image.get_typeof(name) else default
 
 
+def _whole(
+    vips: ModuleType, source: _Source, kind: str, number: int, scaled: tuple[int, int], until: float
+) -> Iterator["pyvips.Image"]:
+    """The frames, each in memory."""
+    return _drawn(vips, source, until) if source.gif else _decoded(vips, source, kind, number, scaled, until)
+
+
 def _decoded(
     vips: ModuleType, source: _Source, kind: str, number: int, scaled: tuple[int, int], until: float
 ) -> Iterator["pyvips.Image"]:
@@ -235,19 +244,30 @@ def _drawn(vips: ModuleType, source: _Source, until: float) -> Iterator["pyvips.
     """The frames of a GIF, each drawn over those before it, as browsers do."""
     canvas = source.header
     for frame in source.gif.frames if source.gif else ():
-        picture = vips.Image.new_from_buffer(frame.file(), "", page=EMPTY_FRAMES, fail_on="error")
-        alpha = picture[3]
-        width, height = min(frame.width, canvas.width - frame.left), min(frame.height, canvas.height - frame.top)
-        # libnsgif leaves clear what is missing at the end of a frame.
-        is_there = not frame.is_clear and min(width, height) > 0
-        if is_there and not _watched(alpha.crop(frame.left, frame.top, width, height), until).min():
-            raise ImageBroken()
-        drawn = _in_memory(alpha.ifthenelse(picture, canvas), until)
+        clear = vips.Image.black(frame.width, frame.height, bands=4)
+        drawn = _drawn_over(canvas, vips, frame, clear, until)
         yield drawn
         if frame.disposal == _CLEARED:
-            canvas = drawn.insert(vips.Image.black(frame.width, frame.height, bands=4), frame.left, frame.top)
+            canvas = drawn.insert(clear, frame.left, frame.top)
         elif frame.disposal not in _BROUGHT_BACK:
             canvas = drawn
+
+
+def _drawn_over(
+    canvas: "pyvips.Image", vips: ModuleType, frame: Frame, clear: "pyvips.Image", until: float
+) -> "pyvips.Image":
+    """One frame on what was there before."""
+    options = {"page": EMPTY_FRAMES, "access": "sequential", "fail_on": "error"}
+    picture = vips.Image.new_from_buffer(frame.file(), "", **options)
+    width, height = min(frame.width, canvas.width - frame.left), min(frame.height, canvas.height - frame.top)
+    if frame.is_clear or min(width, height) <= 0:
+        return _in_memory(picture[3].ifthenelse(picture, canvas), until)
+    beneath = canvas.insert(clear, frame.left, frame.top)
+    drawn = _in_memory(picture[3].ifthenelse(picture, beneath), until)
+    # libnsgif leaves clear what is missing at the end of a frame.
+    if not drawn.crop(frame.left, frame.top, width, height)[3].min():
+        raise ImageBroken()
+    return drawn
 
 
 def _check_whole(vips: ModuleType) -> None:
