@@ -74,7 +74,7 @@ def parsed(data: bytes) -> Gif:
 
     Raises:
         ImageTooLarge: it has more frames or blocks than it may have.
-        ImageBroken: it breaks off, or has no frame.
+        ImageBroken: it breaks off, or shows nothing.
     """
     try:
         return _Reader(data).read()
@@ -107,7 +107,7 @@ class _Reader:
                 case _:
                     break
             self._parts.count()
-        if not self._frames:
+        if not (self._frames and self._width and self._height):
             raise ImageBroken()
         return Gif(self._width, self._height, self._loop, self._frames)
 

@@ -244,26 +244,29 @@ def _drawn(vips: ModuleType, source: _Source, until: float) -> Iterator["pyvips.
     """The frames of a GIF, each drawn over those before it, as browsers do."""
     canvas = source.header
     for frame in source.gif.frames if source.gif else ():
-        clear = vips.Image.black(frame.width, frame.height, bands=4)
-        drawn = _drawn_over(canvas, vips, frame, clear, until)
+        drawn = _drawn_over(vips, canvas, frame, until)
         yield drawn
         if frame.disposal == _CLEARED:
-            canvas = drawn.insert(clear, frame.left, frame.top)
+            canvas = _cleared(vips, drawn, frame)
         elif frame.disposal not in _BROUGHT_BACK:
             canvas = drawn
 
 
-def _drawn_over(
-    canvas: "pyvips.Image", vips: ModuleType, frame: Frame, clear: "pyvips.Image", until: float
-) -> "pyvips.Image":
+def _cleared(vips: ModuleType, canvas: "pyvips.Image", frame: Frame) -> "pyvips.Image":
+    """A canvas that is transparent in the place of a frame."""
+    if not (frame.width and frame.height):
+        return canvas
+    return canvas.insert(vips.Image.black(frame.width, frame.height, bands=4), frame.left, frame.top)
+
+
+def _drawn_over(vips: ModuleType, canvas: "pyvips.Image", frame: Frame, until: float) -> "pyvips.Image":
     """One frame on what was there before."""
     options = {"page": EMPTY_FRAMES, "access": "sequential", "fail_on": "error"}
     picture = vips.Image.new_from_buffer(frame.file(), "", **options)
     width, height = min(frame.width, canvas.width - frame.left), min(frame.height, canvas.height - frame.top)
     if frame.is_clear or min(width, height) <= 0:
         return _in_memory(picture[3].ifthenelse(picture, canvas), until)
-    beneath = canvas.insert(clear, frame.left, frame.top)
-    drawn = _in_memory(picture[3].ifthenelse(picture, beneath), until)
+    drawn = _in_memory(picture[3].ifthenelse(picture, _cleared(vips, canvas, frame)), until)
     # libnsgif leaves clear what is missing at the end of a frame.
     if not drawn.crop(frame.left, frame.top, width, height)[3].min():
         raise ImageBroken()

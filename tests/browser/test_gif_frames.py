@@ -69,6 +69,7 @@ GIFS = {
     "colours that no table has": gif(2, 1, cells(0, 0, "01"), cells(0, 0, "27"), palette=PALETTE[:12]),
     "no table": gif(2, 1, cells(0, 0, "01"), palette=b""),
     "tables of their own": gif(2, 1, cells(0, 0, "17", palette=OTHER), cells(1, 0, "1"), palette=b""),
+    "a frame of nothing": gif(1, 1, cells(0, 0, "0"), gif_frame((0, 0), (0, 0), b"", disposal=2), cells(0, 0, "1")),
     "interlaced": gif(2, 3, cells(0, 0, "01", "23", "45", interlaced=True)),
 }  # fmt: skip
 
