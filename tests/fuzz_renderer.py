@@ -37,7 +37,20 @@ def originals() -> list[bytes]:
     tile, configured = pictures.stream(written(pattern(16, 16), "avif"))
     tiles = [pictures.Item(b"av01", tile, (pictures.extent(16, 16), configured))] * 2
     grid = pictures.Item(b"grid", pictures.grid(1, 2, 32, 16), (pictures.extent(32, 16),), (2, 3))
+    parts = [
+        pictures.gif_frame((8, 0), (8, 8), bytes(64), disposal=2),
+        pictures.gif_frame(
+            (0, 8), (8, 8), bytes(range(8)) * 8, disposal=3, clear=1, palette=bytes(48), interlaced=True
+        ),
+        pictures.gif_frame((4, 4), (30, 8), bytes(240)),
+    ]
+    plain = written(colour, "png")
+    chunks = ((b"cICP", b"\x09\x10\0\0"), (b"gAMA", b"\0\1\x86\xa0"), (b"cHRM", bytes(range(32))))
+    declared = plain[:33] + b"".join(pictures.png_chunk(*chunk) for chunk in chunks) + plain[33:]
+    nclx = pictures.box(b"colr", b"nclx", bytes((0, 12, 0, 4, 0, 6, 0)))
     return [
+        declared,
+        pictures.avif(pictures.Item(b"av01", tile, (pictures.extent(16, 16), configured, nclx))),
         written(colour, "jpeg", quality=50),
         written(colour, "jpeg", quality=50, progressive=True),
         written(grey, "jpeg", exif=exif, icc_profile=icc[:400]),
@@ -57,6 +70,7 @@ def originals() -> list[bytes]:
         written(colour, "gif"),
         written(clear, "gif", interlace=True),
         pictures.animation(frames, "gif", [50, 60, 70], 2),
+        pictures.drawn_gif(24, 16, *parts, palette=bytes(range(24))),
         written(colour, "avif", exif=exif),
         written(clear, "avif", quality=50, icc_profile=icc),
         written(grey, "avif", subsampling="4:0:0"),
