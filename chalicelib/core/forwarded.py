@@ -43,8 +43,10 @@ _IGNORED: Final = ("x-amz-cf-", "x-amz-source-")
 _IGNORED_NAMES: Final = frozenset({"x-amz-content-sha256", "x-amz-date", "x-amz-security-token"})
 
 
-def query(request: Request, path: Path) -> dict[str, str]:
+def query(request: Request, path: Path, step: str | None = None) -> dict[str, str]:
     """Return the parameters for S3: `versionId`, and for a GET or HEAD `response-*` and `?download`.
+
+    For a call of an upload in parts, as `multipart.step_of` names it, these are the parameters of the call instead.
 
     Raises:
         BadParameter: a value with characters that S3 does not take; a file name with a slash, or a long one.
@@ -55,9 +57,11 @@ def query(request: Request, path: Path) -> dict[str, str]:
     elif request.method == "DELETE":
         names = ("versionId",)
     found = {name: request.query[name] for name in names if name in request.query}
+    if step is not None:
+        found = multipart.parameters(step, request.query)
     for name, value in found.items():
         _check(name, value)
-    if request.method in ("GET", "HEAD") and "download" in request.query:
+    if step is None and request.method in ("GET", "HEAD") and "download" in request.query:
         name = request.query["download"]
         _check("download", name)
         if "/" in name or "\\" in name:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from . import forwarded, images, multipart, paths, replies, uploads
+from . import forwarded, images, paths, replies, uploads
 from .actions import METHODS, action_of, revokes
 from .cors import Cors
 from .links import Links, check_not_expired
@@ -273,7 +273,7 @@ class Service:
         return presign(
             target,
             request.method,
-            query=multipart.parameters(step, request.query) if step else forwarded.query(request, grant.path),
+            query=forwarded.query(request, grant.path, step),
             headers={**passed, **promised},
             credentials=target.mount.credentials or self._credentials.current(request.deadline),
             now=now,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from chalicelib.core import forwarded
 from chalicelib.core.links import Link
-from chalicelib.core.multipart import ABORT, COMPLETE, CREATE, LIST, PART
+from chalicelib.core.multipart import ABORT, COMPLETE, CREATE, LIST, PART, parameters
 from chalicelib.core.principals import ANYONE
 from chalicelib.core.problems import BadHeader, BadParameter, NotOffered
 from chalicelib.core.rules import Rule, RuleSet
@@ -82,6 +82,17 @@ def test_a_parameter_has_its_longest() -> None:
 def test_a_download_of_a_key_that_is_too_long_for_a_file_is_named_by_the_browser() -> None:
     found = forwarded.query(request(query={"download": ""}), path("/" + "\u65e5" * 86))
     assert found == {"response-content-disposition": "attachment"}
+
+
+def test_a_parameter_of_an_upload_in_parts_that_cannot_be_sent_is_refused() -> None:
+    upload = {"uploadId": "u", "partNumber": "1", "max-parts": "9", "part-number-marker": "8", "download": "x"}
+    for method, step in STEPS:
+        found = forwarded.query(request(method, query={**upload, "uploads": ""}), path("/a"), step)
+        assert found == parameters(step, {**upload, "uploads": ""})
+        for name in found:
+            for odd in ("\ud800", "\n", "\0", "u" * 1_025):
+                with pytest.raises(BadParameter):
+                    forwarded.query(request(method, query={**upload, name: odd}), path("/a"), step)
 
 
 def saved_as(name: str, on: str = "/a.txt", method: str = "GET") -> str:
