@@ -18,6 +18,7 @@ import pytest
 
 from tests.builders import Event, Fields, rest_event, url_event
 from tests.doors import Answer
+from tests.e2e import probes
 from tests.e2e.sites import SECRET, SETTINGS, Store, open_store
 
 from .runtime_api import Function, recompile, runtime, start
@@ -152,7 +153,7 @@ def toml(store: Store) -> str:
 @pytest.fixture
 def machine(python: Path, code: Path, store: Store, tmp_path: Path) -> Lambda:
     """A machine with the credentials of a role."""
-    return Lambda(python, code, tmp_path, store.session_environ())
+    return Lambda(python, code, tmp_path, store.session_environ() if probes.has_roles(store) else store.environ())
 
 
 @pytest.fixture(params=[REST_API, FUNCTION_URL], ids=lambda door: door.handler)

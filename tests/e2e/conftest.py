@@ -7,6 +7,7 @@ import pytest
 
 from local import dev_server
 
+from . import probes
 from .sites import Site, Store, Table, client_of, open_site, open_store, open_table
 from .upload_sites import begun, holds, open_upload_site
 
@@ -35,7 +36,9 @@ def site(store: Store, table: Table, tmp_path_factory: pytest.TempPathFactory) -
 @pytest.fixture(scope="session")
 def session_site(store: Store, table: Table, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Signpost with the credentials of an assumed role, as a Function URL that answers HEAD inline."""
-    folder, environ = tmp_path_factory.mktemp("session"), store.session_environ()
+    folder, environ = tmp_path_factory.mktemp("session"), store.environ()
+    if probes.has_roles(store):
+        environ = store.session_environ()
     with open_site(store, table, folder, environ, head="inline", entry_point=dev_server.FUNCTION_URL) as site:
         yield site
 

@@ -22,6 +22,9 @@ from mypy_boto3_s3 import S3Client
 
 from local import aws, dev_server
 
+# How a store refuses; which of these it is differs from store to store.
+REFUSED = frozenset({400, 403, 405, 501})
+
 SECRET = "the-secret-of-the-builders-key"
 GUEST = "guest:the-secret-of-the-guests-key"  # who may do less than ci below /team/ and /versions/
 SIGNING_SECRET = "the-signing-secret-of-the-end-to-end-tests"
@@ -362,5 +365,5 @@ def free_port() -> int:
 @cache
 def client_of(store: Store) -> S3Client:
     """boto3 at a store, made once: that takes longer than a request."""
-    config = Config(s3={"addressing_style": "path"})
+    config = Config(s3={"addressing_style": "path"}, signature_version="s3v4")
     return store.session().client("s3", endpoint_url=store.endpoint, config=config)

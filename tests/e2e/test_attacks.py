@@ -5,7 +5,7 @@ import time
 import pytest
 from botocore.exceptions import ClientError
 
-from .sites import Site, Store
+from .sites import REFUSED, Site, Store
 
 
 @pytest.fixture(scope="module")
@@ -37,20 +37,20 @@ def test_tampered_url(site: Site, target: str, old: str, new: str) -> None:
     if old == "/s3/":
         tampered = target.replace("%2Fs3%2F", "%2Fsts%2F")
     answer = site.curl(tampered, user=None)
-    assert answer.status in (400, 403)
+    assert answer.status in REFUSED
     assert b"treasure" not in answer.body
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "POST"])
 def test_other_method(site: Site, target: str, method: str) -> None:
     """A URL for GET is for nothing else."""
-    assert site.curl("-X", method, "-d", "", target, user=None).status == 403
+    assert site.curl("-X", method, "-d", "", target, user=None).status in REFUSED
     assert site.curl(target, user=None).body == b"treasure"
 
 
 def test_head_on_a_get_url(site: Site, target: str) -> None:
     """Not even for HEAD, which is why HEAD is redirected to a URL of its own."""
-    assert site.curl("-I", target, user=None).status == 403
+    assert site.curl("-I", target, user=None).status in REFUSED
 
 
 def test_signed_header_left_out_or_changed(site: Site, store: Store) -> None:
@@ -58,8 +58,8 @@ def test_signed_header_left_out_or_changed(site: Site, store: Store) -> None:
     url = site.of("promised.txt")
     location = site.location(url, "-X", "PUT", "-d", "", "-H", "x-amz-meta-owner: me")
     body = site.file(b"x")
-    assert site.curl("-T", body, location, user=None).status == 403
-    assert site.curl("-T", body, "-H", "x-amz-meta-owner: you", location, user=None).status == 403
+    assert site.curl("-T", body, location, user=None).status in REFUSED
+    assert site.curl("-T", body, "-H", "x-amz-meta-owner: you", location, user=None).status in REFUSED
     with pytest.raises(ClientError):
         store.client().head_object(Bucket=store.bucket, Key="tenant/promised.txt")
     assert site.curl("-T", body, "-H", "x-amz-meta-owner: me", location, user=None).status == 200
@@ -79,7 +79,7 @@ def test_expired(site: Site, store: Store) -> None:
     store.client().put_object(Bucket=store.bucket, Key="soon.txt", Body=b"gone")
     location = site.location(site.at("/brief/soon.txt"))
     time.sleep(1.2)  # the clock is the store's own
-    assert site.curl(location, user=None).status == 403
+    assert site.curl(location, user=None).status in REFUSED
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"])

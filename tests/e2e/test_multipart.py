@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from . import probes
 from .sites import SECRET, Site, Store, client_of
 from .upload_sites import LEAST_PART, begin, begun, complete, send
 
@@ -67,8 +68,9 @@ def test_an_upload_that_is_aborted(upload_site: Site, store: Store, name: str) -
     assert upload_site.curl("-L", url).status == 404
 
 
-def test_a_file_in_parts_by_a_role(session_site: Site, name: str) -> None:
+def test_a_file_in_parts_by_a_role(session_site: Site, store: Store, name: str) -> None:
     """As on Lambda, where each URL carries a session token."""
+    probes.need(probes.has_roles(store), "STS")
     path = f"/free/{name}"
     upload_id = begin(session_site, path)
     parts = {1: send(session_site, path, upload_id, 1, b"by a role").headers["etag"]}

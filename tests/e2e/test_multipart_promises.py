@@ -6,8 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from .sites import Site, Store, client_of
-from .upload_sites import LEAST_PART, MOST, begin, begun, complete, is_ceph, listing, send, sha256
+from . import probes
+from .sites import REFUSED, Site, Store, client_of
+from .upload_sites import LEAST_PART, MOST, begin, begun, complete, listing, send, sha256
 
 ONCE = ("-H", "If-None-Match: *")
 KEPT = ("Cache-Control: private, max-age=60", "x-amz-meta-from: ci")
@@ -37,7 +38,7 @@ def test_a_url_is_for_one_part(upload_site: Site, name: str, old: str, new: str)
     location = upload_site.location(url, "-X", "PUT", "-d", "")
     tampered = location.replace(old.format_map(ids), new.format_map(ids), 1)
     assert tampered != location
-    assert upload_site.curl("-T", upload_site.file(b"x"), tampered, user=None).status == 403
+    assert upload_site.curl("-T", upload_site.file(b"x"), tampered, user=None).status in REFUSED
 
 
 @pytest.mark.usefixtures("unchanged")
@@ -60,10 +61,10 @@ def test_a_url_is_for_one_call(
     query = query.format(id=upload_id)
     location = upload_site.location(f"{upload_site.at(path)}?{query}", "-X", method, "-d", "")
     for other in others:
-        assert upload_site.curl("-X", other, "-d", "", location, user=None).status in (403, 405)
+        assert upload_site.curl("-X", other, "-d", "", location, user=None).status in REFUSED
     bare = re.sub(r"(uploads=|partNumber=1|uploadId=[^&]*)&", "", location)
     assert bare != location
-    assert upload_site.curl("-X", method, "-d", "", bare, user=None).status in (403, 405)
+    assert upload_site.curl("-X", method, "-d", "", bare, user=None).status in REFUSED
     assert begun(store)[upload_id] == f"tenant{path}"
 
 
@@ -97,7 +98,7 @@ def test_a_part_has_the_size_that_was_said(upload_site: Site, name: str, body: b
     path = f"/parts/{name}"
     url = f"{upload_site.at(path)}?partNumber=1&uploadId={begin(upload_site, path)}&size=5"
     location = upload_site.location(url, "-X", "PUT", "-d", "")
-    assert upload_site.curl("-T", upload_site.file(body), location, user=None).status == 403
+    assert upload_site.curl("-T", upload_site.file(body), location, user=None).status in REFUSED
 
 
 def test_all_parts_that_may_be_sent_are_as_large_as_the_whole_may_be(
@@ -147,13 +148,13 @@ def test_what_was_said_at_the_beginning_is_held_to(upload_site: Site, store: Sto
         fields = [word for field in said for word in ("-H", field)]
         location = upload_site.location(url, "-d", "", *fields)
         others = [word for field in sent for word in ("-H", field)]
-        assert upload_site.curl("-d", "", *others, location, user=None).status == 403
+        assert upload_site.curl("-d", "", *others, location, user=None).status in REFUSED
     assert begun(store) == before
 
 
 @pytest.mark.usefixtures("unchanged")
 def test_each_part_has_its_checksum(upload_site: Site, store: Store, name: str) -> None:
-    """Without one it is refused, with another's the store refuses it; Ceph's gateway does not look."""
+    """Without one it is refused, with another's the store refuses it, where it looks."""
     path = f"/summed/{name}"
     upload_id = begin(upload_site, path, "-H", "x-amz-checksum-algorithm: SHA256")
     answer = send(upload_site, path, upload_id, 1, b"hello")
@@ -161,14 +162,14 @@ def test_each_part_has_its_checksum(upload_site: Site, store: Store, name: str) 
     url = f"{upload_site.at(path)}?partNumber=1&uploadId={upload_id}"
     location = upload_site.location(url, "-X", "PUT", "-d", "", "-H", sha256(b"hello"))
     for fields in ((), ("-H", sha256(b"other"))):
-        assert upload_site.curl("-T", upload_site.file(b"other"), *fields, location, user=None).status == 403
-    if not is_ceph(store):
+        assert upload_site.curl("-T", upload_site.file(b"other"), *fields, location, user=None).status in REFUSED
+    if probes.verifies_checksums(store):
         other = upload_site.curl("-T", upload_site.file(b"other"), "-H", sha256(b"hello"), location, user=None)
-        assert other.status == 400
+        assert other.status in REFUSED
 
 
 def test_nothing_is_overwritten_by_parts(upload_site: Site, store: Store, name: str) -> None:
-    """The end of an upload promises it, under the signature. Ceph's gateway does not look what is there."""
+    """The end of an upload promises it, under the signature; the store holds it to that, where it looks."""
     path = f"/once/{name}"
     first, second = begin(upload_site, path), begin(upload_site, path)
     parts = {1: send(upload_site, path, first, 1, b"first").headers["etag"]}
@@ -176,16 +177,17 @@ def test_nothing_is_overwritten_by_parts(upload_site: Site, store: Store, name: 
     assert (answer.status, answer.code) == (428, "precondition-required")
     location = upload_site.location(f"{upload_site.at(path)}?uploadId={first}", "--data-binary", listing(parts), *ONCE)
     for fields in ((), ("-H", 'If-None-Match: "x"'), ("-H", "If-Match: *")):
-        assert upload_site.curl("--data-binary", listing(parts), *fields, location, user=None).status == 403
+        assert upload_site.curl("--data-binary", listing(parts), *fields, location, user=None).status in REFUSED
     assert complete(upload_site, path, first, parts, *ONCE).status == 200
     others = {1: send(upload_site, path, second, 1, b"second").headers["etag"]}
-    assert complete(upload_site, path, second, others, *ONCE).status == (200 if is_ceph(store) else 412)
-    stored = client_of(store).get_object(Bucket=store.bucket, Key=f"tenant{path}")["Body"].read()
-    assert stored == (b"second" if is_ceph(store) else b"first")
+    status = complete(upload_site, path, second, others, *ONCE).status
+    if probes.completes_conditionally(store):
+        stored = client_of(store).get_object(Bucket=store.bucket, Key=f"tenant{path}")["Body"].read()
+        assert (status, stored) == (412, b"first")
 
 
 def test_of_several_who_complete_at_once_one_wins(upload_site: Site, store: Store, name: str) -> None:
-    """Where nothing may be overwritten; Ceph's gateway lets the last one win."""
+    """Where nothing may be overwritten, and the store looks at what is there."""
     path = f"/once/{name}"
     ids = [begin(upload_site, path) for _ in range(8)]
     bodies = [
@@ -202,6 +204,6 @@ def test_of_several_who_complete_at_once_one_wins(upload_site: Site, store: Stor
 
     with ThreadPoolExecutor(8) as pool:
         statuses = list(pool.map(end, range(8)))
-    if not is_ceph(store):
+    if probes.completes_conditionally(store):
         assert statuses.count(200) == 1
         assert set(statuses) <= {200, 409, 412}

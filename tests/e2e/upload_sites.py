@@ -91,13 +91,6 @@ def open_upload_site(store: Store, table: Table, folder: Path) -> Iterator[Site]
         yield site
 
 
-def is_ceph(store: Store) -> bool:
-    """Whether the store is Ceph's gateway, which lets some things through that AWS refuses (FACTS 5.2)."""
-    return (
-        client_of(store).list_buckets()["ResponseMetadata"]["HTTPHeaders"].get("x-amz-request-id", "").startswith("tx")
-    )
-
-
 def holds(store: Store) -> set[str]:
     """A line for all that the bucket holds: each object, and each part of an upload that is not completed."""
     s3, bucket = client_of(store), store.bucket

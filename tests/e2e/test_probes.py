@@ -1,0 +1,22 @@
+"""The probes find what a store does: the embedded S3 does all that AWS S3 does."""
+
+from local import aws
+
+from . import probes
+from .sites import Store
+
+
+def test_the_embedded_store_has_every_property() -> None:
+    with aws.serve() as endpoint:
+        store = Store(endpoint, aws.REGION, aws.ACCESS_KEY, aws.SECRET_KEY, "signpost-probed")
+        region = {"LocationConstraint": aws.REGION}
+        store.client().create_bucket(Bucket=store.bucket, CreateBucketConfiguration=region)  # type: ignore[arg-type]
+        assert probes.verifies_checksums(store)
+        assert probes.refuses_unsigned_headers(store)
+        assert probes.completes_conditionally(store)
+        assert probes.lets_one_racer_win(store)
+        assert probes.takes_forms(store)
+        assert probes.has_roles(store)
+        assert probes.encrypts(store)
+        assert probes.storage_class(store) == "STANDARD_IA"
+        assert "Contents" not in store.client().list_objects_v2(Bucket=store.bucket)
