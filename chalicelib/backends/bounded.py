@@ -1,7 +1,6 @@
 """Waiting for a backend no longer than a request has time."""
 
 from collections.abc import Callable
-from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TypeVar
 
@@ -26,6 +25,8 @@ def within(deadline: Deadline, work: Callable[[], T], *, otherwise: str) -> T:
     Raises:
         Unavailable: the work is not finished at the deadline.
     """
+    from queue import Empty, SimpleQueue  # a redirect does without it
+
     outcome: SimpleQueue[tuple[T, None] | tuple[None, BaseException]] = SimpleQueue()
 
     def run() -> None:
