@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.builders import BASE_URL, url_event
+from tests.builders import BASE_URL, Fields, url_event
 from tests.doors import Answer, at_function_url
 from tests.fakes import SIGNING_SECRET
 
@@ -74,12 +74,12 @@ def link(*arguments: str) -> str:
     return line
 
 
-def opened(url: str, method: str = "GET") -> Answer:
+def opened(url: str, method: str = "GET", headers: Fields = ()) -> Answer:
     """What the service answers to a link."""
     base, _, rest = url.partition("/base/")
     assert base == BASE_URL
     split = urlsplit(f"/{rest}")
-    return at_function_url(url_event(method, split.path, split.query))
+    return at_function_url(url_event(method, split.path, split.query, headers))
 
 
 def test_a_link_without_limit() -> None:
@@ -97,9 +97,10 @@ def test_a_link_has_one_use_and_a_day() -> None:
 
 
 def test_a_link_to_write() -> None:
-    """It opens for PUT alone."""
+    """It opens for a PUT that replaces nothing, alone."""
     url = link("/in.txt", "--as", "ci", "--action", "write", "--uses", "0", "--expires-in", "60")
-    assert [opened(url, method).status for method in ("PUT", "GET", "HEAD")] == [307, 403, 403]
+    assert [opened(url, method).status for method in ("PUT", "GET", "HEAD")] == [428, 403, 403]
+    assert opened(url, "PUT", [("If-None-Match", "*")]).status == 307
 
 
 def test_a_link_to_a_directory() -> None:

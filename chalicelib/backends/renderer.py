@@ -187,9 +187,14 @@ def _scaled_size(header: "pyvips.Image", rendition: Rendition) -> tuple[int, int
     scales = (rendition.width or MOST_SIDE) / width, (rendition.height or MOST_SIDE) / height
     if rendition.fit == "cover":
         scale = max(scales)
-        return max(rendition.width, round(width * scale)), max(rendition.height, round(height * scale))
+        return max(rendition.width, _nearest(width * scale)), max(rendition.height, _nearest(height * scale))
     scale = min(1, *scales)
-    return max(1, round(width * scale)), max(1, round(height * scale))
+    return _nearest(width * scale), _nearest(height * scale)
+
+
+def _nearest(pixels: float) -> int:
+    """A side in whole pixels, at least one. A half is rounded up; Python's `round` takes the even neighbour."""
+    return max(1, int(pixels + 0.5))
 
 
 def _pixel_bytes(image: "pyvips.Image") -> int:

@@ -195,10 +195,10 @@ def test_a_link_to_write_does_not_read(site: Site, store: Store) -> None:
 
 def test_upload_in_two_steps(site: Site, store: Store) -> None:
     """An empty PUT asks where to send it, for clients that cannot repeat a body."""
-    link = site.link("/two.txt", action="write")
+    link = site.link("/two-steps.txt", action="write")
     location = site.curl("-X", "PUT", "-d", "", *ONCE, link, user=None).headers["location"]
     assert site.curl("-T", site.file(b"two"), *ONCE, location, user=None).status == 200
-    assert stored(store, "two.txt") == b"two"
+    assert stored(store, "two-steps.txt") == b"two"
 
 
 def test_upload_within_what_the_issuer_may(site: Site, store: Store) -> None:
