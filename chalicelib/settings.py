@@ -3,6 +3,7 @@
 import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from os import PathLike
 from typing import Any, Final, NamedTuple
 
@@ -83,8 +84,8 @@ def inspect(file: str | PathLike[str], environ: Mapping[str, str]) -> tuple[Sett
     reader, settings = _read(file, environ)
     _examine(reader, settings, settings.rules)
     if reader.mistakes:
-        raise InvalidSettings(reader.mistakes, reader.warnings)
-    return settings, tuple(reader.warnings)
+        raise InvalidSettings(reader.mistakes, reader.warnings())
+    return settings, reader.warnings()
 
 
 def _read(file: str | PathLike[str], environ: Mapping[str, str]) -> tuple[Reader, Settings]:
@@ -115,11 +116,13 @@ def _examine(reader: Reader, settings: Settings, rules: Sequence[Rule]) -> None:
     for rule in rules:
         place = ("rules", rule.number - 1)
         finding = None if place in reader.flawed else analysis.finding(rule)
-        if finding and finding.never:
-            note = reader.warning if rule.allows else reader.mistake
-            note((*place, finding.key), f"can never match: {finding.reason}")
-        elif finding:
-            reader.warning((*place, None), f"denies less than it names: {finding.reason}")
+        if finding is None:
+            continue
+        words = f"{'can never match' if finding.never else 'denies less than it names'}: {finding.reason}"
+        if finding.never and not rule.allows:
+            reader.mistake((*place, finding.key), words)
+        else:
+            reader.warning((*place, finding.key), partial(str, words))
 
 
 def _settings(reader: Reader, document: dict[str, Any]) -> Settings:
@@ -273,15 +276,26 @@ def _check_principals(table: Table, to: tuple[str, ...], tags: set[str], *, allo
     for written, who in zip(table.values["to"] if to else (), to, strict=True):
         if who in tags or not _PRINCIPAL.passes(who):
             continue
-        kind, _, name = who.partition(":")
-        hint = did_you_mean(name, sorted(tag.partition(":")[2] for tag in tags if tag.startswith(f"{kind}:")))
-        if kind == "key":
-            table.mistake("to", f'"{written}" names no key{hint}')
-        elif not any(name == "keys" for name, _ in table.reader.flawed):
-            alone = tags.isdisjoint(to)
-            note = table.mistake if alone and not allows else table.warning
-            cause = "is a group that no key has" if kind == "group" else "is nobody: no setting makes users; name a key"
-            note("to", f'{"can never match: " if alone else ""}"{written}" {cause}{hint}')
+        is_key = who.startswith("key:")
+        alone = not is_key and tags.isdisjoint(to)
+        words = partial(_unknown_principal, written, who, tags, alone=alone)
+        if is_key:
+            table.mistake("to", words())
+        elif any(name == "keys" for name, _ in table.reader.flawed):
+            continue
+        elif alone and not allows:
+            table.mistake("to", words())
+        else:
+            table.warning("to", words)
+
+
+def _unknown_principal(written: str, who: str, tags: set[str], *, alone: bool) -> str:
+    kind, _, name = who.partition(":")
+    hint = did_you_mean(name, sorted(tag.partition(":")[2] for tag in tags if tag.startswith(f"{kind}:")))
+    if kind == "key":
+        return f'"{written}" names no key{hint}'
+    cause = "is a group that no key has" if kind == "group" else "is nobody: no setting makes users; name a key"
+    return f'{"can never match: " if alone else ""}"{written}" {cause}{hint}'
 
 
 def _is_path(text: str) -> bool:

@@ -61,13 +61,12 @@ class Reader:
 
     Attributes:
         mistakes: each with its place; no settings come from a file with a mistake.
-        warnings: each with its place.
         flawed: the tables that have a mistake, by name and number from 0.
     """
 
     def __init__(self, file: str | PathLike[str], text: str, environ: Mapping[str, str]) -> None:
         self.mistakes: list[str] = []
-        self.warnings: list[str] = []
+        self._warnings: list[Callable[[], str]] = []
         self.flawed: set[tuple[str, int]] = set()
         self.environ = environ
         self.region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or ""
@@ -79,9 +78,16 @@ class Reader:
         self.mistakes.append(f"{self._where(place)}: {what}")
         self.flawed.add(place[:2])
 
-    def warning(self, place: Place, what: str) -> None:
-        """Note what cannot be intended, and does no harm."""
-        self.warnings.append(f"{self._where(place)}: warning: {what}")
+    def warning(self, place: Place, what: Callable[[], str]) -> None:
+        """Note a setting that cannot be intended, and does no harm.
+
+        The service reads no warnings, so the words of a warning are made when `warnings` is called.
+        """
+        self._warnings.append(lambda: f"{self._where(place)}: warning: {what()}")
+
+    def warnings(self) -> tuple[str, ...]:
+        """Return all warnings, each with its place."""
+        return tuple(warning() for warning in self._warnings)
 
     def _where(self, place: Place) -> str:
         table, index, key = place
@@ -127,7 +133,7 @@ class Table:
         """Note a mistake in this table."""
         self.reader.mistake((self.name, self.index, key), what)
 
-    def warning(self, key: str | None, what: str) -> None:
+    def warning(self, key: str | None, what: Callable[[], str]) -> None:
         """Note a warning about this table."""
         self.reader.warning((self.name, self.index, key), what)
 
