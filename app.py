@@ -23,7 +23,7 @@ class RestApi(Chalice):
         if rest_api_events.accepts(event):
             answer: dict[str, Any] = super().__call__(event, context)
             return answer
-        request = rest_api_events.to_request(event, wiring.deadline(context))
+        request = rest_api_events.to_refusal(event, wiring.deadline(context))
         return function_url_events.from_reply(wiring.exchange().handle(request))
 
 

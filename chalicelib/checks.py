@@ -5,10 +5,10 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from .backends.secrets import secret_source
-from .toml_reader import Check
+from .toml_reader import Check, optional, pattern
 
 _USUAL_PORTS: Final = {"http": "80", "https": "443"}
-_ORIGIN_PARTS: Final = re.compile(r"(https?)://([a-z0-9.-]+|\[[0-9a-f:]+\])(?::([1-9][0-9]{0,4}))?")
+_ORIGIN_PARTS: Final = r"(https?)://([a-z0-9.-]+|\[[0-9a-f:]+\])(?::([1-9][0-9]{0,4}))?"
 
 # botocore's endpoint rules: directory buckets and their access points, Outposts, multi-Region access points.
 _OTHER_BUCKETS: Final = ("--x-s3", "--xa-s3", "--op-s3", ".mrap")
@@ -19,7 +19,7 @@ def is_origin(text: str) -> bool:
 
     A browser writes every host in one form only, and leaves out the usual port: another form would never match.
     """
-    found = _ORIGIN_PARTS.fullmatch(text)
+    found = re.fullmatch(_ORIGIN_PARTS, text)
     if not found:
         return False
     scheme, host, port = found.groups()
@@ -77,12 +77,8 @@ ORIGIN: Final = Check(
     "no port 443 for https or 80 for http",
     meant=origin_like,
 )
-BUCKET: Final = Check(
-    re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{2,254}").fullmatch, "a bucket's name, three characters or more"
-)
-REGION: Final = Check(
-    re.compile(r"[a-z0-9-]+").fullmatch, 'a region: "eu-west-1"; or set AWS_REGION in the environment'
-)
+BUCKET: Final = Check(pattern(r"[A-Za-z0-9][A-Za-z0-9._-]{2,254}"), "a bucket's name, three characters or more")
+REGION: Final = Check(pattern(r"[a-z0-9-]+"), 'a region: "eu-west-1"; or set AWS_REGION in the environment')
 AWS_REGION: Final = re.compile(r"[a-z]+(?:-[a-z]+)+-[0-9]+")  # botocore's partitions.json has no other form
 SECRET: Final = Check(
     _is_secret,
@@ -94,11 +90,11 @@ UNKNOWN_REGION: Final = "region-of-lambda-0"
 """Stands for Lambda's own region where the tool does not know that region."""
 
 KMS_KEY: Final = Check(
-    re.compile(r"(?:arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+)?").fullmatch,
+    optional(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+"),
     'the ARN of a key of KMS, and of no alias: "arn:aws:kms:eu-west-1:111122223333:key/…"',
 )
 ACCESS_KEY: Final = Check(
-    re.compile(r"[!#-&(-~]+").fullmatch,
+    pattern(r"[!#-&(-~]+"),
     "a key: it is empty, or the variable has blanks, quotation marks or other characters; remove these",
     secret=True,
 )

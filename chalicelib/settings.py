@@ -26,7 +26,7 @@ from .core.mounts import DERIVED, Mount, address, partition
 from .core.paths import CONTROLS, DOT_SEGMENTS, RENDERERS
 from .core.principals import Key
 from .core.rules import ACTIONS, Rule
-from .toml_reader import Check, Reader, Table, did_you_mean
+from .toml_reader import Check, Reader, Table, did_you_mean, optional, pattern
 
 _WEEK: Final = 604_800  # seconds; the longest that SigV4 signs for (FACTS 4.3)
 _EMPTY_SHA256: Final = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
@@ -131,7 +131,8 @@ def _settings(reader: Reader, document: dict[str, Any]) -> Settings:
         reader.mistake((name, 0, None), f"is unknown{did_you_mean(name, tables)}")
     service = Table(reader, "service", 0, reader.table(document, "service"))
     realm = service.text("realm", "Signpost", _REALM)
-    public_url = without_usual_port(service.text("public_url", "", _PUBLIC_URL).rstrip("/")) or None
+    called = service.text("public_url", "", _PUBLIC_URL).rstrip("/")
+    public_url = without_usual_port(called) if called else None
     authorization_header = service.text("authorization_header", "", _CREDENTIALS_HEADER) or None
     cdn_secret = service.secret("cdn_secret", SECRET) or None
     url_seconds = service.integer("url_seconds", 300, 1, _WEEK)
@@ -331,24 +332,24 @@ def _is_prefix(text: str) -> bool:
     return not text or _is_path(f"/{text}")
 
 
-_REALM = Check(re.compile(r"[ !#-\[\]-~]+").fullmatch, 'printable ASCII without " and \\')
+_REALM = Check(pattern(r"[ !#-\[\]-~]+"), 'printable ASCII without " and \\')
 _PUBLIC_URL = Check(
-    re.compile(r"(?:https?://[a-z0-9.\[\]:-]+(?:/[A-Za-z0-9._~-]+)*/?)?").fullmatch,
+    optional(r"https?://[a-z0-9.\[\]:-]+(?:/[A-Za-z0-9._~-]+)*/?"),
     'how clients call the service: "https://files.example.com"',
 )
 _CREDENTIALS_HEADER = Check(
-    re.compile(r"|x-(?!am(?:z|zn)-|forwarded-)[a-z0-9-]+(?<!-cdn-secret)").fullmatch,
+    optional(r"x-(?!am(?:z|zn)-|forwarded-)[a-z0-9-]+(?<!-cdn-secret)"),
     'a header of your own in lower case: "x-signpost-authorization"',
 )
 _MOUNT_PATH = Check(_is_mount_path, 'a path of literal segments that starts with a slash: "/" or "/archive"')
 _PREFIX = Check(_is_prefix, 'the beginning of keys, without a leading slash: "tenants/acme/"')
-KEY_ID = Check(re.compile(r"[a-z0-9-]+").fullmatch, "lower-case letters, digits and '-'")
+KEY_ID = Check(pattern(r"[a-z0-9-]+"), "lower-case letters, digits and '-'")
 _SHA256 = Check(
     lambda text: re.fullmatch(r"[0-9A-Fa-f]{64}", text) and text.lower() != _EMPTY_SHA256,
     "the SHA-256 of a secret, 64 hex digits, as `python -m chalicelib key new ID` prints it",
     secret=True,
 )
-_NAME = Check(re.compile(r"[^\s:]+").fullmatch, "a name without spaces and colons")
+_NAME = Check(pattern(r"[^\s:]+"), "a name without spaces and colons")
 _RULE_PATH = Check(
     _is_rule_path,
     "a path from its slash, below /-/ only /-/thumbnail and /-/resize: "
@@ -356,7 +357,7 @@ _RULE_PATH = Check(
 )
 _ACTION = Check(ACTIONS.__contains__, f"one of {', '.join(ACTIONS)}", ACTIONS)
 _PRINCIPAL = Check(
-    re.compile(r"anyone|authenticated|(?:group|key|user):\S+").fullmatch,
+    pattern(r"anyone|authenticated|(?:group|key|user):\S+"),
     "anyone, authenticated, group:NAME, key:ID or user:ID",
     ("anyone", "authenticated"),
 )
@@ -367,18 +368,18 @@ _KEPT = (
     r"|server-side-encryption-(?:aws-kms-key-id|bucket-key-enabled|context))"
 )
 _REQUIRED_NAME = Check(
-    re.compile(
+    pattern(
         r"cache-control|content-(?:disposition|encoding|language)|expires"
         rf"|x-amz-(?:meta-[a-z0-9._-]+|server-side-encryption)|{_KEPT}"
-    ).fullmatch,
+    ),
     'a header that S3 keeps, in lower case: "cache-control", "x-amz-meta-…", "x-amz-server-side-encryption"',
 )
 _PASSED_NAME = Check(
-    re.compile(rf"x-amz-(?:request-payer|server-side-encryption-customer-(?:algorithm|key|key-md5))|{_KEPT}").fullmatch,
+    pattern(rf"x-amz-(?:request-payer|server-side-encryption-customer-(?:algorithm|key|key-md5))|{_KEPT}"),
     "a header that a rule can let through to S3, in lower case: docs/settings.md has the list",
 )
-_REQUIRED_VALUE = Check(re.compile(r"[!-~]+(?: [!-~]+)*").fullmatch, "printable ASCII, in words with one space between")
-_CONTENT_TYPE = Check(re.compile(r"[\w.+-]+/(?:\*|[\w.+-]+)").fullmatch, 'a media type: "image/png" or "image/*"')
+_REQUIRED_VALUE = Check(pattern(r"[!-~]+(?: [!-~]+)*"), "printable ASCII, in words with one space between")
+_CONTENT_TYPE = Check(pattern(r"[\w.+-]+/(?:\*|[\w.+-]+)"), 'a media type: "image/png" or "image/*"')
 _IMAGE_SIZE = Check(is_size, f'a width, a height or both, up to {MOST_SIDE} pixels: "320x", "x240", "96x96"')
 _IMAGE_HOST = Check(
     _is_image_host,

@@ -33,6 +33,20 @@ class Check(NamedTuple):
         return "the text here" if self.secret else f'"{value}"'
 
 
+def pattern(text: str) -> Callable[[str], object]:
+    """Return a test whether a whole text matches a regular expression.
+
+    The first test compiles the expression: most settings files use few expressions, and every cold start would pay for
+    all of them.
+    """
+    return lambda value: re.fullmatch(text, value)
+
+
+def optional(text: str) -> Callable[[str], object]:
+    """Return the test of `pattern`, which the empty text passes too: it stands for a setting that is left out."""
+    return lambda value: not value or re.fullmatch(text, value)
+
+
 def did_you_mean(name: str, choices: Iterable[str]) -> str:
     """Return a hint at the choice that is most like a name, empty where none is."""
     from difflib import get_close_matches  # only a mistake needs it

@@ -20,8 +20,6 @@ _QUALITIES: Final[Mapping[str, int]] = {"jpeg": 80, "webp": 80, "avif": 55}
 _THUMBNAILS: Final = frozenset({"jpg", "jpeg", "png", "webp", "avif", "gif"})
 _THUMBNAIL: Final = "96x96"
 
-_AVIF_BRAND: Final = re.compile(b"(?:.{4})*?avi[fs]", re.DOTALL)
-
 _RENDERING: Final = "2"  # another number gives all derivatives new names: for when the same is rendered otherwise
 
 
@@ -138,7 +136,7 @@ def kind_of(data: bytes) -> str | None:
     if data[:4] == b"RIFF" and data[8:14] == b"WEBPVP":
         return "image/webp"
     end = int.from_bytes(data[:4])  # of the first box; its brands are a major one, a version, and the compatible ones
-    if data[4:8] == b"ftyp" and (data[8:12] in (b"avif", b"avis") or _AVIF_BRAND.match(data, 16, max(16, end))):
+    if data[4:8] == b"ftyp" and re.match(b"(?:.{4})*?avi[fs]", data[8:12] + data[16 : max(16, end)], re.DOTALL):
         return "image/avif"
     return None
 

@@ -46,8 +46,9 @@ def to_request(event: Event, deadline: Deadline) -> Request:
     if not accepts(event):
         return refused(event, _ACCEPTED, deadline)
     context = event["requestContext"]
-    cookies = (("cookie", cookie) for cookie in event.get("cookies") or ())
-    headers = fields((*(event.get("headers") or {}).items(), *cookies))
+    single = ((name, (value,)) for name, value in (event.get("headers") or {}).items())
+    cookies = event.get("cookies")
+    headers = fields((*single, ("cookie", cookies)) if cookies else single)
     http = context["http"]
     method = str(http.get("method"))
     return Request(

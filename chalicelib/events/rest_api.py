@@ -26,22 +26,25 @@ _ACCEPTED: Final = (
 def accepts(event: Any) -> bool:
     """Whether an event is a REST API's: an HTTP API adds a version to the same shape, all others name no resource."""
     return (
-        isinstance(event, Mapping)
+        isinstance(event, dict)
         and "version" not in event
-        and isinstance(event.get("requestContext"), Mapping)
+        and isinstance(event.get("requestContext"), dict)
         and isinstance(event["requestContext"].get("resourcePath"), str)
     )
 
 
+def to_refusal(event: Any, deadline: Deadline) -> Request:
+    """Return a request that is refused with an explanation, for an event of another kind."""
+    return refused(event, _ACCEPTED, deadline)
+
+
 def to_request(event: Event, deadline: Deadline) -> Request:
-    """Read an event. Nothing is checked but its kind: whatever came is judged by the pipeline.
+    """Read an event that `accepts` accepts. Nothing is checked here: whatever came is judged by the pipeline.
 
     Args:
         event: the event.
         deadline: the time by which the event must be answered.
     """
-    if not accepts(event):
-        return refused(event, _ACCEPTED, deadline)
     context = event["requestContext"]
     method = str(event.get("httpMethod") or context.get("httpMethod"))
     raw_path = _raw_path(event)
@@ -98,5 +101,5 @@ def _query(event: Event) -> Mapping[str, str]:
 def _headers(event: Event) -> dict[str, str]:
     many = event.get("multiValueHeaders")
     if many:
-        return fields((name, value) for name, values in many.items() for value in values)
-    return fields((event.get("headers") or {}).items())
+        return fields(many.items())
+    return fields((name, (value,)) for name, value in (event.get("headers") or {}).items())
