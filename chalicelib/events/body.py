@@ -1,4 +1,4 @@
-"""The body of an event, in either of the two ways that an event spells it."""
+"""The body of an event, in either of the two ways that an event spells it, and the body of a response."""
 
 import base64
 from collections.abc import Mapping
@@ -14,3 +14,8 @@ def body(event: Mapping[str, Any]) -> bytes:
         return base64.b64decode(text)
     except ValueError:
         return b""
+
+
+def encoded(data: bytes) -> str:
+    """Return a body as a response with `isBase64Encoded` spells it."""
+    return base64.b64encode(data).decode()

@@ -3,7 +3,6 @@
 Source: Lambda Developer Guide, "Invoking Lambda function URLs", request and response payloads; FACTS 1.8.
 """
 
-import base64
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote
@@ -12,7 +11,7 @@ from chalicelib.core.deadline import Deadline
 from chalicelib.core.message import Reply, Request
 
 from .addressed import base_url
-from .body import body
+from .body import body, encoded
 from .fields import fields
 from .request_id import request_id
 from .unsupported import refused
@@ -74,7 +73,7 @@ def from_reply(reply: Reply) -> dict[str, Any]:
     return {
         "statusCode": reply.status,
         "headers": headers,
-        "body": base64.b64encode(reply.body).decode(),
+        "body": encoded(reply.body),
         "isBase64Encoded": True,
         **({"cookies": [cookie]} if cookie else {}),
     }
