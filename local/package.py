@@ -86,7 +86,10 @@ def export(folder: Path) -> None:
 
 
 def adapt(project: Path, settings: Settings, bucket: str) -> None:
-    """Give the role of the stack what the settings need, and the bucket of the stack the key that its mount names.
+    """Make the stack fit the settings and this Python.
+
+    The role of the stack gets the permissions that the settings need, the bucket of the stack gets the key that its
+    mount names, and the second function gets the Python that Chalice gives the first: the Python that packages.
 
     Args:
         project: the export.
@@ -95,15 +98,16 @@ def adapt(project: Path, settings: Settings, bucket: str) -> None:
     """
     policy = stack_policy(template_policy(), settings.mounts, settings.rules, bucket, settings.cdn_secret)
     (project / policy_file(STACK).relative_to(PROJECT)).write_text(json.dumps(policy))
+    template: dict[str, Any] = json.loads((project / RESOURCES).read_text())
+    resources = template["Resources"]
+    resources["FunctionUrlHandler"]["Properties"]["Runtime"] = "python{}.{}".format(*sys.version_info)
     key = next((mount.kms_key for mount in settings.mounts if mount.bucket == bucket and mount.kms_key), None)
     if key:
-        template: dict[str, Any] = json.loads((project / RESOURCES).read_text())
         encryption = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
         # S3 User Guide, "Reducing the cost of SSE-KMS with Amazon S3 Bucket Keys": KMS is asked far less often.
         rules = [{"ServerSideEncryptionByDefault": encryption, "BucketKeyEnabled": True}]
-        bucket_properties = template["Resources"]["Bucket"]["Properties"]
-        bucket_properties["BucketEncryption"] = {"ServerSideEncryptionConfiguration": rules}
-        (project / RESOURCES).write_text(json.dumps(template))
+        resources["Bucket"]["Properties"]["BucketEncryption"] = {"ServerSideEncryptionConfiguration": rules}
+    (project / RESOURCES).write_text(json.dumps(template))
 
 
 def run_chalice(project: Path, out: Path) -> None:

@@ -78,14 +78,16 @@ class Uses:
 def _range(field: str) -> str | None:
     """Return the ranges of bytes that a `Range` field asks for, in one spelling; None for what is not well-formed.
 
-    Source: RFC 9110 §14.1.1 and §14.1.2, without the empty elements that §5.6.1.2 lets a list have.
+    Source: RFC 9110 §14.1.1 and §14.1.2, without the empty elements that §5.6.1.2 lets a list have, and without `-0`,
+    which asks for no bytes.
     """
     unit, _, ranges = field.partition("=")
     found = []
     for text in re.split(r"[ \t]*,[ \t]*", ranges):
         match = re.fullmatch(r"([0-9]{0,19})-([0-9]{0,19})", text)
         first, last = match.groups() if match else ("", "")
-        if unit.lower() != "bytes" or not first + last or (first and last and int(first) > int(last)):
+        is_empty = int(first) > int(last) if first and last else not first and not int(last or 0)
+        if unit.lower() != "bytes" or not match or is_empty:
             return None
         found.append(f"{first and int(first)}-{last and int(last)}")
     return ",".join(found)
