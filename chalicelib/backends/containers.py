@@ -23,6 +23,7 @@ _MOST_FRAMES: Final = 500
 _JPEG_MARKER: Final = re.compile(rb"\xff[^\x00\x01\xff\xd0-\xd7]")  # ITU T.81 §B.1.1.3, but those that stand alone
 _FRAMES: Final = (0xC0, 0xC1, 0xC2)
 _SCAN: Final = 0xDA
+_SCAN_BYTES: Final = 6  # of the header of a scan of one component
 
 _COLOUR_CHUNKS: Final = (b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM")
 _SRGB_GAMMA: Final = struct.pack(">I", 45_455)  # with these chromaticities what PNG §11.3.2.5 says of sRGB
@@ -112,10 +113,16 @@ class _Missing:
         self._bits: dict[int, list[int]] = {}
 
     def see(self, marker: int, body: bytes) -> None:
-        """Take note of a segment: a frame, which says what components there are, or a scan (ITU T.81 §B.2.2, B.2.3)."""
+        """Take note of a segment: a frame, which says what components there are, or a scan (ITU T.81 §B.2.2, B.2.3).
+
+        Raises:
+            ImageBroken: the header of a scan is too short.
+        """
         if marker in _FRAMES:
             self._bits = {component: [1] * 64 for component in body[6::3]}
-        elif marker == _SCAN and body:
+        elif marker == _SCAN:
+            if len(body) < _SCAN_BYTES:
+                raise ImageBroken()
             first, last, low = body[-3], body[-2], body[-1] & 15
             for component in body[1 : 1 + 2 * body[0] : 2]:
                 if component in self._bits:

@@ -545,6 +545,12 @@ def test_a_jpeg_whose_middle_is_missing_is_refused() -> None:
             rendered(data[:20_000] + data[30_000:], *size)
 
 
+def test_a_jpeg_whose_scan_header_is_too_short_is_refused() -> None:
+    for header in (b"", b"\x01", b"\x01\x01\x00\x00\x3f"):
+        with pytest.raises(ImageBroken):
+            rendered(b"\xff\xd8\xff\xda" + (2 + len(header)).to_bytes(2) + header, 50, 0)
+
+
 def test_a_jpeg_with_bytes_before_its_end_is_shown() -> None:
     """As some cameras write them."""
     data = written(noise(400, 300), "jpeg")
