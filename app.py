@@ -44,9 +44,9 @@ app = RestApi("signpost")
 app.api.binary_types = ["*/*"]
 
 if wiring.under_chalice_cli():
-    from local import gateway
+    from local.api_gateway import rest_api as local_rest_api
 
-    gateway.install()
+    local_rest_api.install()
 
 
 # No content types: Chalice would answer 415 to others (FACTS 2.4). /{proxy+} gives its view no argument (FACTS 2.1).

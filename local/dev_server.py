@@ -12,7 +12,7 @@ from typing import IO
 
 PROJECT = Path(__file__).parent.parent
 REST_API = (str(Path(sys.executable).with_name("chalice")), "local", "--no-autoreload")
-FUNCTION_URL = (sys.executable, "-m", "local.function_url")
+FUNCTION_URL = (sys.executable, "-m", "local.api_gateway.function_url")
 _START_SECONDS = 30
 
 

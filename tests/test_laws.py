@@ -203,8 +203,8 @@ def test_app_imports_chalice_events_and_wiring_only() -> None:
         "chalicelib.events.body",
         "chalicelib.events.rest_api",
         "chalicelib.events.function_url",
-        "local",
-        "local.gateway",
+        "local.api_gateway",
+        "local.api_gateway.rest_api",
     }
     assert imported(APP) <= allowed
 

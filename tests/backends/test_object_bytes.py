@@ -17,7 +17,7 @@ from chalicelib.core.images import MOST_BYTES, Image
 from chalicelib.core.mounts import Mount
 from chalicelib.core.ports import ObjectStore
 from chalicelib.core.problems import NotFound, Problem, Unavailable
-from local import aws
+from local import embedded_s3
 from tests.builders import mount, soon, target
 from tests.file_store import Files, etag_of
 
@@ -31,7 +31,7 @@ MADE = Image("image/webp", bytes(range(256)))
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
     """An S3 with one bucket."""
-    with aws.serve() as address:
+    with embedded_s3.serve() as address:
         _client(address).create_bucket(
             Bucket="acme-files", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
         )
@@ -40,7 +40,9 @@ def endpoint() -> Iterator[str]:
 
 @cache
 def _client(endpoint: str):  # type: ignore[no-untyped-def]  # boto3's types are boto3-stubs' affair
-    return boto3.Session(aws.ACCESS_KEY, aws.SECRET_KEY, region_name=aws.REGION).client("s3", endpoint_url=endpoint)
+    return boto3.Session(embedded_s3.ACCESS_KEY, embedded_s3.SECRET_KEY, region_name=embedded_s3.REGION).client(
+        "s3", endpoint_url=endpoint
+    )
 
 
 class Kept:
@@ -67,8 +69,8 @@ def kept(request: pytest.FixtureRequest, environment: pytest.MonkeyPatch) -> Kep
     if request.param == "fake":
         return Kept(Files(), mount())
     address = request.getfixturevalue("endpoint")
-    environment.setenv("AWS_ACCESS_KEY_ID", aws.ACCESS_KEY)
-    environment.setenv("AWS_SECRET_ACCESS_KEY", aws.SECRET_KEY)
+    environment.setenv("AWS_ACCESS_KEY_ID", embedded_s3.ACCESS_KEY)
+    environment.setenv("AWS_SECRET_ACCESS_KEY", embedded_s3.SECRET_KEY)
     return Kept(S3Objects(), mount(endpoint=address), _client(address))
 
 

@@ -12,7 +12,7 @@ from chalicelib.backends.objects import S3Objects
 from chalicelib.core.mounts import Mount
 from chalicelib.core.ports import ObjectStore
 from chalicelib.core.problems import Unavailable
-from local import aws
+from local import embedded_s3
 from tests.builders import mount, soon, target
 from tests.fakes import Objects
 
@@ -26,7 +26,7 @@ KEYS = [
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
     """An S3 with a bucket for these tests, and one that Hypothesis fills."""
-    with aws.serve() as address:
+    with embedded_s3.serve() as address:
         s3 = _client(address)
         for bucket in ("acme-files", "any-files"):
             s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
@@ -37,14 +37,16 @@ def endpoint() -> Iterator[str]:
 
 @cache
 def _client(endpoint: str):  # type: ignore[no-untyped-def]  # boto3's types are boto3-stubs' affair
-    return boto3.Session(aws.ACCESS_KEY, aws.SECRET_KEY, region_name=aws.REGION).client("s3", endpoint_url=endpoint)
+    return boto3.Session(embedded_s3.ACCESS_KEY, embedded_s3.SECRET_KEY, region_name=embedded_s3.REGION).client(
+        "s3", endpoint_url=endpoint
+    )
 
 
 @pytest.fixture
 def real(endpoint: str, environment: pytest.MonkeyPatch) -> Mount:
     """A mount at the embedded S3."""
-    environment.setenv("AWS_ACCESS_KEY_ID", aws.ACCESS_KEY)
-    environment.setenv("AWS_SECRET_ACCESS_KEY", aws.SECRET_KEY)
+    environment.setenv("AWS_ACCESS_KEY_ID", embedded_s3.ACCESS_KEY)
+    environment.setenv("AWS_SECRET_ACCESS_KEY", embedded_s3.SECRET_KEY)
     return mount(endpoint=endpoint)
 
 

@@ -10,7 +10,7 @@ import pytest
 from chalicelib.backends.secrets import secret_source
 from chalicelib.core.problems import Unavailable
 from chalicelib.core.signatures import Secrets, Signer
-from local import aws
+from local import embedded_s3
 from tests.builders import soon
 
 OLD, NEW = "old-0123456789-0123456789-0123456789", "new-0123456789-0123456789-0123456789"
@@ -25,28 +25,28 @@ class Kept(NamedTuple):
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    with aws.serve() as endpoint:
+    with embedded_s3.serve() as endpoint:
         yield endpoint
 
 
 @pytest.fixture
 def role(endpoint: str, environment: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """An environment with credentials and an endpoint, and a region other than the secrets'."""
-    environment.setenv("AWS_ACCESS_KEY_ID", aws.ACCESS_KEY)
-    environment.setenv("AWS_SECRET_ACCESS_KEY", aws.SECRET_KEY)
+    environment.setenv("AWS_ACCESS_KEY_ID", embedded_s3.ACCESS_KEY)
+    environment.setenv("AWS_SECRET_ACCESS_KEY", embedded_s3.SECRET_KEY)
     environment.setenv("AWS_DEFAULT_REGION", "us-west-2")
     environment.setenv("AWS_ENDPOINT_URL", endpoint)
     return environment
 
 
 def in_secrets_manager(text: str) -> Kept:
-    client = boto3.client("secretsmanager", region_name=aws.REGION)
+    client = boto3.client("secretsmanager", region_name=embedded_s3.REGION)
     arn = client.create_secret(Name=f"signpost-{uuid.uuid4().hex}", SecretString=text)["ARN"]
     return Kept(arn, lambda text: client.put_secret_value(SecretId=arn, SecretString=text))
 
 
 def in_ssm(text: str, kind: str = "SecureString", folder: str = "/signpost/") -> Kept:
-    client, name = boto3.client("ssm", region_name=aws.REGION), f"{folder}{uuid.uuid4().hex}"
+    client, name = boto3.client("ssm", region_name=embedded_s3.REGION), f"{folder}{uuid.uuid4().hex}"
 
     def write(text: str) -> object:
         return client.put_parameter(Name=name, Value=text, Type=kind, Overwrite=True)  # type: ignore[arg-type]
@@ -156,11 +156,11 @@ def test_a_failure_is_not_remembered(keep: Callable[[str], Kept], text: str) -> 
 
 @pytest.mark.parametrize("name", ["secretsmanager:{}:123456789012:secret:signpost-AbCdEf", "ssm:{}:1:parameter/none"])
 def test_what_is_not_kept_there(role: pytest.MonkeyPatch, name: str) -> None:
-    refused(secret_source(f"arn:aws:{name.format(aws.REGION)}"))
+    refused(secret_source(f"arn:aws:{name.format(embedded_s3.REGION)}"))
 
 
 def test_a_secret_of_bytes_is_none(role: pytest.MonkeyPatch) -> None:
-    client = boto3.client("secretsmanager", region_name=aws.REGION)
+    client = boto3.client("secretsmanager", region_name=embedded_s3.REGION)
     refused(secret_source(client.create_secret(Name=uuid.uuid4().hex, SecretBinary=OLD.encode())["ARN"]))
 
 

@@ -25,7 +25,7 @@ from chalicelib.core.links import MOST_PARTS, Link, Reading
 from chalicelib.core.paths import decode
 from chalicelib.core.ports import TokenStore
 from chalicelib.core.problems import LinkRevoked, LinkUsedUp, Problem, Unavailable
-from local import aws
+from local import embedded_s3
 from tests.builders import soon
 from tests.token_store import Tokens
 
@@ -54,9 +54,9 @@ class Table(NamedTuple):
 
 
 def make_table(endpoint: str, environment: pytest.MonkeyPatch) -> Table:
-    environment.setenv("AWS_ACCESS_KEY_ID", aws.ACCESS_KEY)
-    environment.setenv("AWS_SECRET_ACCESS_KEY", aws.SECRET_KEY)
-    environment.setenv("AWS_DEFAULT_REGION", aws.REGION)
+    environment.setenv("AWS_ACCESS_KEY_ID", embedded_s3.ACCESS_KEY)
+    environment.setenv("AWS_SECRET_ACCESS_KEY", embedded_s3.SECRET_KEY)
+    environment.setenv("AWS_DEFAULT_REGION", embedded_s3.REGION)
     environment.setenv("AWS_ENDPOINT_URL_DYNAMODB", endpoint)
     table = Table(f"links-{uuid.uuid4().hex}", boto3.client("dynamodb"))
     table.client.create_table(
@@ -71,7 +71,7 @@ def make_table(endpoint: str, environment: pytest.MonkeyPatch) -> Table:
 @pytest.fixture(scope="module")
 def embedded() -> Iterator[str]:
     """Where the embedded DynamoDB is: moto's, one request at a time."""
-    with aws.serve() as endpoint:
+    with embedded_s3.serve() as endpoint:
         yield endpoint
 
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import boto3
 from botocore.config import Config
 
-from local import aws
+from local import embedded_s3
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -42,7 +42,7 @@ class Account(NamedTuple):
 
     def environ(self) -> dict[str, str]:
         """The credentials of its owner, as environment variables."""
-        return {"AWS_ACCESS_KEY_ID": aws.ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": aws.SECRET_KEY}
+        return {"AWS_ACCESS_KEY_ID": embedded_s3.ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": embedded_s3.SECRET_KEY}
 
     def client(self, service: str, environ: Mapping[str, str] | None = None) -> Any:
         """A boto3 client with the credentials of an environment, the owner's if none is given."""
@@ -50,7 +50,7 @@ class Account(NamedTuple):
         return boto3.client(
             service,  # type: ignore[call-overload]
             endpoint_url=self.endpoint,
-            region_name=aws.REGION,
+            region_name=embedded_s3.REGION,
             aws_access_key_id=environ["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=environ["AWS_SECRET_ACCESS_KEY"],
             aws_session_token=environ.get("AWS_SESSION_TOKEN"),
@@ -100,7 +100,7 @@ class Project(NamedTuple):
         """Run a `chalice` command to its end and return what it printed."""
         environ = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SIGNPOST_"))}
         environ |= self.account.environ()
-        environ |= {"AWS_ENDPOINT_URL": self.account.endpoint, "AWS_DEFAULT_REGION": aws.REGION}
+        environ |= {"AWS_ENDPOINT_URL": self.account.endpoint, "AWS_DEFAULT_REGION": embedded_s3.REGION}
         environ |= {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
         environ["PIP_NO_BUILD_ISOLATION"] = (
             "0"  # as `make package`: pip would fetch what makes pyvips, three times over
@@ -141,21 +141,23 @@ def serve() -> None:
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import make_server
 
-    from local.forms import Forms
-    from local.gate import Gate
-    from local.objects import Objects
+    from local.embedded_s3.authentication import Authentication
+    from local.embedded_s3.moto_state import OneAtATime
+    from local.embedded_s3.objects import MotoObjects
+    from local.embedded_s3.post_object import PostObject
+    from local.embedded_s3.server import QuietRequestHandler
     from tests.deploy import moto_repairs
 
     moto_repairs.install_rest_api_import()
-    store = moto_repairs.ObjectPermissions(Objects())
-    s3 = Forms(Gate(store), store, time.time)
+    store = moto_repairs.ObjectPermissions(MotoObjects())
+    s3 = PostObject(Authentication(store), store, time.time)
     others = moto_repairs.ServicePermissions(DomainDispatcherApplication(create_backend_app))
 
     def by_service(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         signed = environ.get("HTTP_AUTHORIZATION", "/s3/aws4_request")  # a presigned request has none
         return (s3 if "/s3/aws4_request" in signed else others)(environ, start_response)
 
-    server = make_server("127.0.0.1", 0, aws.Serialised(by_service), threaded=True, request_handler=aws.Handler)
+    server = make_server("127.0.0.1", 0, OneAtATime(by_service), threaded=True, request_handler=QuietRequestHandler)
     sys.stdout.write(f"http://127.0.0.1:{server.server_port}\n")
     sys.stdout.flush()
     server.serve_forever()

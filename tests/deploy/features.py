@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from urllib3 import encode_multipart_formdata
 
 from chalicelib import wiring
-from local import aws
+from local import embedded_s3
 from tests.builders import allow, url_event
 from tests.deploy.deployments import BUCKET, Account, open_account
 from tests.deploy.policies import Document
@@ -112,7 +112,7 @@ def open_buckets() -> Iterator[Account]:
     with open_account() as account:
         s3 = account.client("s3")
         for bucket in (BUCKET, OTHER):
-            s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": aws.REGION})
+            s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": embedded_s3.REGION})
             s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
             s3.put_object(Bucket=bucket, Key="a.txt", Body=b"a")
         yield account
@@ -124,7 +124,7 @@ def site(account: Account, document: Document, environment: pytest.MonkeyPatch, 
     settings = folder / "signpost.toml"
     for name, value in environ.items():
         environment.setenv(name, value)
-    environment.setenv("AWS_REGION", aws.REGION)
+    environment.setenv("AWS_REGION", embedded_s3.REGION)
     environment.setenv("SIGNPOST_BUCKET", BUCKET)
     environment.setenv("SIGNPOST_CONFIG", str(settings))
     put = account.client("s3").put_object

@@ -1,6 +1,6 @@
 """HTTP in front of a running function: a browser's requests become events, and what it returns becomes answers.
 
-How HTTP is read and written is `local.http_server`'s, and what an event looks like `tests.builders`' business.
+`local.api_gateway.http_server` reads requests and writes answers; `tests.builders` makes events.
 """
 
 import threading
@@ -11,9 +11,9 @@ from typing import Any
 
 from chalice import local
 
-from local import function_url, gateway
-from local.gateway import BadGateway
-from local.http_server import EntryPoint, MissingAuthenticationToken, RequestHandler, Server
+from local.api_gateway import function_url, rest_api
+from local.api_gateway.errors import BadGateway, MissingAuthenticationToken
+from local.api_gateway.http_server import EntryPoint, RequestHandler, Server
 from tests.builders import Event
 
 from .conftest import Running
@@ -28,7 +28,7 @@ class Front(EntryPoint):
     """
 
     def __init__(self, running: Running) -> None:  # not chalice's own, which is for an app in this process
-        self.renamed = gateway.RENAMED if running.prefix else function_url.RENAMED
+        self.renamed = rest_api.RENAMED if running.prefix else function_url.RENAMED
         self._running = running
         self._turn = threading.Lock()
 
@@ -57,7 +57,7 @@ class Front(EntryPoint):
                 response: Event = self._running.function.invoke(event)
         except Failed:
             raise BadGateway from None
-        return function_url.response_of(response)  # a REST API's has no field for cookies
+        return function_url.to_response(response)  # a REST API's has no field for cookies
 
 
 @contextmanager

@@ -20,8 +20,9 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.iam.access_control import IAMRequest
 from werkzeug.test import run_wsgi_app
 
-from local.claims import Target, denied
-from local.gate import ACCESS_KEY
+from local.embedded_s3.authentication import ACCESS_KEY
+from local.embedded_s3.errors import access_denied
+from local.embedded_s3.target import S3Target
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -113,20 +114,20 @@ class ObjectPermissions:
         self._app = app
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        target = Target.parse(environ["REQUEST_URI"])
+        target = S3Target.parse(environ["REQUEST_URI"])
         caller = _s3_caller(environ, target.parameters())
         bucket = f"arn:aws:s3:::{target.bucket}"
         if not all(caller.may(action, f"{bucket}{unquote(path)}") for action, path in _questions(environ, target)):
-            return denied("Access Denied")(environ, start_response)
+            return access_denied("Access Denied")(environ, start_response)
         body, status, headers = run_wsgi_app(self._app, environ, buffered=True)
         # GetObject, HeadObject, "Permissions": whoever may not list the bucket is not told that an object is missing.
         if status.startswith("404") and not caller.may("ListBucket", bucket):
-            return denied("Access Denied")(environ, start_response)
+            return access_denied("Access Denied")(environ, start_response)
         start_response(status, headers.to_wsgi_list())
         return body
 
 
-def _questions(environ: WSGIEnvironment, target: Target) -> Iterable[tuple[str, str]]:
+def _questions(environ: WSGIEnvironment, target: S3Target) -> Iterable[tuple[str, str]]:
     """The actions of a request, each with the path of its resource in the bucket."""
     method = environ["REQUEST_METHOD"]
     path = target.path.removeprefix("/").partition("/")[2]

@@ -4,12 +4,12 @@ import copy
 import json
 from typing import Any, Final
 
-from local import aws
+from local import embedded_s3
 from tests.deploy.deployments import BUCKET, ROOT
 
 Document = dict[str, Any]
 
-ARN: Final = f"arn:aws:{{}}:{aws.REGION}:123456789012:"
+ARN: Final = f"arn:aws:{{}}:{embedded_s3.REGION}:123456789012:"
 TABLE: Final = "signpost-links"
 SECRET: Final = f"{ARN.format('secretsmanager')}secret:signpost-AbCdEf"
 LOG_GROUP: Final = f"{ARN.format('logs')}log-group:/aws/lambda/signpost-{{}}:*"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import boto3
 import pytest
 
-from local import aws
+from local import embedded_s3
 from tests.builders import Fields, basic
 from tests.e2e.sites import SECRET, Store, Table, open_table
 
@@ -28,7 +28,7 @@ def table() -> Iterator[Table]:
 @pytest.fixture(scope="module")
 def environ(table: Table) -> dict[str, str]:
     """As the stack sets it: the table by its name, the signing secret by its ARN."""
-    owner = boto3.Session(aws.ACCESS_KEY, aws.SECRET_KEY, region_name=aws.REGION)
+    owner = boto3.Session(embedded_s3.ACCESS_KEY, embedded_s3.SECRET_KEY, region_name=embedded_s3.REGION)
     manager = owner.client("secretsmanager", endpoint_url=table.endpoint)
     arn = manager.create_secret(Name=f"signpost-{uuid.uuid4().hex}", SecretString=SIGNING)["ARN"]
     return table.environ() | {"SIGNPOST_SECRET": arn, "AWS_ENDPOINT_URL_SECRETS_MANAGER": table.endpoint}

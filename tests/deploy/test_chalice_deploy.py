@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from local import aws
+from local import embedded_s3
 from tests.deploy.deployments import PACKAGES, ROOT, Account, Project, checkout, open_account
 
 FUNCTION = "signpost-dev"
@@ -48,7 +48,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
 
 
 def test_it_ends_with_the_address(deployed: Deployed) -> None:
-    assert f"https://{deployed.api_id}.execute-api.{aws.REGION}.amazonaws.com/api/" in deployed.output
+    assert f"https://{deployed.api_id}.execute-api.{embedded_s3.REGION}.amazonaws.com/api/" in deployed.output
 
 
 def test_every_path_and_method_reaches_the_function(deployed: Deployed) -> None:
@@ -107,7 +107,7 @@ def test_only_this_api_may_invoke_the_function(deployed: Deployed) -> None:
     assert statement["Principal"] == {"Service": "apigateway.amazonaws.com"}
     assert statement["Action"] == "lambda:InvokeFunction"
     (source,) = (key for condition in statement["Condition"].values() for key in condition.values())
-    assert source.startswith(f"arn:aws:execute-api:{aws.REGION}:")
+    assert source.startswith(f"arn:aws:execute-api:{embedded_s3.REGION}:")
     assert source.split(":", 5)[5] == f"{deployed.api_id}/*"
 
 

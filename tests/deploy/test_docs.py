@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from local import aws
+from local import embedded_s3
 from tests.deploy.deployments import open_account
 
 PROJECT = Path(__file__).parent.parent.parent
@@ -40,7 +40,7 @@ def newcomer(tmp_path: Path) -> Iterator[Callable[[str], str]]:
     (venv / "ready").unlink(missing_ok=True)
     (venv / "ready").touch()  # `make test` has run
     with open_account() as account:
-        environ = account.environ() | {"AWS_DEFAULT_REGION": aws.REGION, "AWS_ENDPOINT_URL": account.endpoint}
+        environ = account.environ() | {"AWS_DEFAULT_REGION": embedded_s3.REGION, "AWS_ENDPOINT_URL": account.endpoint}
         environ |= {"PATH": os.defpath, "HOME": str(tmp_path)}
 
         def run(command: str) -> str:

@@ -16,7 +16,7 @@ from chalicelib.core.links import Link
 from chalicelib.core.paths import decode
 from chalicelib.core.problems import Unavailable
 from chalicelib.policy import policy as made_policy
-from local import aws
+from local import embedded_s3
 from tests.builders import mount, soon
 from tests.deploy.deployments import BUCKET, Account, open_account
 from tests.deploy.policies import ARN, SECRET, TABLE, Document, actions, policy, without_action
@@ -61,7 +61,7 @@ def refused(kept: Kept, environment: pytest.MonkeyPatch) -> Refused:
     """Says which of the actions fail with a policy."""
 
     def with_policy(document: Document) -> set[str]:
-        environment.setenv("AWS_DEFAULT_REGION", aws.REGION)
+        environment.setenv("AWS_DEFAULT_REGION", embedded_s3.REGION)
         environment.setenv("AWS_ENDPOINT_URL", kept.account.endpoint)
         environment.setattr("boto3.DEFAULT_SESSION", None)
         for name, value in kept.assume(document).items():

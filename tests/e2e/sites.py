@@ -20,7 +20,7 @@ from botocore.config import Config
 from mypy_boto3_dynamodb import DynamoDBClient
 from mypy_boto3_s3 import S3Client
 
-from local import aws, dev_server
+from local import dev_server, embedded_s3
 
 # How a store refuses; which of these it is differs from store to store.
 REFUSED = frozenset({400, 403, 405, 501})
@@ -178,8 +178,8 @@ class Table(NamedTuple):
             "SIGNPOST_SECRET": SIGNING_SECRET,
             "SIGNPOST_TABLE": self.name,
             "AWS_ENDPOINT_URL_DYNAMODB": self.endpoint,
-            "AWS_REGION": aws.REGION,
-            "AWS_DEFAULT_REGION": aws.REGION,
+            "AWS_REGION": embedded_s3.REGION,
+            "AWS_DEFAULT_REGION": embedded_s3.REGION,
         }
 
     def items(self) -> list[dict[str, Any]]:
@@ -295,8 +295,8 @@ def open_store() -> Iterator[Store]:
         yield store
         _delete_buckets(store)
     else:
-        with aws.serve() as embedded:
-            store = Store(embedded, aws.REGION, aws.ACCESS_KEY, aws.SECRET_KEY, bucket)
+        with embedded_s3.serve() as embedded:
+            store = Store(embedded, embedded_s3.REGION, embedded_s3.ACCESS_KEY, embedded_s3.SECRET_KEY, bucket)
             _make_buckets(store)
             yield store  # whose buckets end with the process
 
@@ -323,8 +323,8 @@ def _delete_buckets(store: Store) -> None:
 @contextmanager
 def open_table(name: str) -> Iterator[Table]:
     """An empty table."""
-    with aws.serve() as endpoint:
-        owner = boto3.Session(aws.ACCESS_KEY, aws.SECRET_KEY, region_name=aws.REGION)
+    with embedded_s3.serve() as endpoint:
+        owner = boto3.Session(embedded_s3.ACCESS_KEY, embedded_s3.SECRET_KEY, region_name=embedded_s3.REGION)
         table = Table(endpoint, name, owner.client("dynamodb", endpoint_url=endpoint))
         table.create()
         yield table

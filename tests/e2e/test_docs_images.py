@@ -7,7 +7,7 @@ from PIL import Image
 
 from chalicelib.core import images
 from local.dev_server import PROJECT
-from local.photo import photo
+from local.sample_files import photo
 from tests.settings_files import MOUNT, loaded
 
 from .sites import Site, Store

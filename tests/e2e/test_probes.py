@@ -1,15 +1,15 @@
 """The probes find what a store does: the embedded S3 does all that AWS S3 does."""
 
-from local import aws
+from local import embedded_s3
 
 from . import probes
 from .sites import Store
 
 
 def test_the_embedded_store_has_every_property() -> None:
-    with aws.serve() as endpoint:
-        store = Store(endpoint, aws.REGION, aws.ACCESS_KEY, aws.SECRET_KEY, "signpost-probed")
-        region = {"LocationConstraint": aws.REGION}
+    with embedded_s3.serve() as endpoint:
+        store = Store(endpoint, embedded_s3.REGION, embedded_s3.ACCESS_KEY, embedded_s3.SECRET_KEY, "signpost-probed")
+        region = {"LocationConstraint": embedded_s3.REGION}
         store.client().create_bucket(Bucket=store.bucket, CreateBucketConfiguration=region)  # type: ignore[arg-type]
         assert probes.verifies_checksums(store)
         assert probes.refuses_unsigned_headers(store)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from local import aws
+from local import embedded_s3
 from tests.local.embedded import Clock, Embedded
 from tests.local.wire import echo_app, serving
 
@@ -14,7 +14,7 @@ from tests.local.wire import echo_app, serving
 @pytest.fixture(scope="module")
 def running() -> Iterator[Embedded]:
     clock = Clock()
-    with aws.serve(clock=clock) as endpoint:
+    with embedded_s3.serve(clock=clock) as endpoint:
         yield Embedded(endpoint, clock)
 
 

@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 import boto3
 from botocore.config import Config
 
-from local import aws
+from local import embedded_s3
 
 BUCKET = "embedded-files"
 CORS = {
@@ -77,16 +77,16 @@ class Embedded:
         self.s3 = self.client("s3")
         # Another server of this process may have made it: they share their state.
         with suppress(self.s3.exceptions.BucketAlreadyOwnedByYou):
-            self.s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": aws.REGION})
+            self.s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": embedded_s3.REGION})
         self.s3.put_bucket_cors(Bucket=BUCKET, CORSConfiguration=CORS)
 
     def client(
         self,
         service: str,
-        key: str = aws.ACCESS_KEY,
-        secret: str = aws.SECRET_KEY,
+        key: str = embedded_s3.ACCESS_KEY,
+        secret: str = embedded_s3.SECRET_KEY,
         token: str | None = None,
-        region: str = aws.REGION,
+        region: str = embedded_s3.REGION,
     ) -> Any:
         """A boto3 client of the server."""
         config = Config(signature_version="s3v4", s3={"addressing_style": "path"}, retries={"max_attempts": 0})

@@ -12,20 +12,21 @@ from urllib.parse import urlsplit
 
 from werkzeug.test import create_environ
 
-from local import aws
-from local.bodies import SEND_CONTINUE
+from local import embedded_s3
+from local.embedded_s3.bodies import SEND_CONTINUE
+from local.embedded_s3.moto_state import MOTO_LOCK, OneAtATime
 from tests.local.embedded import BUCKET, Embedded
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 TWICE = """
-from local import aws
-from local.bodies import SEND_CONTINUE
+from local import embedded_s3
+from local.embedded_s3.bodies import SEND_CONTINUE
 from tests.local.embedded import BUCKET, Clock, Embedded
 
 for _ in range(2):
-    with aws.serve(clock=Clock()) as endpoint:
+    with embedded_s3.serve(clock=Clock()) as endpoint:
         embedded = Embedded(endpoint, Clock())
         assert "Contents" not in embedded.s3.list_objects_v2(Bucket=BUCKET)
         embedded.s3.put_object(Bucket=BUCKET, Key="k", Body=b"")
@@ -71,13 +72,13 @@ def test_moto_runs_under_its_lock_alone() -> None:
     locked: list[bool] = []
 
     def app(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
-        locked.append(aws.MOTO.locked())
+        locked.append(MOTO_LOCK.locked())
         return []
 
     environ = {**create_environ(), SEND_CONTINUE: lambda: None}
-    aws.Serialised(app)(environ, lambda *_: lambda _: None)
+    OneAtATime(app)(environ, lambda *_: lambda _: None)
     assert locked == [True]
-    assert not aws.MOTO.locked()
+    assert not MOTO_LOCK.locked()
 
 
 def test_a_client_that_expects_100_is_told_to_send_its_body(embedded: Embedded) -> None:
@@ -142,7 +143,7 @@ def requests(embedded: Embedded) -> dict[str, bytes]:
 
 def test_every_request_is_answered(running: Embedded) -> None:
     """The client keeps its connection open; the server says what is wrong and closes."""
-    with aws.serve(clock=running.clock, idle_seconds=0.2) as endpoint:
+    with embedded_s3.serve(clock=running.clock, idle_seconds=0.2) as endpoint:
         embedded = Embedded(endpoint, running.clock)
         embedded.s3.put_object(Bucket=BUCKET, Key="k", Body=b"hello")
         for name, request in requests(embedded).items():

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from local import aws
-from local.claims import AUTH_PARAMETERS
+from local import embedded_s3
+from local.embedded_s3.sigv4 import AUTH_PARAMETERS
 from tests.local.embedded import BUCKET, Embedded, replaced
 
 MALFORMED = (400, "AuthorizationQueryParametersError")
@@ -52,10 +52,10 @@ def test_a_target_that_is_no_uri_is_refused(embedded: Embedded, target: str) -> 
     ("name", "value"),
     [
         ("X-Amz-Algorithm", "AWS4-HMAC-SHA1"),
-        ("X-Amz-Credential", aws.ACCESS_KEY),
-        ("X-Amz-Credential", f"{aws.ACCESS_KEY}/20200101/eu-west-1/s3/aws4_request"),
-        ("X-Amz-Credential", f"{aws.ACCESS_KEY}/{datetime.now(UTC):%Y%m%d}/eu-west-1/sts/aws4_request"),
-        ("X-Amz-Credential", f"{aws.ACCESS_KEY}/{datetime.now(UTC):%Y%m%d}/eu-west-1/s3/aws5_request"),
+        ("X-Amz-Credential", embedded_s3.ACCESS_KEY),
+        ("X-Amz-Credential", f"{embedded_s3.ACCESS_KEY}/20200101/eu-west-1/s3/aws4_request"),
+        ("X-Amz-Credential", f"{embedded_s3.ACCESS_KEY}/{datetime.now(UTC):%Y%m%d}/eu-west-1/sts/aws4_request"),
+        ("X-Amz-Credential", f"{embedded_s3.ACCESS_KEY}/{datetime.now(UTC):%Y%m%d}/eu-west-1/s3/aws5_request"),
         ("X-Amz-Date", "20200101T000000"),
         ("X-Amz-Date", "20201301T000000Z"),
         ("X-Amz-Expires", "0"),

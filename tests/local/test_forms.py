@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from local import aws
+from local import embedded_s3
 from tests.local.embedded import BUCKET, Answer, Embedded
 from tests.local.test_gate import assume_role, session_client
 
@@ -221,7 +221,7 @@ def test_a_form_is_held_to_its_policy(embedded: Embedded, changed: dict[str, str
 
 
 def test_the_bucket_is_that_of_the_policy(embedded: Embedded) -> None:
-    location = {"LocationConstraint": aws.REGION}
+    location = {"LocationConstraint": embedded_s3.REGION}
     embedded.s3.create_bucket(Bucket="another-bucket", CreateBucketConfiguration=location)
     for said in ({}, {"bucket": BUCKET}):
         answer = post(embedded, {**signed(embedded), **said}, bucket="another-bucket")
@@ -238,7 +238,7 @@ def with_policy(fields: dict[str, str], document: object) -> dict[str, str]:
     """A form with another policy, properly signed for the form's own time."""
     raw = document if isinstance(document, bytes) else json.dumps(document).encode()
     policy = base64.b64encode(raw).decode()
-    key = f"AWS4{aws.SECRET_KEY}".encode()
+    key = f"AWS4{embedded_s3.SECRET_KEY}".encode()
     for part in [*fields["x-amz-credential"].split("/")[1:], policy]:
         key = hmac.digest(key, part.encode(), "sha256")
     return {**fields, "policy": policy, "x-amz-signature": key.hex()}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from local import function_url
+from local.api_gateway import function_url
 from tests.builders import url_event
 from tests.local.wire import event, head, raw, refused
 
@@ -31,7 +31,7 @@ def echo(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
-    server = function_url.serve(echo, 0)
+    server = function_url.listen(echo, 0)
     threading.Thread(target=server.serve_forever, args=(0.01,)).start()
     yield server.server_port
     server.shutdown()

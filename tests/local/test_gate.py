@@ -16,7 +16,7 @@ from botocore.credentials import Credentials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from local import aws
+from local import embedded_s3
 from tests.local.embedded import BUCKET, Embedded, replaced
 
 MALFORMED = (400, "AuthorizationQueryParametersError")
@@ -125,7 +125,7 @@ def test_session_credentials_come_with_their_token_and_end_with_it(stored: Embed
 def test_the_region_of_the_scope_is_that_of_the_bucket(embedded: Embedded) -> None:
     elsewhere = embedded.client("s3", region="us-west-2")
     answer = embedded.send("GET", embedded.presign("get_object", client=elsewhere))
-    assert (answer.error, answer.element("Region")) == (MALFORMED, aws.REGION)
+    assert (answer.error, answer.element("Region")) == (MALFORMED, embedded_s3.REGION)
 
 
 def test_an_unsigned_amz_header_is_refused(embedded: Embedded) -> None:
@@ -203,7 +203,7 @@ def test_what_boto3_sends_is_admitted(embedded: Embedded) -> None:
 def test_the_signed_headers_are_those_that_were_signed(embedded: Embedded) -> None:
     url = f"{embedded.endpoint}/{BUCKET}?list-type=2"
     request = AWSRequest("GET", url, headers={"Host": urlsplit(url).netloc})
-    S3SigV4Auth(Credentials(aws.ACCESS_KEY, aws.SECRET_KEY), "s3", aws.REGION).add_auth(request)
+    S3SigV4Auth(Credentials(embedded_s3.ACCESS_KEY, embedded_s3.SECRET_KEY), "s3", embedded_s3.REGION).add_auth(request)
     headers = dict(request.headers.items())
     assert embedded.send("GET", url, headers=headers).status == 200
     for names in ("host;x-amz-content-sha256;x-amz-date;zzz", "x-amz-date;host;x-amz-content-sha256"):

@@ -16,8 +16,8 @@ from chalice.app import AuthResponse, Chalice
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.gateway import Routes
-from local.http_server import MissingAuthenticationToken
+from local.api_gateway.errors import MissingAuthenticationToken
+from local.api_gateway.routes import Routes
 from tests.local.wire import current_event, event, head, raw, serving
 
 PROJECT = Path(__file__).parents[2]
@@ -225,7 +225,7 @@ def test_chalice_local_serves_any_depth(tmp_path: Path) -> None:
     (tmp_path / ".chalice" / "config.json").write_text('{"version": "2.0", "app_name": "probe"}')
     (tmp_path / "app.py").write_text(
         "from chalice.app import Chalice\n"
-        "from local.gateway import install\n"
+        "from local.api_gateway.rest_api import install\n"
         "install()\n"
         "app = Chalice('probe')\n"
         "@app.route('/{proxy+}')\n"

@@ -13,7 +13,7 @@ from chalice import local
 from chalice.app import Chalice, Response
 from chalice.config import Config
 
-from local.gateway import install
+from local.api_gateway.rest_api import install
 
 METHODS = ["GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", "OPTIONS"]
 

@@ -1,6 +1,6 @@
-"""API Gateway in front of `chalice local`: which route a request takes and what event it becomes.
+"""API Gateway's REST API in front of `chalice local`: the event that a request becomes, and the call of the app.
 
-`install()` puts it in place. How requests are read from the wire and answers written to it is in http_server.py.
+`install` puts it into `chalice local`. routes.py chooses the route; http_server.py reads requests and writes answers.
 """
 
 import base64
@@ -12,24 +12,25 @@ import uuid
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
-from urllib.parse import parse_qs
 
 from chalice import local
 from chalice.app import Chalice
 from chalice.config import Config
 
-from .http_server import EntryPoint, MissingAuthenticationToken, RequestHandler, Server
+from .errors import BadGateway
+from .http_server import EntryPoint, RequestHandler, Server
+from .routes import Routes
 
-# "Amazon API Gateway important notes": no Lambda behind a REST API gets to see these.
+# "Amazon API Gateway important notes": no Lambda function behind a REST API gets these headers.
 _DROPPED: Final = frozenset({"connection", "content-length", "content-md5", "expect", "te", "transfer-encoding"})
 
-# Of answers, "Amazon API Gateway important notes" and FACTS 1.7.
+# "Amazon API Gateway important notes" and FACTS 1.7, on headers of answers.
 RENAMED: Final = frozenset({"connection", "content-length", "date", "server", "www-authenticate"})
 
-# What it sets itself: how the client came, for which there is plain HTTP alone here.
+# API Gateway sets this header itself. It is always http here.
 _SCHEME: Final = "X-Forwarded-Proto"
 
-# What nothing here has: "Input format of a Lambda function for proxy integration" sends them all the same.
+# "Input format of a Lambda function for proxy integration": without IAM and Cognito, these fields are null.
 _NO_IDENTITY: Final[Mapping[str, None]] = dict.fromkeys(
     (
         *("accessKey", "accountId", "caller", "principalOrgId", "user", "userArn"),
@@ -40,63 +41,13 @@ _NO_IDENTITY: Final[Mapping[str, None]] = dict.fromkeys(
 Fields = Mapping[str, Sequence[str]]
 
 
-class BadGateway(local.LocalGatewayException):
-    """The app raised: on Lambda the invocation fails, and API Gateway says no more than this."""
-
-    CODE = 502
-
-    def __init__(self) -> None:
-        super().__init__({"x-amzn-ErrorType": "InternalServerErrorException"}, b'{"message": "Internal server error"}')
-
-
-class Routes(local.RouteMatcher):
-    """The routes as API Gateway chooses among them: of those that match, the most specific.
-
-    A segment `{name}` takes one segment of the path, `{name+}` at the end takes all the rest; both stay encoded.
-    """
-
-    def __init__(self, route_urls: list[str]) -> None:
-        super().__init__(route_urls)
-        self._patterns = [(route, _pattern(route)) for route in sorted(route_urls, key=_vagueness)]
-
-    def match_route(self, url: str) -> local.MatchResult:
-        """Find the route of a request target, its path parameters and its query.
-
-        Raises:
-            MissingAuthenticationToken: there is none.
-        """
-        path, _, query = url.partition("?")
-        path = path.removesuffix("/") or "/"  # FACTS 1.2
-        for route, pattern in self._patterns:
-            if match := pattern.fullmatch(path):
-                names = [name.rstrip("+") for name in re.findall(r"{(.+?)}", route)]
-                captured = dict(zip(names, match.groups(), strict=True))
-                return local.MatchResult(route, captured, parse_qs(query, keep_blank_values=True))
-        raise MissingAuthenticationToken
-
-
-def _vagueness(route: str) -> list[int]:
-    """The sort key that puts a literal segment before a `{name}`, and that before a `{name+}`."""
-    return [segment.startswith("{") + segment.endswith("+}") for segment in route.split("/")]
-
-
-def _pattern(route: str) -> re.Pattern[str]:
-    return re.compile("/".join(_segment_pattern(segment) for segment in route.split("/")))
-
-
-def _segment_pattern(segment: str) -> str:
-    if not segment.startswith("{"):
-        return re.escape(segment)
-    return "(.+)" if segment.endswith("+}") else "([^/]+)"
-
-
 class EventConverter(local.LambdaEventConverter):
     """Makes the event of a REST API with Lambda proxy integration ("Input format of a Lambda function …").
 
     Args:
         route_matcher: the routes.
         binary_types: the API's binary media types.
-        source_ip: the peer's address.
+        source_ip: the client's address.
     """
 
     def __init__(self, route_matcher: Routes, binary_types: list[str], source_ip: str) -> None:
@@ -106,7 +57,7 @@ class EventConverter(local.LambdaEventConverter):
     def create_lambda_event(
         self, method: str, path: str, headers: dict[str, Any], body: bytes | None = None
     ) -> local.EventType:
-        """Convert one request; `headers` holds the list of values of each name."""
+        """Return the event of one request; `headers` has the list of values of each name."""
         match = self._route_matcher.match_route(path)
         path = path.partition("?")[0]
         kept = {name: values for name, values in headers.items() if name.lower() not in (*_DROPPED, _SCHEME.lower())}
@@ -117,9 +68,9 @@ class EventConverter(local.LambdaEventConverter):
             "resource": match.route,
             "path": path,
             "httpMethod": method,
-            "headers": _last(kept),
+            "headers": _last_values(kept),
             "multiValueHeaders": kept,
-            "queryStringParameters": query and _last(query),
+            "queryStringParameters": query and _last_values(query),
             "multiValueQueryStringParameters": query,
             "pathParameters": match.captured or None,
             "stageVariables": None,
@@ -130,14 +81,14 @@ class EventConverter(local.LambdaEventConverter):
 
     def _context(self, route: str, method: str, path: str, headers: Fields) -> dict[str, Any]:
         now = time.time()
-        by_name = _by_name(headers)
+        by_name = _by_lower_name(headers)
         domain = re.sub(r":[0-9]*$", "", by_name.get("host", "localhost"))
         stage = local.LocalARNBuilder.LOCAL_STAGE
         return {
             "resourceId": f"{zlib.crc32(route.encode()):08x}",
             "resourcePath": route,
             "httpMethod": method,
-            "path": path,  # as behind a domain of one's own: the stage is not in our URLs
+            "path": path,  # without the stage, as behind a custom domain
             "stage": stage,
             "accountId": local.LocalARNBuilder.LOCAL_ACCOUNT_ID,
             "apiId": local.LocalARNBuilder.LOCAL_API_ID,
@@ -152,25 +103,31 @@ class EventConverter(local.LambdaEventConverter):
         }
 
     def _is_binary(self, headers: dict[str, Any]) -> bool:
-        """Whether the body's type is among the binary ones; API Gateway knows no wildcard but `*/*`."""
-        media_type = _by_name(headers).get("content-type", "").partition(";")[0].strip()
+        """Whether the body has a binary type. The only wildcard that API Gateway knows is `*/*`."""
+        media_type = _by_lower_name(headers).get("content-type", "").partition(";")[0].strip()
         return "*/*" in self._binary_types or media_type in self._binary_types
 
 
 class Authorizer(local.LocalGatewayAuthorizer):
-    """chalice's, which looks for the header in lower case only."""
+    """Chalice's authorizer, which finds the `Authorization` header under a name in lower case only."""
 
     def authorize(
         self, raw_path: str, lambda_event: local.EventType, lambda_context: local.LambdaContext
     ) -> local.LocalAuthPair:
-        """Run the route's authorizer, if it has one."""
+        """Run the route's authorizer, if the route has one."""
         lowered = {name.lower(): value for name, value in lambda_event["headers"].items()}
         event, context = super().authorize(raw_path, lambda_event | {"headers": lowered}, lambda_context)
         return event | {"headers": lambda_event["headers"]}, context
 
 
-class Gateway(EntryPoint):
-    """The API, for one client's connection."""
+class RestApiEntryPoint(EntryPoint):
+    """The REST API, for the connection of one client.
+
+    Args:
+        app_object: the app.
+        config: of Chalice.
+        source_ip: the client's address.
+    """
 
     renamed = RENAMED
 
@@ -183,10 +140,10 @@ class Gateway(EntryPoint):
     def handle_request(
         self, method: str, path: str, headers: local.HeaderType, body: bytes | None
     ) -> local.ResponseType:
-        """Ask the app.
+        """Call the app and return its answer.
 
         Raises:
-            LocalGatewayException: API Gateway's own answer.
+            LocalGatewayException: API Gateway answers itself.
         """
         try:
             return super().handle_request(method, path, headers, body)
@@ -197,27 +154,28 @@ class Gateway(EntryPoint):
             raise BadGateway from None
 
 
-class DevServer(local.LocalDevServer):
-    """chalice's server, with API Gateway in it."""
+class RestApiServer(local.LocalDevServer):
+    """Chalice's development server, with API Gateway in front of the app."""
 
     def __init__(self, app_object: Chalice, config: Config, host: str, port: int) -> None:
-        super().__init__(app_object, config, host, port, handler_cls=_connect, server_cls=Server)
-
-
-def _connect(
-    request: socket.socket, client_address: tuple[str, int], server: Server, app_object: Chalice, config: Config
-) -> RequestHandler:
-    return RequestHandler(request, client_address, server, Gateway(app_object, config, client_address[0]))
-
-
-def _last(fields: Fields) -> dict[str, str]:
-    return {name: values[-1] for name, values in fields.items()}
-
-
-def _by_name(fields: Fields) -> dict[str, str]:
-    return {name.lower(): values[-1] for name, values in fields.items()}
+        super().__init__(app_object, config, host, port, handler_cls=_handle_connection, server_cls=Server)
 
 
 def install() -> None:
-    """Put API Gateway into `chalice local`, which looks its server up when it starts; twice is the same as once."""
-    local.LocalDevServer = DevServer  # type: ignore[misc, assignment]
+    """Let `chalice local` start `RestApiServer`. Chalice reads the class when it starts. Repeated calls do no harm."""
+    local.LocalDevServer = RestApiServer  # type: ignore[misc, assignment]
+
+
+def _handle_connection(
+    request: socket.socket, client_address: tuple[str, int], server: Server, app_object: Chalice, config: Config
+) -> RequestHandler:
+    entry_point = RestApiEntryPoint(app_object, config, client_address[0])
+    return RequestHandler(request, client_address, server, entry_point)
+
+
+def _last_values(fields: Fields) -> dict[str, str]:
+    return {name: values[-1] for name, values in fields.items()}
+
+
+def _by_lower_name(fields: Fields) -> dict[str, str]:
+    return {name.lower(): values[-1] for name, values in fields.items()}

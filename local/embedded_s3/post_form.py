@@ -1,6 +1,6 @@
-"""The fields of a form, and the file in it, as S3 reads them: in their order, and none that comes after the file.
+"""The HTML form of an upload, as S3 reads it: fields in their order, then the file. Fields after the file are ignored.
 
-Pure, like `local.claims`. https://docs.aws.amazon.com/AmazonS3/latest/API/RESTObjectPOST.html
+Pure: no clock, no socket, no state. https://docs.aws.amazon.com/AmazonS3/latest/API/RESTObjectPOST.html
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from typing import NamedTuple
 from werkzeug.http import parse_options_header
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder
 
-from local.claims import Refusal, malformed
+from .errors import S3Error, bad_request
 
-MOST_BEFORE_THE_FILE = 20_000
+MAX_FIELDS_CHARACTERS = 20_000
 
 
-class Form(NamedTuple):
-    """A form as it came.
+class PostForm(NamedTuple):
+    """A form that was read.
 
     Args:
-        fields: those before the file, which alone count; names in lower case, `${filename}` filled in.
+        fields: the fields before the file, with names in lower case and `${filename}` replaced.
         content: of the file.
     """
 
@@ -30,45 +30,46 @@ class Form(NamedTuple):
 
     @property
     def key(self) -> str:
+        """The key under which the file is stored."""
         return self.fields["key"]
 
 
-def read_form(content_type: str, body: bytes) -> Form:
-    """Reads a form.
+def read_form(content_type: str, body: bytes) -> PostForm:
+    """Read a form.
 
     Raises:
-        Refusal: 400, it is none, or has no file, no key or a field twice, or too much before the file.
+        S3Error: 400, the body is not a form, has no file, has no key, repeats a field, or has too long fields.
     """
     fields: dict[str, str] = {}
-    for name, filename, content in parts(content_type, body):
+    for name, filename, content in _parts(content_type, body):
         if name.lower() == "file":
             # "If the browser provides a path, only the text after the last slash or backslash is used."
             short = re.split(r"[/\\]", filename)[-1]
             filled = {name: value.replace("${filename}", short) for name, value in fields.items()}
             if not filled.get("key"):
-                raise missing("key")
-            return Form(filled, content)
+                raise missing_field("key")
+            return PostForm(filled, content)
         if name.lower() in fields:
-            raise malformed("InvalidArgument", f"POST requires exactly one field named {name}.", ArgumentName=name)
+            raise bad_request("InvalidArgument", f"POST requires exactly one field named {name}.", ArgumentName=name)
         try:
             fields[name.lower()] = content.decode()
         except UnicodeDecodeError:
-            raise not_well_formed() from None
-        if sum(map(len, fields.values())) > MOST_BEFORE_THE_FILE:
+            raise _not_well_formed() from None
+        if sum(map(len, fields.values())) > MAX_FIELDS_CHARACTERS:
             message = "Your POST request fields preceding the upload file were too large."
-            raise malformed("MaxPostPreDataLengthExceeded", message)
-    raise malformed("InvalidArgument", "POST requires exactly one file upload per request.", ArgumentName="file")
+            raise bad_request("MaxPostPreDataLengthExceeded", message)
+    raise bad_request("InvalidArgument", "POST requires exactly one file upload per request.", ArgumentName="file")
 
 
-def missing(name: str) -> Refusal:
-    """S3's 400 for a field that is not there, or only after the file."""
+def missing_field(name: str) -> S3Error:
+    """Return S3's 400 for a field that is absent, or stands after the file."""
     rest = "If it is specified, please check the order of the fields."
     message = f"Bucket POST must contain a field named '{name}'. {rest}"
-    return malformed("InvalidArgument", message, ArgumentName=name)
+    return bad_request("InvalidArgument", message, ArgumentName=name)
 
 
-def parts(content_type: str, body: bytes) -> Iterable[tuple[str, str, bytes]]:
-    """The fields of a form in their order: name, file name and content."""
+def _parts(content_type: str, body: bytes) -> Iterable[tuple[str, str, bytes]]:
+    """Yield the fields of a form in their order: name, file name and content."""
     boundary = parse_options_header(content_type)[1].get("boundary", "")
     decoder = MultipartDecoder(boundary.encode())
     decoder.receive_data(body)
@@ -84,9 +85,8 @@ def parts(content_type: str, body: bytes) -> Iterable[tuple[str, str, bytes]]:
                     if not event.more_data:
                         yield name, filename, content
     except ValueError:
-        raise not_well_formed() from None
+        raise _not_well_formed() from None
 
 
-def not_well_formed() -> Refusal:
-    """S3's 400 for a body that is no form."""
-    return malformed("MalformedPOSTRequest", "The body of your POST request is not well-formed multipart/form-data.")
+def _not_well_formed() -> S3Error:
+    return bad_request("MalformedPOSTRequest", "The body of your POST request is not well-formed multipart/form-data.")

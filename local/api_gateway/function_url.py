@@ -1,7 +1,7 @@
-"""`python -m local.function_url`: the handler `app.function_url` behind HTTP, as a Function URL on AWS.
+"""`python -m local.api_gateway.function_url`: the handler `app.function_url` over HTTP, as a Function URL on AWS.
 
-How requests are read from the wire and answers written to it is in http_server.py.
-Sources: Lambda Developer Guide, "Invoking Lambda function URLs"; FACTS 1.7, 1.8.
+http_server.py reads requests and writes answers. Sources: Lambda Developer Guide, "Invoking Lambda function URLs";
+FACTS 1.7, 1.8.
 """
 
 import argparse
@@ -16,50 +16,43 @@ from urllib.parse import unquote
 
 from chalice import local
 
+from .errors import InternalServerError
 from .http_server import EntryPoint, RequestHandler, Server
 
-# FACTS 1.7: the length that a function gives its answer does arrive.
+# FACTS 1.7: a Content-Length that the function sets reaches the client.
 RENAMED: Final = frozenset({"www-authenticate", "date", "connection"})
-_RESERVED: Final = "x-amzn-remapped-"
-_SECONDS: Final = 10  # the time-out of the stack's functions
+_RESERVED_PREFIX: Final = "x-amzn-remapped-"
+_TIMEOUT_SECONDS: Final = 10  # of the stack's functions
 
-Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
-
-
-class InternalServerError(local.LocalGatewayException):
-    """The function raised, or set a header that belongs to the platform."""
-
-    CODE = 500
-
-    def __init__(self) -> None:
-        super().__init__({}, b'{"message":"Internal Server Error"}')
+LambdaFunction = Callable[[dict[str, Any], Any], dict[str, Any]]
 
 
-class FunctionUrl(EntryPoint):
-    """A Function URL, for one client's connection.
+class FunctionUrlEntryPoint(EntryPoint):
+    """A Function URL, for the connection of one client.
 
     Args:
-        handler: the function.
+        function: the handler.
         source_ip: the client's address.
     """
 
     renamed = RENAMED
 
-    def __init__(self, handler: Handler, source_ip: str) -> None:  # not Chalice's own, which is for a Chalice app
-        self._handler = handler
+    def __init__(self, function: LambdaFunction, source_ip: str) -> None:
+        # Chalice's own constructor needs a Chalice app, so it is not called.
+        self._function = function
         self._source_ip = source_ip
 
     def handle_request(
         self, method: str, path: str, headers: local.HeaderType, body: bytes | None
     ) -> local.ResponseType:
-        """Ask the function; `headers` holds the list of values of each name.
+        """Call the function and return its answer; `headers` has the list of values of each name.
 
         Raises:
-            InternalServerError: the function has no usable answer.
+            InternalServerError: the function raised an exception, or its answer is invalid.
         """
-        context = local.LambdaContext("function_url", 128, max_runtime_ms=_SECONDS * 1000)
+        context = local.LambdaContext("function_url", 128, max_runtime_ms=_TIMEOUT_SECONDS * 1000)
         try:
-            return response_of(self._handler(self._event(method, path, headers, body), context))
+            return to_response(self._function(self._event(method, path, headers, body), context))
         except InternalServerError:
             raise
         except Exception:
@@ -67,7 +60,7 @@ class FunctionUrl(EntryPoint):
             raise InternalServerError from None
 
     def _event(self, method: str, target: str, headers: local.HeaderType, body: bytes | None) -> dict[str, Any]:
-        """The event, in payload version 2.0."""
+        """Return the event of a request, in payload version 2.0."""
         sent = {name.lower(): values for name, values in headers.items()} | {"x-forwarded-proto": ["http"]}
         cookies = [cookie for field in sent.pop("cookie", ()) for cookie in field.split("; ")]
         fields = {name: ",".join(values) for name, values in sent.items()}
@@ -99,42 +92,43 @@ class FunctionUrl(EntryPoint):
             },
             "isBase64Encoded": body is not None,
         }
-        more = ({"cookies": cookies} if cookies else {}) | (
-            {} if body is None else {"body": base64.b64encode(body).decode()}
-        )
-        return event | more
+        if cookies:
+            event["cookies"] = cookies
+        if body is not None:
+            event["body"] = base64.b64encode(body).decode()
+        return event
 
 
-def response_of(answer: Mapping[str, Any]) -> local.ResponseType:
-    """The answer of a function with its cookies as headers.
+def to_response(answer: Mapping[str, Any]) -> local.ResponseType:
+    """Return a function's answer with its cookies as `Set-Cookie` headers.
 
     Raises:
-        InternalServerError: the function sets a header as the platform would rename one.
+        InternalServerError: the function set a header with the prefix of renamed headers.
     """
-    if any(name.lower().startswith(_RESERVED) for name in answer["headers"]):
+    if any(name.lower().startswith(_RESERVED_PREFIX) for name in answer["headers"]):
         raise InternalServerError
     cookies = answer.get("cookies")
     return {"multiValueHeaders": {"Set-Cookie": cookies} if cookies else {}} | dict(answer)
 
 
-def serve(handler: Handler, port: int) -> Server:
-    """Return a server on 127.0.0.1 that listens; `serve_forever` answers."""
+def listen(function: LambdaFunction, port: int) -> Server:
+    """Return a server that listens on 127.0.0.1. It answers while its `serve_forever` runs."""
 
-    def connect(request: socket, client_address: tuple[str, int], server: Server) -> RequestHandler:
-        return RequestHandler(request, client_address, server, FunctionUrl(handler, client_address[0]))
+    def handle_connection(request: socket, client_address: tuple[str, int], server: Server) -> RequestHandler:
+        return RequestHandler(request, client_address, server, FunctionUrlEntryPoint(function, client_address[0]))
 
-    return Server(("127.0.0.1", port), connect)
+    return Server(("127.0.0.1", port), handle_connection)
 
 
 def main() -> None:
     """Serve the app until interrupted."""
-    parser = argparse.ArgumentParser(prog="python -m local.function_url", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m local.api_gateway.function_url", description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     port: int = parser.parse_args().port
 
-    import app  # with the environment of the service, which nothing above needs
+    import app  # needs the service's environment variables, and nothing else in this module does
 
-    serve(app.function_url, port).serve_forever()
+    listen(app.function_url, port).serve_forever()
 
 
 if __name__ == "__main__":
