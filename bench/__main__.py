@@ -18,10 +18,10 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
-from chalicelib.core.message import Reply
-from tests.builders import allow, basic, numbered, rest_event
-from tests.fakes import Objects, ask, service
-from tests.token_store import Tokens
+from chalicelib.core.web.message import Reply
+from tests.support.builders import allow, basic, numbered, rest_event
+from tests.support.fakes import Objects, ask, service
+from tests.support.token_store import Tokens
 
 PROJECT: Final = Path(__file__).parent.parent
 SECRET: Final = "a-secret"

@@ -16,7 +16,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from tests.builders import soon
+from tests.support.builders import soon
 
 ROUNDS: Final = 5
 WIDTH: Final = 320
@@ -107,8 +107,8 @@ def with_libvips() -> Callable[[bytes, str], bytes]:
     """Load libvips; what renders is the service's own."""
     import pyvips  # noqa: F401
 
-    from chalicelib.backends.renderer import VipsRenderer
-    from chalicelib.core.images import rendition
+    from chalicelib.backends.images.renderer import VipsRenderer
+    from chalicelib.core.web.image_parameters import rendition
 
     renderer = VipsRenderer(seconds=60)
     return lambda data, made: renderer.render(data, rendition({"w": str(WIDTH), "format": made}), soon()).body

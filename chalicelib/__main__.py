@@ -12,15 +12,15 @@ from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import quote
 
 from chalicelib import stages, wiring
-from chalicelib.core import paths
-from chalicelib.core.actions import METHODS
-from chalicelib.core.links import ACTIONS, LONGEST, MOST_USES
-from chalicelib.core.problems import Problem
-from chalicelib.core.rules import RuleSet
-from chalicelib.core.sharing import DAY
+from chalicelib.core.access.actions import METHODS
+from chalicelib.core.access.link_tokens import LINK_ACTIONS, MAX_LINK_SECONDS, MAX_USES
+from chalicelib.core.access.rules import RuleSet
+from chalicelib.core.features.links import DEFAULT_LINK_SECONDS
+from chalicelib.core.web import paths
+from chalicelib.core.web.problems import Problem
 from chalicelib.explain import explain, pasted, principal_of
-from chalicelib.policy import policy, stack_policy
-from chalicelib.settings import KEY_ID, InvalidSettings, Settings
+from chalicelib.iam_policy import policy, stack_policy
+from chalicelib.settings.load import KEY_ID, InvalidSettings, Settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -67,9 +67,15 @@ def _parser() -> argparse.ArgumentParser:
         "path", metavar="PATH", help="as in the URL, from its slash; with one at its end all that is below"
     )
     link.add_argument("--as", dest="who", metavar="ID", required=True, help="the key that may do and share this")
-    link.add_argument("--action", choices=ACTIONS, default="read")
-    link.add_argument("--expires-in", metavar="SECONDS", type=_within(1, LONGEST), default=DAY, help="default: a day")
-    link.add_argument("--uses", type=_within(0, MOST_USES), default=1, help="default: 1; 0 for no limit")
+    link.add_argument("--action", choices=LINK_ACTIONS, default="read")
+    link.add_argument(
+        "--expires-in",
+        metavar="SECONDS",
+        type=_within(1, MAX_LINK_SECONDS),
+        default=DEFAULT_LINK_SECONDS,
+        help="default: a day",
+    )
+    link.add_argument("--uses", type=_within(0, MAX_USES), default=1, help="default: 1; 0 for no limit")
 
     role = commands.add_parser("policy", parents=[stage], help="print the IAM policy that the functions' role needs")
     role.add_argument("--write", action="store_true", help="put it into .chalice/policy-STAGE.json instead")

@@ -7,31 +7,31 @@ from typing import TYPE_CHECKING, NoReturn
 from .backends.credentials import ChainCredentials, FixedCredentials
 from .backends.secrets import secret_source
 from .beyond import Beyond, Common, pages
-from .checks import ACCESS_KEY, SECRET_KEY
-from .core.actions import METHODS
-from .core.addresses import Addresses
-from .core.cors import Cors
-from .core.credentials import Credentials
-from .core.deadline import Deadline
-from .core.exchange import Exchange
-from .core.links import Links, Random
-from .core.message import Reply, Request
-from .core.mounts import Mounts
-from .core.principals import ApiKeys, Keys
-from .core.problems import Misconfigured, NotOffered
-from .core.rules import RuleSet
+from .core.access.actions import METHODS
+from .core.access.client_address import ClientAddresses
+from .core.access.link_tokens import LinkTokens, Random
+from .core.access.principals import ApiKeys, AuthorizationHeader
+from .core.access.rules import RuleSet
+from .core.access.sessions import Sessions
+from .core.access.signing import Secrets, Signer
+from .core.application import Application
+from .core.link_uses import LinkUses
+from .core.s3.credentials import Credentials
+from .core.s3.mounts import Mounts
 from .core.service import Service
-from .core.sessions import Sessions
-from .core.signatures import Secrets, Signer
-from .core.trace import Trace
-from .core.uses import Uses
-from .settings import InvalidSettings, load
+from .core.web.access_log import AccessLogEntry
+from .core.web.cors import Cors
+from .core.web.deadline import Deadline
+from .core.web.message import Reply, Request
+from .core.web.problems import Misconfigured, NotOffered
+from .settings.checks import ACCESS_KEY, SECRET_KEY
+from .settings.load import InvalidSettings, load
 
 if TYPE_CHECKING:
     from .core.ports import Clock, CredentialSource, Log
 
 
-def assemble(file: str, environ: Mapping[str, str], clock: "Clock", random: Random, log: "Log") -> Exchange:
+def assemble(file: str, environ: Mapping[str, str], clock: "Clock", random: Random, log: "Log") -> Application:
     """Return the service. With invalid settings it answers 500 to everything: it fails closed.
 
     Args:
@@ -49,7 +49,7 @@ def assemble(file: str, environ: Mapping[str, str], clock: "Clock", random: Rand
     except InvalidSettings as error:
         return _closed(error, clock, log)
     signing = secrets or _no_secrets
-    keys = Keys(settings.keys)
+    keys = ApiKeys(settings.keys)
     sessions = Sessions(keys, Signer(signing, "session")) if secrets else None
     common = Common(
         realm=settings.realm,
@@ -58,7 +58,7 @@ def assemble(file: str, environ: Mapping[str, str], clock: "Clock", random: Rand
         sessions=sessions,
         rules=RuleSet(settings.rules),
         mounts=Mounts(settings.mounts),
-        links=Links(_link_signer(signing), random),
+        links=LinkTokens(_link_signer(signing), random),
         table=environ.get("SIGNPOST_TABLE") or None,
         region=environ.get("AWS_REGION"),
         image_hosts=settings.image_hosts,
@@ -67,7 +67,7 @@ def assemble(file: str, environ: Mapping[str, str], clock: "Clock", random: Rand
     cors = Cors(settings.cors_origins, METHODS)
     service = Service(
         keys=keys,
-        authenticators=(ApiKeys(keys), *([sessions] if sessions else [])),
+        authenticators=(AuthorizationHeader(keys), *([sessions] if sessions else [])),
         rules=common.rules,
         mounts=common.mounts,
         cors=cors,
@@ -75,9 +75,9 @@ def assemble(file: str, environ: Mapping[str, str], clock: "Clock", random: Rand
         objects=(lambda: beyond.objects) if settings.head_inline else None,
         links=common.links,
         sharing=lambda: beyond.sharing,
-        uses=Uses(
+        uses=LinkUses(
             tokens=lambda: beyond.tokens,
-            addresses=Addresses(cdn_secrets),
+            addresses=ClientAddresses(cdn_secrets),
             clients=Signer(signing, "client"),
             random=random,
         ),
@@ -87,7 +87,7 @@ def assemble(file: str, environ: Mapping[str, str], clock: "Clock", random: Rand
         resize_links=lambda: beyond.resize_links,
         own_pages=lambda: beyond.own_pages,
     )
-    return Exchange(
+    return Application(
         answer=service.answer,
         cors=cors,
         pages=pages,
@@ -100,11 +100,11 @@ def assemble(file: str, environ: Mapping[str, str], clock: "Clock", random: Rand
     )
 
 
-def _closed(error: InvalidSettings, clock: "Clock", log: "Log") -> Exchange:
-    def answer(request: Request, now: float, trace: Trace) -> Reply:
+def _closed(error: InvalidSettings, clock: "Clock", log: "Log") -> Application:
+    def answer(request: Request, now: float, trace: AccessLogEntry) -> Reply:
         raise Misconfigured(error.mistakes)
 
-    return Exchange(
+    return Application(
         answer=answer,
         cors=Cors((), METHODS),
         pages=pages,
@@ -128,9 +128,9 @@ def environment_mistakes(environ: Mapping[str, str]) -> list[str]:
     return found
 
 
-def links(environ: Mapping[str, str], random: Random) -> Links:
+def links(environ: Mapping[str, str], random: Random) -> LinkTokens:
     """Return what makes links; raises `settings.InvalidSettings` for secrets that cannot be used."""
-    return Links(_link_signer(_secrets(environ) or _no_secrets), random)
+    return LinkTokens(_link_signer(_secrets(environ) or _no_secrets), random)
 
 
 def _link_signer(secrets: Secrets) -> Signer:

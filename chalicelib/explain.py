@@ -5,27 +5,27 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl
 
-from .core import images, paths
-from .core.actions import METHODS, action_of
-from .core.cors import Cors
-from .core.credentials import Credentials
-from .core.deadline import Deadline
-from .core.images import Image
-from .core.links import Link, Links
-from .core.message import Reply, Request
-from .core.mounts import Mounts, Target
-from .core.own_pages import methods_of
+from .core.access.actions import METHODS, action_of
+from .core.access.link_tokens import Link, LinkTokens
+from .core.access.principals import ANYONE, ApiKeys, Authenticator, Principal
+from .core.access.rules import Grant, Rule, RuleSet
+from .core.access.signing import Signer
+from .core.features.image_endpoints import rendition_of
+from .core.features.links import Sharing
+from .core.features.resize_links import ResizeLink
+from .core.features.sign_in import methods_of
 from .core.ports import Metadata
-from .core.principals import ANYONE, Authenticator, Keys, Principal
-from .core.problems import CredentialsInvalid, MethodNotAllowed, NotOffered, Problem
-from .core.rendering import rendition_of
-from .core.resize_links import ResizeLink
-from .core.rules import Grant, Rule, RuleSet
+from .core.s3.credentials import Credentials
+from .core.s3.mounts import Mounts, Target
 from .core.service import Service
-from .core.sharing import Sharing
-from .core.signatures import Signer
-from .core.trace import Trace
-from .settings import Settings
+from .core.web import image_parameters, paths
+from .core.web.access_log import AccessLogEntry
+from .core.web.cors import Cors
+from .core.web.deadline import Deadline
+from .core.web.image_parameters import Image
+from .core.web.message import Reply, Request
+from .core.web.problems import CredentialsInvalid, MethodNotAllowed, NotOffered, Problem
+from .settings.load import Settings
 
 _CREDENTIALS: Final = Credentials("explained", "explained")
 _A_SHA256: Final = binascii.b2a_base64(bytes(32), newline=False).decode()
@@ -86,7 +86,7 @@ class Explanation(NamedTuple):
     refused: bool
 
 
-def explain(settings: Settings, links: Links, principal: Principal, request: Request, now: float) -> Explanation:
+def explain(settings: Settings, links: LinkTokens, principal: Principal, request: Request, now: float) -> Explanation:
     """Say what a request would get that has what its rule demands.
 
     Args:
@@ -97,12 +97,12 @@ def explain(settings: Settings, links: Links, principal: Principal, request: Req
         now: Unix time in seconds.
     """
     method, query = request.method, request.query
-    rules, mounts, trace = RuleSet(settings.rules), _Mounts(settings.mounts), Trace(request.raw_path)
+    rules, mounts, trace = RuleSet(settings.rules), _Mounts(settings.mounts), AccessLogEntry(request.raw_path)
     lines: list[str] = []
     rule: Rule | None = None
     try:
         path = paths.decode(request.raw_path)
-        if not path.startswith(paths.OWN) or path in paths.RENDERERS:
+        if not path.startswith(paths.SERVICE_PATHS) or path in paths.IMAGE_ENDPOINTS:
             action = action_of(method, path, query)
             rule = rules.find(principal, action, path)
             lines.append(f"{principal.name} asks to {action} {path}")
@@ -135,11 +135,11 @@ def _meaning(status: int, request: Request, action: str | None) -> str:
     if status == 204:
         return "an empty answer"
     if status == 307:
-        resized = images.is_asked(request.query) and request.method in ("GET", "HEAD")
+        resized = image_parameters.is_asked(request.query) and request.method in ("GET", "HEAD")
         return f"the client is sent to S3{', for the image in the size of the query' if resized else ''}"
     if action is None:
         return "a page of the service's own; no rule is asked about it"
-    if paths.decode(request.raw_path) in paths.RENDERERS:
+    if paths.decode(request.raw_path) in paths.IMAGE_ENDPOINTS:
         return "the image, in the size of the query"
     if "presign" in request.query:
         return "the signed URL, as JSON"
@@ -207,7 +207,7 @@ class _Nothing:
     def answer(self, request: Request, *of: object) -> Reply:
         """Answer for a directory, or for a page of the service's own."""
         path = paths.decode(request.raw_path)
-        allowed = methods_of(path) if path.startswith(paths.OWN) else METHODS
+        allowed = methods_of(path) if path.startswith(paths.SERVICE_PATHS) else METHODS
         if request.method not in allowed:
             raise MethodNotAllowed(request.method, allowed)
         return Reply(200, {})
@@ -216,13 +216,13 @@ class _Nothing:
 
     def target(self, grant: Grant, source: Target, query: Mapping[str, str], *of: object) -> Target:
         """Return the image itself in place of what would be made of it."""
-        images.check_size(images.rendition(query), grant.rule.image_sizes)
+        image_parameters.check_size(image_parameters.rendition(query), grant.rule.image_sizes)
         return source
 
     def image(self, request: Request, rule: Rule) -> Image:
         """Return no image; without any parameter only the permission is asked about."""
         if request.query:
-            images.check_size(rendition_of(request), rule.image_sizes)
+            image_parameters.check_size(rendition_of(request), rule.image_sizes)
         return Image("image/png", b"")
 
     def make(self, *of: object) -> ResizeLink:
@@ -242,17 +242,17 @@ def _authenticator(settings: Settings, principal: Principal) -> Authenticator:
 
     def authenticate(request: Request, now: float) -> Principal:
         path = paths.decode(request.raw_path)
-        if principal.name in publishable and (path not in paths.RENDERERS or "link" in request.query):
+        if principal.name in publishable and (path not in paths.IMAGE_ENDPOINTS or "link" in request.query):
             raise CredentialsInvalid()
         return principal
 
     return authenticate
 
 
-def _service(settings: Settings, rules: RuleSet, mounts: Mounts, links: Links, principal: Principal) -> Service:
+def _service(settings: Settings, rules: RuleSet, mounts: Mounts, links: LinkTokens, principal: Principal) -> Service:
     nothing: Any = _Nothing()
     return Service(
-        keys=Keys(settings.keys),
+        keys=ApiKeys(settings.keys),
         authenticators=(_authenticator(settings, principal),),
         rules=rules,
         mounts=mounts,
@@ -270,6 +270,6 @@ def _service(settings: Settings, rules: RuleSet, mounts: Mounts, links: Links, p
     )
 
 
-def _signable() -> Links:
+def _signable() -> LinkTokens:
     """Links that nobody sees."""
-    return Links(Signer(lambda deadline: (bytes(32),), "explained"), bytes)
+    return LinkTokens(Signer(lambda deadline: (bytes(32),), "explained"), bytes)

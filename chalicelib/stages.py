@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from .checks import UNKNOWN_REGION
-from .settings import InvalidSettings
-from .toml_reader import did_you_mean
+from .settings.checks import UNKNOWN_REGION
+from .settings.load import InvalidSettings
+from .settings.toml_reader import did_you_mean
 
 PROJECT: Final = Path(__file__).resolve().parent.parent
 STACK: Final = "stack"

@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from .core.deadline import Deadline
+from .core.web.deadline import Deadline
 
 if TYPE_CHECKING:
-    from .core.exchange import Exchange
-    from .core.links import Links
-    from .settings import Settings
+    from .core.access.link_tokens import LinkTokens
+    from .core.application import Application
+    from .settings.load import Settings
 
 _TIMEOUT: Final = 10.0  # seconds: lambda_timeout in .chalice/config.json
 _GATEWAY_TIMEOUT: Final = 29.0  # seconds: API Gateway Developer Guide, "Quotas", integration timeout
@@ -56,7 +56,7 @@ def inspect_settings(environ: Mapping[str, str]) -> "tuple[Settings, tuple[str, 
         settings.InvalidSettings: a mistake in the file or the environment, with which the service serves nothing.
     """
     from .assembly import environment_mistakes
-    from .settings import InvalidSettings, inspect
+    from .settings.load import InvalidSettings, inspect
 
     wrong = environment_mistakes(environ)
     try:
@@ -73,7 +73,7 @@ def now() -> int:
     return int(time.time())
 
 
-def links(environ: Mapping[str, str]) -> "Links":
+def links(environ: Mapping[str, str]) -> "LinkTokens":
     """What makes links; raises `settings.InvalidSettings`."""
     from .assembly import links
 
@@ -96,7 +96,7 @@ def deadline(context: Any) -> Deadline:
 
 
 @cache
-def exchange() -> "Exchange":
+def exchange() -> "Application":
     """The service, built by the first request and kept for all others."""
     from .assembly import assemble
 

@@ -18,8 +18,8 @@ from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from chalicelib import wiring
-from chalicelib.policy import stack_policy
-from chalicelib.settings import InvalidSettings, Settings
+from chalicelib.iam_policy import stack_policy
+from chalicelib.settings.load import InvalidSettings, Settings
 from chalicelib.stages import STACK, environment_of, policy_file, template_policy
 
 PROJECT = Path(__file__).parent.parent

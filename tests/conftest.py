@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, settings
 
 from chalicelib import wiring
 
-from .builders import CREDENTIALS
-from .doors import SETTINGS
-from .fakes import SIGNING_SECRET, Objects
+from .support.builders import CREDENTIALS
+from .support.entry_points import SETTINGS
+from .support.fakes import SIGNING_SECRET, Objects
 
 # Fixtures set the environment, and every example of a test is meant to find the same.
 _SHARED = [HealthCheck.function_scoped_fixture]
@@ -45,7 +45,7 @@ _READ = ("AWS_", "SIGNPOST_")
 @pytest.fixture(scope="session")
 def chromium() -> "Iterator[Browser]":
     """One browser for all tests of a worker: Playwright runs once in a process."""
-    from .browser.sites import open_chromium  # few tests need it
+    from .browser.sites import open_chromium
 
     with open_chromium() as browser:
         yield browser
@@ -67,7 +67,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]
 
 @pytest.fixture
 def doors(environment: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Both doors open on the settings of `tests.doors`; returns their file."""
+    """Both doors open on the settings of `tests.support.entry_points`; returns their file."""
     file = tmp_path / "signpost.toml"
     file.write_text(SETTINGS)
     environment.setenv("SIGNPOST_CONFIG", str(file))
@@ -82,4 +82,4 @@ def doors(environment: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 @pytest.fixture
 def empty_buckets(doors: Path, environment: pytest.MonkeyPatch) -> None:
     """Behind the doors all buckets are empty, and no network is asked."""
-    environment.setattr("chalicelib.backends.objects.S3Objects", Objects)
+    environment.setattr("chalicelib.backends.s3.S3Objects", Objects)

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from chalicelib.core.credentials import Credentials
-from chalicelib.core.deadline import Deadline
-from chalicelib.core.problems import Unavailable
+from chalicelib.core.s3.credentials import Credentials
+from chalicelib.core.web.deadline import Deadline
+from chalicelib.core.web.problems import Unavailable
 
-from .aws import call
+from .aws_calls import call
 
 
 class FixedCredentials:

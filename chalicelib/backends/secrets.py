@@ -3,12 +3,12 @@
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from chalicelib.core.deadline import Deadline
-from chalicelib.core.signatures import Secrets
+from chalicelib.core.access.signing import Secrets
+from chalicelib.core.web.deadline import Deadline
 
-from .aws import call, client
+from .aws_calls import call, client
 
-SHORTEST: Final = 32  # characters; 128 bits if they are random and hexadecimal
+MIN_SECRET_CHARACTERS: Final = 32  # characters; 128 bits if they are random and hexadecimal
 
 
 def secret_source(reference: str) -> Secrets:
@@ -62,6 +62,8 @@ def _split(text: str) -> Sequence[bytes]:
     secrets = text.replace(",", " ").split()
     if not secrets:
         raise ValueError("holds no secret")
-    if min(len(secret) for secret in secrets) < SHORTEST:
-        raise ValueError(f"holds a secret of fewer than {SHORTEST} characters; make one with `openssl rand -hex 32`")
+    if min(len(secret) for secret in secrets) < MIN_SECRET_CHARACTERS:
+        raise ValueError(
+            f"holds a secret of fewer than {MIN_SECRET_CHARACTERS} characters; make one with `openssl rand -hex 32`"
+        )
     return tuple(secret.encode("utf-8", "surrogateescape") for secret in secrets)

@@ -10,12 +10,12 @@ answer that is not the backend's own, such as the page of a proxy.
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from .credentials import Credentials
-from .deadline import Deadline
-from .images import Image, Rendition
-from .links import Link, Reading
-from .mounts import Target
-from .views import Asset, DirectoryView, ProblemView, SignInView
+from .access.link_tokens import Link, Reading
+from .s3.credentials import Credentials
+from .s3.mounts import Target
+from .web.deadline import Deadline
+from .web.image_parameters import Image, Rendition
+from .web.page_views import Asset, DirectoryView, ProblemView, SignInView
 
 Clock = Callable[[], float]
 """The time: Unix time in seconds."""
@@ -39,7 +39,7 @@ class Metadata(NamedTuple):
     headers: Mapping[str, str]
 
 
-class Found(NamedTuple):
+class ListedKey(NamedTuple):
     """One thing that a listing found.
 
     Attributes:
@@ -60,7 +60,7 @@ class Found(NamedTuple):
 class Page(NamedTuple):
     """A part of a listing, in the order of the keys as UTF-8, and whether there is more after it."""
 
-    found: Sequence[Found]
+    found: Sequence[ListedKey]
     is_last: bool
 
 
@@ -184,7 +184,7 @@ class ImageSource(Protocol):
         ...
 
 
-class TokenStore(Protocol):
+class LinkUseCounter(Protocol):
     """What has been used up of links that have a number of uses, and what was revoked."""
 
     def redeem(self, link: Link, *, attempt: str, reading: Reading | None, now: float, deadline: Deadline) -> None:

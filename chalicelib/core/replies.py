@@ -4,18 +4,18 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
-from .message import BLANKS, Reply, Request
-from .presign import SignedUrl
-from .problems import Problem, Unauthorized
-from .times import rfc3339
+from .s3.presign import SignedUrl
+from .web.message import BLANKS, Reply, Request
+from .web.problems import Problem, Unauthorized
+from .web.times import rfc3339
 
 if TYPE_CHECKING:
-    from .images import Image
-    from .views import Asset
+    from .web.image_parameters import Image
+    from .web.page_views import Asset
 
 NO_STORE: Final = "no-store"
 
-MOST_BYTES: Final = 4_500_000  # of a body: as base64 it must fit in the 6 MB that a Lambda answers (FACTS 1.9)
+MAX_BODY_BYTES: Final = 4_500_000  # of a body: as base64 it must fit in the 6 MB that a Lambda answers (FACTS 1.9)
 
 _FOREVER: Final = "public, max-age=31536000, immutable"
 
@@ -70,7 +70,7 @@ def asset(found: "Asset") -> Reply:
 
 
 def image(made: "Image", cache_control: str) -> Reply:
-    """An image itself, of at most `MOST_BYTES`."""
+    """An image itself, of at most `MAX_BODY_BYTES`."""
     return _document(200, made.media_type, made.body, {"Cache-Control": cache_control})
 
 

@@ -3,30 +3,32 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from . import forwarded, images, paths, replies, uploads
-from .actions import METHODS, action_of, revokes
-from .cors import Cors
-from .links import Links, check_not_expired
-from .message import Reply, Request
-from .mounts import Mounts, Target
-from .multipart import step_of
-from .paths import OWN, RENDERERS, RESIZE, Path
-from .presign import SignedUrl, presign, sign_form
-from .principals import Authenticator, Keys, UrlKeys, identify
-from .problems import LinkInvalid, MethodNotAllowed, NotFound, NotOffered, PreconditionFailed
-from .rules import Grant, RuleSet
-from .times import rfc3339
-from .trace import Trace
-from .uses import Uses
+from . import replies
+from .access.actions import METHODS, action_of, revokes
+from .access.link_tokens import LinkTokens, check_not_expired
+from .access.principals import ApiKeys, Authenticator, UrlKeys, identify
+from .access.rules import Grant, RuleSet
+from .link_uses import LinkUses
+from .s3 import passthrough, upload_limits
+from .s3.mounts import Mounts, Target
+from .s3.presign import SignedUrl, presign, sign_form
+from .web import image_parameters, paths
+from .web.access_log import AccessLogEntry
+from .web.cors import Cors
+from .web.message import Reply, Request
+from .web.multipart_parameters import step_of
+from .web.paths import IMAGE_ENDPOINTS, RESIZE, SERVICE_PATHS, Path
+from .web.problems import LinkInvalid, MethodNotAllowed, NotFound, NotOffered, PreconditionFailed
+from .web.times import rfc3339
 
 if TYPE_CHECKING:
-    from .browsing import Browsing
-    from .derivatives import Derivatives
-    from .own_pages import OwnPages
+    from .features.directories import Browsing
+    from .features.image_endpoints import Rendering
+    from .features.links import Sharing
+    from .features.resize_links import ResizeLinks
+    from .features.sign_in import OwnPages
+    from .features.stored_images import Derivatives
     from .ports import CredentialSource, ObjectStore
-    from .rendering import Rendering
-    from .resize_links import ResizeLinks
-    from .sharing import Sharing
 
 _FETCHED_SECONDS = 3_600  # how long a browser keeps an image of another site, where it may change
 _CACHE_MARGIN = 60  # seconds that a cached redirect must leave for its URL to be followed
@@ -59,16 +61,16 @@ class Service:
     def __init__(
         self,
         *,
-        keys: Keys,
+        keys: ApiKeys,
         authenticators: Sequence[Authenticator],
         rules: RuleSet,
         mounts: Mounts,
         cors: Cors,
         credentials: "CredentialSource",
         objects: "Callable[[], ObjectStore] | None",
-        links: Links,
+        links: LinkTokens,
         sharing: "Callable[[], Sharing]",
-        uses: Uses,
+        uses: LinkUses,
         browsing: "Callable[[], Browsing]",
         derivatives: "Callable[[], Derivatives]",
         rendering: "Callable[[], Rendering]",
@@ -92,7 +94,7 @@ class Service:
         self._resize_links = resize_links
         self._own_pages = own_pages
 
-    def answer(self, request: Request, now: float, trace: Trace) -> Reply:
+    def answer(self, request: Request, now: float, trace: AccessLogEntry) -> Reply:
         """Answer one request.
 
         Args:
@@ -111,7 +113,7 @@ class Service:
         if preflight is not None:
             return preflight
         path = trace.path = paths.decode(request.raw_path)
-        if path.startswith(OWN) and path not in RENDERERS:
+        if path.startswith(SERVICE_PATHS) and path not in IMAGE_ENDPOINTS:
             return self._own_pages().answer(request, path, now, trace)
         grant = self._authorize(request, path, now, trace)
         step = step_of(request.method, request.query)
@@ -128,12 +130,12 @@ class Service:
             self._uses.take(request, grant, grant.link, now)
         return reply
 
-    def _authorize(self, request: Request, path: Path, now: float, trace: Trace) -> Grant:
+    def _authorize(self, request: Request, path: Path, now: float, trace: AccessLogEntry) -> Grant:
         """Check the request; every method, HEAD and OPTIONS too, comes through here."""
         token = request.query.get("token")
         trace.action = action_of(request.method, path, request.query)
         if token is None or revokes(request.method, request.query):
-            shows_image = trace.action == "read" and path in RENDERERS
+            shows_image = trace.action == "read" and path in IMAGE_ENDPOINTS
             principal = identify(request, self._image_authenticators if shows_image else self._authenticators, now)
             trace.principal = principal.name
             grant = self._rules.authorize(principal, trace.action, path)
@@ -151,7 +153,7 @@ class Service:
                 trace.action = "write"  # a person who may upload and not look gets a page for that
             grant = self._rules.authorize_link(link, issuer, trace.action, path)
         trace.rule = grant.rule.number
-        if "versionId" in request.query and path not in RENDERERS:
+        if "versionId" in request.query and path not in IMAGE_ENDPOINTS:
             self._check_version(grant)
         return grant
 
@@ -162,13 +164,13 @@ class Service:
         for action in ("purge",) if grant.action == "delete" else ("read", "versions"):
             self._rules.require(grant, action, grant.path)
 
-    def _reply(self, request: Request, grant: Grant, step: str | None, now: float, trace: Trace) -> Reply:
+    def _reply(self, request: Request, grant: Grant, step: str | None, now: float, trace: AccessLogEntry) -> Reply:
         if request.method == "OPTIONS":
-            allowed = RENDERERS.get(grant.path, METHODS)
+            allowed = IMAGE_ENDPOINTS.get(grant.path, METHODS)
             return Reply(204, {"Allow": ", ".join(allowed), "Cache-Control": replies.NO_STORE})
         if grant.action == "share":
             return self._share(request, grant, now)
-        if grant.path in RENDERERS:
+        if grant.path in IMAGE_ENDPOINTS:
             return self._render(request, grant, now, trace)
         if request.method == "POST" and step is None:
             return self._form(request, grant, now)
@@ -178,9 +180,9 @@ class Service:
             return self._browsing().drop(request, grant)
         return self._redirect(request, grant, step, now, trace)
 
-    def _redirect(self, request: Request, grant: Grant, step: str | None, now: float, trace: Trace) -> Reply:
+    def _redirect(self, request: Request, grant: Grant, step: str | None, now: float, trace: AccessLogEntry) -> Reply:
         asked, target = request, self._mounts.resolve(grant)
-        if grant.action == "read" and images.is_asked(request.query):
+        if grant.action == "read" and image_parameters.is_asked(request.query):
             request, target = self._derive(request, grant, target, now)
         trace.bucket, trace.key = target.mount.bucket, target.key
         if request.method == "HEAD" and self._objects and request.length_arrives and "presign" not in request.query:
@@ -191,20 +193,20 @@ class Service:
         return replies.redirect(signed, self._cache_control(asked, grant, target, signed, now))
 
     def _derive(self, request: Request, grant: Grant, source: Target, now: float) -> tuple[Request, Target]:
-        from .derivatives import request_of  # loaded with the rest of it, by the first who asks for an image
+        from .features.stored_images import request_of
 
         def permit() -> None:
             if grant.link and grant.link.uses:
                 self._uses.check(grant.link, request.deadline)
 
-        forwarded.query(request, grant.path)  # refuses what a redirect would, before anything is made
-        forwarded.headers(request, grant)
+        passthrough.query(request, grant.path)  # refuses what a redirect would, before anything is made
+        passthrough.headers(request, grant)
         target = self._derivatives().target(grant, source, request.query, permit, now, request.deadline)
         return request_of(request, grant.path), target
 
-    def _render(self, request: Request, grant: Grant, now: float, trace: Trace) -> Reply:
+    def _render(self, request: Request, grant: Grant, now: float, trace: AccessLogEntry) -> Reply:
         image = self._rendering().image(request, grant.rule)
-        if len(image.body) <= replies.MOST_BYTES:
+        if len(image.body) <= replies.MAX_BODY_BYTES:
             return replies.image(image, self._image_cache_control(request, grant, now))
         target = self._derivatives().keep(grant, image, request.deadline)
         trace.bucket, trace.key = target.mount.bucket, target.key
@@ -222,7 +224,7 @@ class Service:
         return f"{'public' if in_url or self._rules.open_to_anyone(grant) else 'private'}, max-age={seconds}"
 
     def _form(self, request: Request, grant: Grant, now: float) -> Reply:
-        from . import forms  # few ask for one
+        from .s3 import post_policy
 
         if grant.link:
             raise NotOffered("A form takes any number of files, so a link gives none. Upload with PUT.")
@@ -236,7 +238,7 @@ class Service:
             raise NotOffered(
                 "Below this directory are keys of the service's own, and a form cannot leave them out. Upload with PUT."
             )
-        made = forms.form(request, grant.rule, target)
+        made = post_policy.post_policy(request, grant.rule, target)
         credentials = target.mount.credentials or self._credentials.current(request.deadline)
         signed = sign_form(target, made, credentials=credentials, now=now)
         ends = rfc3339(signed.expires_at)
@@ -268,20 +270,20 @@ class Service:
         return replies.document(201, made)
 
     def _presign(self, request: Request, grant: Grant, target: Target, step: str | None, now: float) -> SignedUrl:
-        passed = forwarded.headers(request, grant, step)
-        promised = uploads.promises(request, grant, step) if grant.action == "write" else {}
+        passed = passthrough.headers(request, grant, step)
+        promised = upload_limits.required_headers(request, grant, step) if grant.action == "write" else {}
         return presign(
             target,
             request.method,
-            query=forwarded.query(request, grant.path, step),
+            query=passthrough.query(request, grant.path, step),
             headers={**passed, **promised},
             credentials=target.mount.credentials or self._credentials.current(request.deadline),
             now=now,
         )
 
     def _head(self, request: Request, grant: Grant, target: Target, objects: "ObjectStore") -> Reply:
-        forwarded.headers(request, grant)  # refuses what a redirect would
-        found = objects.head(target, forwarded.query(request, grant.path), request.headers, request.deadline)
+        passthrough.headers(request, grant)  # refuses what a redirect would
+        found = objects.head(target, passthrough.query(request, grant.path), request.headers, request.deadline)
         return Reply(found.status, {**found.headers, "Cache-Control": replies.NO_STORE})
 
     def _cache_control(self, request: Request, grant: Grant, target: Target, signed: SignedUrl, now: float) -> str:

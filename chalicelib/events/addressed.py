@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
-from chalicelib.core.message import is_plain
+from chalicelib.core.web.message import is_plain
 
 # RFC 3986 §3.2.2: what names, addresses and ports are made of.
 _HOST: Final = frozenset(".-:[]" + string.digits + string.ascii_letters)

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote
 
-from chalicelib.core.deadline import Deadline
-from chalicelib.core.message import Reply, Request
+from chalicelib.core.web.deadline import Deadline
+from chalicelib.core.web.message import Reply, Request
 
 from .addressed import base_url
 from .body import body, encoded

@@ -6,8 +6,8 @@ Source: API Gateway Developer Guide, "Lambda proxy integrations in API Gateway";
 from collections.abc import Mapping
 from typing import Any, Final
 
-from chalicelib.core.deadline import Deadline
-from chalicelib.core.message import Reply, Request
+from chalicelib.core.web.deadline import Deadline
+from chalicelib.core.web.message import Reply, Request
 
 from .addressed import base_url
 from .body import body

@@ -4,7 +4,7 @@ import json
 
 from chalice import local
 
-from chalicelib.core import problems
+from chalicelib.core.web import problems
 
 
 class BadRequest(local.LocalGatewayException):

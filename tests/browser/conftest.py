@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, StorageState
 
 from tests.e2e.sites import Store, open_store
-from tests.fake_internet import FakeInternet
+from tests.support.fake_internet import FakeInternet
 
 from .sites import PATIENCE, Site, Watch, open_site, sign_in
 

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-from chalicelib.backends.renderer import VipsRenderer
-from chalicelib.core.images import Rendition
-from chalicelib.core.problems import ImageBroken
-from tests.builders import soon
-from tests.pictures import drawn_gif, gif_frame
+from chalicelib.backends.images.renderer import VipsRenderer
+from chalicelib.core.web.image_parameters import Rendition
+from chalicelib.core.web.problems import ImageBroken
+from tests.support.builders import soon
+from tests.support.pictures import drawn_gif, gif_frame
 
 CELL = 8  # pixels of a side: WebP halves the resolution of colours, so a colour fills a cell
 PALETTE = bytes((255, 0, 0, 0, 255, 0, 0, 0, 255, 255, 255, 0, 0, 255, 255, 255, 0, 255, 255, 255, 255, 90, 90, 90))

@@ -2,7 +2,7 @@
 
 from playwright.sync_api import expect
 
-from tests.fake_internet import HOST, FakeInternet
+from tests.support.fake_internet import HOST, FakeInternet
 
 from . import gallery
 from .conftest import Visit

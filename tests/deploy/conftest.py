@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.builders import Event, Fields, rest_event, url_event
-from tests.doors import Answer
 from tests.e2e import probes
 from tests.e2e.sites import SECRET, SETTINGS, Store, open_store
+from tests.support.builders import Event, Fields, rest_event, url_event
+from tests.support.entry_points import Answer
 
 from .runtime_api import Function, recompile, runtime, start
 

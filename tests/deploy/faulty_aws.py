@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from tests.pictures import pattern, written
+from tests.support.pictures import pattern, written
 
 SECRET = "the-secret-that-only-secrets-manager-holds"
 SLOW = 0.6  # seconds for each call

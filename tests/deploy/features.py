@@ -16,10 +16,10 @@ from urllib3 import encode_multipart_formdata
 
 from chalicelib import wiring
 from local import embedded_s3
-from tests.builders import allow, url_event
 from tests.deploy.deployments import BUCKET, Account, open_account
 from tests.deploy.policies import Document
-from tests.doors import Answer, at_function_url, rule_table
+from tests.support.builders import allow, url_event
+from tests.support.entry_points import Answer, at_function_url, rule_table
 
 OTHER = "other-bucket"
 RULES = [allow("/**", "read list write delete versions purge")._replace(pass_headers=("x-amz-tagging",))]

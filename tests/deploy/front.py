@@ -1,6 +1,6 @@
 """HTTP in front of a running function: a browser's requests become events, and what it returns becomes answers.
 
-`local.api_gateway.http_server` reads requests and writes answers; `tests.builders` makes events.
+`local.api_gateway.http_server` reads requests and writes answers; `tests.support.builders` makes events.
 """
 
 import threading
@@ -14,7 +14,7 @@ from chalice import local
 from local.api_gateway import function_url, rest_api
 from local.api_gateway.errors import BadGateway, MissingAuthenticationToken
 from local.api_gateway.http_server import EntryPoint, RequestHandler, Server
-from tests.builders import Event
+from tests.support.builders import Event
 
 from .conftest import Running
 from .runtime_api import Failed

@@ -19,7 +19,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.builders import Event
+from tests.support.builders import Event
 
 PREFIX = "/2018-06-01/runtime"
 SECONDS = 10  # config.json's lambda_timeout

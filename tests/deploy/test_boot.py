@@ -9,8 +9,8 @@ from botocore.exceptions import ClientError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.builders import Fields, basic, url_event
 from tests.e2e.sites import SECRET, Store, client_of
+from tests.support.builders import Fields, basic, url_event
 
 from .conftest import REST_API, Door, Lambda, Running, follow
 from .runtime_api import Failed

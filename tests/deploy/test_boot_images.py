@@ -8,7 +8,7 @@ from playwright.sync_api import Browser
 from tests.browser import gallery
 from tests.browser.sites import PATIENCE, Watch
 from tests.e2e.sites import Store, client_of
-from tests.fake_internet import HOST, FakeInternet
+from tests.support.fake_internet import HOST, FakeInternet
 
 from .conftest import Door, Lambda
 from .front import serve

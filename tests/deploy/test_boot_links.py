@@ -9,8 +9,8 @@ import boto3
 import pytest
 
 from local import embedded_s3
-from tests.builders import Fields, basic
 from tests.e2e.sites import SECRET, Store, Table, open_table
+from tests.support.builders import Fields, basic
 
 from .conftest import Door, Lambda, Running, follow
 

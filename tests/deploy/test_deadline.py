@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from chalicelib.core.links import Links
-from chalicelib.core.signatures import Signer
-from tests.builders import CREDENTIALS, DEADLINE, Event, path, rest_event, url_event
+from chalicelib.core.access.link_tokens import LinkTokens
+from chalicelib.core.access.signing import Signer
+from tests.support.builders import CREDENTIALS, DEADLINE, Event, path, rest_event, url_event
 
 from .conftest import PROJECT
 from .faulty_aws import (
@@ -67,7 +67,7 @@ class Kind(NamedTuple):
 
 def counted() -> str:
     """A token with many uses."""
-    links = Links(Signer(lambda _: [SECRET.encode()], "link"), os.urandom)
+    links = LinkTokens(Signer(lambda _: [SECRET.encode()], "link"), os.urandom)
     return links.make(path("/a.png"), "read", 50, 4_000_000_000, "anyone", DEADLINE)[1]
 
 

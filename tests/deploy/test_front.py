@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.builders import Fields, basic
-from tests.doors import Answer
 from tests.e2e.sites import SECRET
+from tests.support.builders import Fields, basic
+from tests.support.entry_points import Answer
 
 from .conftest import REST_API, Door, Lambda, Running
 from .front import serve

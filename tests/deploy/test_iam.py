@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from chalicelib.policy import policy as made_policy
-from tests.builders import mount
+from chalicelib.iam_policy import policy as made_policy
 from tests.deploy.deployments import BUCKET, Account
 from tests.deploy.features import BEYOND, FEATURES, NEEDED_FOR, OTHER, RULES, TAGS, Site, broken, open_buckets, site
 from tests.deploy.policies import Document, actions, policy, without_action, without_statement
+from tests.support.builders import mount
 
 POLICY = made_policy([mount(bucket=BUCKET)], RULES)
 

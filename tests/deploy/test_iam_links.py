@@ -10,16 +10,16 @@ from typing import NamedTuple
 import pytest
 from botocore.exceptions import ClientError
 
+from chalicelib.backends.dynamodb import DynamoLinkUseCounter
 from chalicelib.backends.secrets import secret_source
-from chalicelib.backends.tokens import DynamoTokens
-from chalicelib.core.links import Link
-from chalicelib.core.paths import decode
-from chalicelib.core.problems import Unavailable
-from chalicelib.policy import policy as made_policy
+from chalicelib.core.access.link_tokens import Link
+from chalicelib.core.web.paths import decode
+from chalicelib.core.web.problems import Unavailable
+from chalicelib.iam_policy import policy as made_policy
 from local import embedded_s3
-from tests.builders import mount, soon
 from tests.deploy.deployments import BUCKET, Account, open_account
 from tests.deploy.policies import ARN, SECRET, TABLE, Document, actions, policy, without_action
+from tests.support.builders import mount, soon
 
 LINK = Link("0123456789abcdef", decode("/a"), "read", 1_000, 1_900_000_000, b"0123456789")
 SIGNING = "0123456789abcdef0123456789abcdef"
@@ -66,7 +66,7 @@ def refused(kept: Kept, environment: pytest.MonkeyPatch) -> Refused:
         environment.setattr("boto3.DEFAULT_SESSION", None)
         for name, value in kept.assume(document).items():
             environment.setenv(name, value)
-        tokens = DynamoTokens(TABLE)
+        tokens = DynamoLinkUseCounter(TABLE)
         asked: list[tuple[str, Callable[[], object]]] = [
             ("dynamodb:GetItem", lambda: tokens.check(LINK, soon())),
             ("dynamodb:UpdateItem", lambda: tokens.redeem(LINK, attempt="a", reading=None, now=0, deadline=soon())),

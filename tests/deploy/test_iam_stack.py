@@ -10,16 +10,7 @@ from moto.iam.access_control import IAMPolicy, PermissionResult
 
 from tests.deploy.deployments import BUCKET, Account
 from tests.deploy.features import BEYOND, NEEDED_FOR, OTHER, broken, open_buckets, site
-from tests.deploy.policies import (
-    ARN,
-    LOG_GROUP,
-    REFERENCES,
-    SECRET,
-    Document,
-    actions,
-    policy,
-    without_action,
-)
+from tests.deploy.policies import ARN, LOG_GROUP, REFERENCES, SECRET, Document, actions, policy, without_action
 
 POLICY = policy("dev")
 STACK = policy("stack")

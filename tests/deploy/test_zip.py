@@ -132,7 +132,7 @@ def test_the_same_source_gives_the_same_bytes(built: Path, tmp_path: Path) -> No
     for number, file in enumerate(sorted(project.rglob("*.py"))):
         file.chmod((0o600, 0o755)[number % 2])
         os.utime(file, (number * 86400 * 365, number * 86400 * 365))
-    for clutter in ("chalicelib/__pycache__/old.cpython-311.pyc", "chalicelib/.swp", "chalicelib/core/cors.py~"):
+    for clutter in ("chalicelib/__pycache__/old.cpython-311.pyc", "chalicelib/.swp", "chalicelib/core/web/cors.py~"):
         (project / clutter).parent.mkdir(exist_ok=True)
         (project / clutter).write_text("x")
     shutil.copytree(project / "chalicelib", project / ".chalice/deployments/chalicelib")

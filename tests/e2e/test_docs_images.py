@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from chalicelib.core import images
+from chalicelib.core.web import image_parameters
 from local.dev_server import PROJECT
 from local.sample_files import photo
-from tests.settings_files import MOUNT, loaded
+from tests.support.settings_files import MOUNT, loaded
 
 from .sites import Site, Store
 from .test_docs import blocks, run
@@ -46,8 +46,8 @@ def test_settings(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "limit",
     [
-        f"{images.MOST_BYTES // 1024**2} MB | an image's file",
-        f"{images.MOST_SIDE:,} by {images.MOST_SIDE:,} | what is made",
+        f"{image_parameters.MAX_IMAGE_BYTES // 1024**2} MB | an image's file",
+        f"{image_parameters.MAX_SIDE_PIXELS:,} by {image_parameters.MAX_SIDE_PIXELS:,} | what is made",
     ],
 )
 def test_limits(limit: str) -> None:

@@ -13,7 +13,7 @@ import pytest
 from mypy_boto3_s3.type_defs import CORSRuleTypeDef
 from playwright.sync_api import Browser, Page, Route
 
-from chalicelib.core import problems
+from chalicelib.core.web import problems
 
 from . import probes
 from .sites import SECRET, Site, Store, Table, client_of, open_site

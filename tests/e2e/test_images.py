@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 from PIL import Image
 
-from tests.fake_internet import HOST, FakeInternet
+from tests.support.fake_internet import HOST, FakeInternet
 
 from .sites import SECRET, SETTINGS, Answer, Site, Store, Table, client_of, open_site
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from local.api_gateway import function_url
-from tests.builders import url_event
 from tests.local.wire import event, head, raw, refused
+from tests.support.builders import url_event
 
 HEADERS = {
     "/challenge": {"WWW-Authenticate": "Basic", "Date": "never", "Connection": "x"},

@@ -21,17 +21,7 @@ from chalice.app import Chalice, Response
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.local.wire import (
-    answer,
-    assert_closed,
-    connected,
-    current_event,
-    event,
-    head,
-    raw,
-    refused,
-    serving,
-)
+from tests.local.wire import answer, assert_closed, connected, current_event, event, head, raw, refused, serving
 
 pytestmark = pytest.mark.usefixtures("silence")
 

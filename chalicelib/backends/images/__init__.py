@@ -1,0 +1,1 @@
+"""Images: the renderer, the parsers of image files that stand before it, and images of other sites."""

@@ -1,0 +1,100 @@
+"""Signing what comes back to us: tokens, cookies, cursors. HMAC-SHA256, a key for each purpose, several secrets.
+
+New signatures are made with the last of the secrets and those of all are accepted, so a secret is replaced in two
+steps: add the new one at the end; remove the old one when nothing that it signed is in use any more.
+"""
+
+import hashlib
+import hmac
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Final
+
+from chalicelib.core.web.deadline import Deadline
+
+Secrets = Callable[[Deadline], Sequence[bytes]]
+"""Returns the signing secrets, at least one; raises NotOffered where there are none, Unavailable out of reach."""
+
+MAC_BYTES: Final = 16  # RFC 2104 §5: half of the hash's own length, and no less than 80 bits
+
+
+class Signer:
+    """Signs for one purpose: what is signed for another does not verify.
+
+    Each method takes the deadline of the request, because the secrets may have to be fetched first.
+
+    Args:
+        secrets: asked at every use.
+        purpose: a name of its own for each kind of thing that is signed.
+    """
+
+    def __init__(self, secrets: Secrets, purpose: str) -> None:
+        self._secrets = secrets
+        self._salt = f"signpost {purpose}".encode()
+
+    def sign(self, deadline: Deadline, *parts: bytes) -> bytes:
+        """Return the signature of some texts in this order: `MAC_BYTES` bytes."""
+        return self._mac(self._secrets(deadline)[-1], parts)
+
+    def verifies(self, deadline: Deadline, signature: bytes, *parts: bytes) -> bool:
+        """Whether one of the secrets made this signature of these texts; the time taken does not tell how nearly."""
+        found = False
+        for secret in self._secrets(deadline):
+            found |= hmac.compare_digest(self._mac(secret, parts), signature)
+        return found
+
+    def seal(self, deadline: Deadline, text: bytes, *context: bytes) -> str:
+        """Return a text that nobody else can read or change, as URL-safe base64.
+
+        The signature of the text is where its keystream starts (the synthetic IV of RFC 5297 §1.3), so equal texts
+        look alike and no random number is needed.
+        """
+        signature = self.sign(deadline, text, *context)
+        return encode(signature + self._masked(self._secrets(deadline)[-1], signature, text))
+
+    def unseal(self, deadline: Deadline, sealed: str, *context: bytes) -> bytes | None:
+        """Return what was sealed in the same context, None for anything else."""
+        found = decode(sealed)
+        if found is None:
+            return None
+        signature, masked = found[:MAC_BYTES], found[MAC_BYTES:]
+        for secret in self._secrets(deadline):
+            text = self._masked(secret, signature, masked)
+            if hmac.compare_digest(self._mac(secret, (text, *context)), signature):
+                return text
+        return None
+
+    def _mac(self, secret: bytes, parts: Sequence[bytes]) -> bytes:
+        key = _key(secret, self._salt)
+        lengths = ",".join(str(len(part)) for part in parts).encode()  # so that no two lists of texts read the same
+        return hmac.digest(key, b"\0".join((lengths, *parts)), "sha256")[:MAC_BYTES]
+
+    def _masked(self, secret: bytes, start: bytes, text: bytes) -> bytes:
+        key = _key(secret, self._salt + b" keystream")
+        blocks = (hmac.digest(key, start + number.to_bytes(4), "sha256") for number in range(len(text) // 32 + 1))
+        return bytes(one ^ other for one, other in zip(text, b"".join(blocks), strict=False))
+
+
+@lru_cache(maxsize=32)
+def _key(secret: bytes, salt: bytes) -> bytes:
+    return hmac.digest(secret, salt, "sha256")
+
+
+def encode(data: bytes) -> str:
+    """Return URL-safe base64 without padding (RFC 4648 §5)."""
+    return urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def decode(text: str) -> bytes | None:
+    """Return what `encode` was given, None for a text that it never returns: each has one spelling only."""
+    try:
+        data = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except ValueError:
+        return None
+    return data if encode(data) == text else None
+
+
+def fingerprint(name: str) -> bytes:
+    """Return ten bytes that stand for a principal's name."""
+    return hashlib.sha256(name.encode()).digest()[:10]

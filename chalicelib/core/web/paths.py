@@ -1,0 +1,75 @@
+"""URL path to key: decoded once, here, and never altered afterwards."""
+
+import re
+from collections.abc import Iterator
+from typing import Final, NewType
+from urllib.parse import unquote_to_bytes
+
+from .problems import BadPath, KeyTooLong
+
+Path = NewType("Path", str)
+"""A decoded path that may be authorised: one slash, then the key. Only `decode` makes one."""
+
+AFTER_ALL: Final = "\U0010fffd"
+"""Comes after every name in a directory."""
+
+SERVICE_PATHS: Final = "/-/"
+"""What is below belongs to the service."""
+
+THUMBNAIL: Final = f"{SERVICE_PATHS}thumbnail"
+RESIZE: Final = f"{SERVICE_PATHS}resize"
+
+IMAGE_ENDPOINTS: Final = {THUMBNAIL: ("POST", "OPTIONS"), RESIZE: ("GET", "HEAD", "POST", "OPTIONS")}
+"""What answers images, and the methods of each: rules may speak of these, though they are the service's own."""
+
+MAX_KEY_BYTES = 1024  # S3 User Guide, "Naming Amazon S3 objects": UTF-8, at most 1,024 bytes
+
+CONTROLS: Final = frozenset(map(chr, (*range(0x20), *range(0x7F, 0xA0))))
+"""The control characters: C0, DEL and C1, Unicode's category Cc."""
+
+DOT_SEGMENTS: Final = frozenset({".", ".."})
+"""The segments that every client collapses (FACTS 3.4)."""
+
+
+def decode(raw_path: str) -> Path:
+    """Decode a request's path, once, as UTF-8; a plus stays a plus (FACTS 1.1).
+
+    Args:
+        raw_path: percent-encoded, from its leading slash.
+
+    Raises:
+        BadPath: a broken escape, bytes that are not UTF-8, a control character, a leading slash in the key, or a
+            segment `.` or `..`, which every client collapses before S3 sees it (FACTS 3.4).
+        KeyTooLong: more than 1,024 bytes after the first slash.
+    """
+    if "%" in raw_path and re.search(r"%(?![0-9A-Fa-f]{2})", raw_path):  # compiled by the first path that has one
+        raise BadPath("A percent sign must be followed by two hex digits; write a literal one as %25.")
+    try:
+        path = unquote_to_bytes(raw_path).decode("utf-8")
+    except UnicodeError:
+        raise BadPath("The path is not UTF-8. Encode it as UTF-8, then percent-encode the bytes.") from None
+    check_key_length(path[1:])
+    if not CONTROLS.isdisjoint(path):
+        raise BadPath("The path holds a control character. Leave it out.")
+    if not path.startswith("/"):
+        raise BadPath("The path must start with a slash.")
+    if path.startswith("//"):
+        raise BadPath("The key starts with a slash. Leave one out.")
+    if not DOT_SEGMENTS.isdisjoint(path.split("/")):
+        raise BadPath("A segment of the path is '.' or '..'. Send the path that you mean, without them.")
+    return Path(path)
+
+
+def directories_above(path: Path) -> Iterator[Path]:
+    """Return the directories that a path is in, the nearest first, each with its slash at the end."""
+    end = path.rfind("/", 0, len(path) - 1)
+    while end >= 0:
+        yield Path(path[: end + 1])
+        end = path.rfind("/", 0, end)
+
+
+def check_key_length(key: str) -> None:
+    """Raise KeyTooLong for a key that S3 cannot hold."""
+    size = len(key.encode("utf-8"))
+    if size > MAX_KEY_BYTES:
+        raise KeyTooLong(size, MAX_KEY_BYTES)

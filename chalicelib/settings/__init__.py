@@ -1,0 +1,1 @@
+"""The settings: signpost.toml, read into values, with every mistake reported at its place."""

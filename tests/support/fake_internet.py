@@ -1,0 +1,221 @@
+"""An internet of one site: HTTPS on this machine, under a name and an address that look public.
+
+All of the code under test runs: it resolves the name, judges the address, connects to it and verifies the certificate.
+Only where an address leads is changed: in this process by `FakeInternet.patch`, in another by `FakeInternet.environ`.
+"""
+
+import json
+import os
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BufferedIOBase
+from ipaddress import ip_address
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple, Self
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from tests.support.fake_sockets.sitecustomize import VARIABLE, FakeSockets
+
+HOST = "images.example.com"
+ADDRESS = "93.184.216.34"
+CERTIFIED = (HOST, "*.cdn.example.com")  # the names in the site's certificate
+
+Script = Callable[[BufferedIOBase], object]
+"""Writes a whole answer, head and body, in whatever way it likes."""
+
+
+class Seen(NamedTuple):
+    """A request that the site got; the names of the headers are lower case."""
+
+    path: str
+    headers: Mapping[str, str]
+
+
+class FakeInternet:
+    """The site, from when the block begins until it ends.
+
+    Args:
+        trusted: whether the authority that its clients trust has signed its certificate; else it has signed itself.
+
+    Attributes:
+        names: the addresses of each name. Set before a process is started, or at any time in this process.
+        ports: the port of this machine that stands for all ports of an address.
+        seen: the requests, in order.
+    """
+
+    def __init__(self, *, trusted: bool = True) -> None:
+        self._folder = TemporaryDirectory(prefix="internet-")
+        self._authority = Path(self._folder.name, "authority.pem")
+        site = Path(self._folder.name, "site.pem")
+        issuer = _certificate("authority", (), None)
+        self._authority.write_bytes(issuer.certificate.public_bytes(serialization.Encoding.PEM))
+        own = _certificate("site", CERTIFIED, issuer if trusted else None)
+        site.write_bytes(own.certificate.public_bytes(serialization.Encoding.PEM) + _pem(own.key))
+        self._server = _Server(site)
+        self.names: dict[str, list[str]] = {}
+        self.ports: dict[str, int] = {}
+        self.seen = self._server.seen
+        self.forget()
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._folder.cleanup()
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """What makes another Python process live here.
+
+        Its PYTHONPATH goes on with that of this process; a process that gets another one must have it begin with this.
+        """
+        ours = str(Path(__file__).with_name("fake_sockets"))
+        return {
+            VARIABLE: json.dumps({"names": self.names, "ports": self.ports}),
+            "PYTHONPATH": os.pathsep.join(filter(None, (ours, os.environ.get("PYTHONPATH")))),
+            "SSL_CERT_FILE": str(self._authority),
+        }
+
+    def patch(self, monkeypatch: pytest.MonkeyPatch) -> FakeSockets:
+        """Let this process live here, and return what notes where it went."""
+        sockets = FakeSockets(self.names, self.ports)
+        monkeypatch.setattr(socket, "getaddrinfo", sockets.getaddrinfo)
+        monkeypatch.setattr(socket.socket, "connect", lambda self, place: sockets.connect(self, place))
+        monkeypatch.setenv("SSL_CERT_FILE", str(self._authority))
+        return sockets
+
+    def forget(self) -> None:
+        """Be as at the beginning, for another test."""
+        self._server.scripts.clear()
+        self.seen.clear()
+        self.names.clear()
+        self.ports.clear()
+        self.add(HOST, ADDRESS)
+
+    def add(self, host: str, *addresses: str) -> None:
+        """Give a name its addresses; the site answers at those that are not local to any network."""
+        self.names[host] = list(addresses)
+        for address in addresses:
+            if ip_address(address).is_global:
+                self.ports.setdefault(address, self._server.server_port)
+
+    def serve(
+        self,
+        path: str,
+        body: bytes = b"",
+        content_type: str = "image/png",
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Answer with this at a path, and query; elsewhere is 404. A header that is given here is not added to.
+
+        The answer is the same under any name.
+        """
+        fields = {"Content-Type": content_type, "Content-Length": str(len(body))} | dict(headers or {})
+        head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+        answer = f"HTTP/1.1 {status} Answer\r\n{head}\r\n".encode("latin-1") + body
+        self.script(path, lambda stream: stream.write(answer))
+
+    def script(self, path: str, script: Script) -> None:
+        """Let a script answer at a path."""
+        self._server.scripts[path] = script
+
+    def redirect(self, path: str, location: str, status: int = 302) -> None:
+        """Redirect from a path."""
+        self.serve(path, status=status, headers={"Location": location})
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, certificate: Path) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(certificate)
+        self.scripts: dict[str, Script] = {}
+        self.seen: list[Seen] = []
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """Shake hands in the request's own thread."""
+        with self._context.wrap_socket(request, server_side=True) as stream:
+            _Handler(stream, client_address, self)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing: clients here break off whenever they like."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+
+    def do_GET(self) -> None:
+        """Note the request, and answer it."""
+        path = self.requestline.split()[1]  # `self.path` has lost slashes
+        self.server.seen.append(Seen(path, {name.lower(): value for name, value in self.headers.items()}))
+        self.server.scripts.get(path, _missing)(self.wfile)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Log nothing."""
+
+
+def _missing(stream: BufferedIOBase) -> None:
+    stream.write(b"HTTP/1.1 404 Answer\r\nContent-Length: 0\r\n\r\n")
+
+
+class _Certified(NamedTuple):
+    certificate: x509.Certificate
+    key: ec.EllipticCurvePrivateKey
+
+
+def _certificate(title: str, names: tuple[str, ...], issuer: _Certified | None) -> _Certified:
+    """Make a certificate, signed by its issuer or else by itself; of an authority where there are no names in it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, title)])
+    by = issuer.certificate.subject if issuer else subject
+    signing = issuer.key if issuer else key
+    now = datetime.now(UTC)
+    builder = (
+        x509.CertificateBuilder(by, subject, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signing.public_key()), critical=False)
+        .add_extension(x509.BasicConstraints(ca=not names, path_length=None), critical=True)
+        .add_extension(_key_usage(authority=not names), critical=True)
+    )
+    if names:
+        builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), False)
+    return _Certified(builder.sign(signing, hashes.SHA256()), key)
+
+
+def _key_usage(*, authority: bool) -> x509.KeyUsage:
+    """The use of a key, without which Python 3.13 trusts no authority (`VERIFY_X509_STRICT`, RFC 5280 §4.2.1.3)."""
+    return x509.KeyUsage(
+        digital_signature=not authority,
+        key_cert_sign=authority,
+        crl_sign=authority,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )

@@ -1,0 +1,72 @@
+"""Oracles: what others wrote, or what is too simple to be wrong, to hold the code against."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.auth import S3SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials as BotocoreCredentials
+from botocore.utils import percent_encode
+
+from chalicelib.core.access.principals import Principal
+from chalicelib.core.access.rules import Rule
+from chalicelib.core.s3.credentials import Credentials
+
+
+class _At(S3SigV4QueryAuth):
+    """botocore's signer at another time than now."""
+
+    def __init__(self, credentials: Credentials, region: str, expires: int, signed_at: float) -> None:
+        frozen = BotocoreCredentials(credentials.access_key, credentials.secret_key, credentials.session_token)
+        super().__init__(frozen, "s3", region, expires)
+        self._timestamp = f"{datetime.fromtimestamp(int(signed_at), UTC):%Y%m%dT%H%M%SZ}"
+
+    def _modify_request_before_signing(self, request: Any) -> None:
+        request.context["timestamp"] = self._timestamp
+        super()._modify_request_before_signing(request)  # type: ignore[misc]  # the stubs hide it
+
+
+def botocore_url(
+    method: str,
+    base: str,
+    key: str,
+    *,
+    query: Mapping[str, str],
+    headers: Mapping[str, str],
+    credentials: Credentials,
+    region: str,
+    expires: int,
+    signed_at: float,
+) -> str:
+    """The URL that botocore presigns for a key below `base`."""
+    url = f"{base}/{percent_encode(key, safe='/~')}"
+    request = AWSRequest(method, url, params=dict(query), headers=dict(headers))
+    _At(credentials, region, expires, signed_at).add_auth(request)
+    return str(request.url)
+
+
+def matches(pattern: str, path: str, user: str) -> bool:
+    """Whether a rule's pattern matches a path, segment by segment; what is the service's own must be named."""
+    if path.startswith("/-/") and not pattern.startswith("/-/"):
+        return False
+    wanted, found = pattern[1:].split("/"), path[1:].split("/")
+    if wanted[-1] == "**":
+        wanted.pop()
+        if len(found) <= len(wanted):
+            return False
+        found = found[: len(wanted)]
+    return len(wanted) == len(found) and all(
+        segment == name or (name != "" and (segment == "*" or (segment == "{user}" and name == user)))
+        for segment, name in zip(wanted, found, strict=True)
+    )
+
+
+def deciding(rules: Iterable[Rule], principal: Principal, action: str, path: str) -> Rule | None:
+    """The first rule in file order that matches path, action and principal, the last being the built-in one."""
+    written = [*rules]
+    for rule in [*written, Rule(len(written) + 1, "/-/*", True, ("read",), ("authenticated",))]:
+        speaks = action in rule.actions and not set(rule.to).isdisjoint(principal.tags)
+        if speaks and matches(rule.path, path, principal.id):
+            return rule
+    return None

@@ -1,0 +1,279 @@
+"""The laws of the house, read from the source: who imports whom, who makes what, and what importing the app costs."""
+
+import ast
+import builtins
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from .support.builders import rest_event, url_event
+
+ROOT = Path(__file__).parent.parent
+APP = ROOT / "app.py"
+PACKAGE = sorted((ROOT / "chalicelib").rglob("*.py"))
+CORE, EVENTS, BACKENDS = "chalicelib.core", "chalicelib.events", "chalicelib.backends"
+
+# Each costs more to load than a redirect takes.
+HEAVY = {"boto3", "botocore", "jinja2", "jwt", "cryptography", "PIL", "pyvips", "moto"}
+
+# Modules that no redirect needs: each would make every cold start longer.
+BEYOND = {
+    *(
+        f"chalicelib.backends.{name}"
+        for name in ("s3", "templates", "dynamodb", "images.renderer", "images.web_images")
+    ),
+    *(f"chalicelib.core.features.{name}" for name in ("directories", "directory_listing", "image_endpoints", "links")),
+    *(f"chalicelib.core.features.{name}" for name in ("resize_links", "sign_in", "stored_images")),
+    *(f"chalicelib.core.{name}" for name in ("ports", "s3.post_policy", "web.page_views")),
+}
+
+
+def name_of(file: Path) -> str:
+    """The dotted name of a module."""
+    return ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+# What core may take from Python: modules that only compute, single names of others, and functions that are built in.
+PURE = {"base64", "binascii", "collections", "functools", "hashlib", "hmac", "json", "re", "string", "types", "typing"}
+OF_OTHERS = {"time", "time.gmtime", "time.strftime", "urllib.parse"}
+OF_OTHERS |= {f"urllib.parse.{name}" for name in ("parse_qs", "quote", "unquote_to_bytes", "urlencode", "urlsplit")}
+BUILTINS = {
+    *("Exception", "BaseException", "RecursionError", "UnicodeError", "ValueError"),
+    *(
+        "all",
+        "any",
+        "ascii",
+        "bool",
+        "bytes",
+        "chr",
+        "dict",
+        "enumerate",
+        "filter",
+        "float",
+        "format",
+        "frozenset",
+        "id",
+    ),
+    *("int", "isinstance", "iter", "len", "list", "map", "max", "min", "next", "object", "property", "range"),
+    *("reversed", "round", "set", "sorted", "str", "super", "tuple", "type", "zip", "__name__"),
+}
+
+
+MODULES = {name_of(file) for file in (*PACKAGE, APP)}
+
+
+@cache
+def tree(file: Path) -> ast.Module:
+    return ast.parse(file.read_text("utf-8"))
+
+
+def imported(file: Path, nodes: Iterator[ast.AST] | None = None) -> set[str]:
+    """The modules that a file imports, wherever in it, by their full names."""
+    package = name_of(file) if file.name == "__init__.py" else name_of(file).rpartition(".")[0]
+    found: set[str] = set()
+    for node in nodes or ast.walk(tree(file)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = importlib.util.resolve_name("." * node.level + (node.module or ""), package)
+            names = {f"{base}.{alias.name}" for alias in node.names}
+            found |= names & MODULES or {base}
+    return found
+
+
+def ours(file: Path) -> set[str]:
+    """The modules of the service itself that a file imports."""
+    return {name for name in imported(file) if name.startswith(("chalicelib", "app", "local", "tests"))}
+
+
+def calls(file: Path, name: str) -> list[int]:
+    """The lines where something of that name is called, as `Name(…)` or `module.Name(…)`."""
+    return [
+        node.lineno
+        for node in ast.walk(tree(file))
+        if isinstance(node, ast.Call)
+        and (
+            (isinstance(node.func, ast.Name) and node.func.id == name)
+            or (isinstance(node.func, ast.Attribute) and node.func.attr == name)
+        )
+    ]
+
+
+def taken(module: ast.Module) -> set[str]:
+    """What a module takes from Python's library: `module`, `module.name`, and `module.*` where it passes one around."""
+    known: dict[str, str] = {}
+    found: set[str] = set()
+    for node in ast.walk(module):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+            known |= {alias.asname or alias.name.split(".")[0]: alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names = {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {str(node.module), *names.values()}
+            known |= names
+    modules = {name for name, full in known.items() if full in found}
+    inside: set[int] = set()
+    for node in ast.walk(module):  # from the outside: an attribute comes before the name that it is of
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in known:
+            found.add(f"{known[node.value.id]}.{node.attr}")
+            inside.add(id(node.value))
+        elif isinstance(node, ast.Name) and node.id in modules and known[node.id] in sys.stdlib_module_names:
+            found |= set() if id(node) in inside else {f"{known[node.id]}.*"}
+    return found
+
+
+def more_than_computing(module: ast.Module) -> set[str]:
+    """What a module takes from Python that core may not have."""
+    found = {name for name in taken(module) if name.split(".")[0] not in {*PURE, "chalicelib"}} - OF_OTHERS
+    found |= {node.id for node in ast.walk(module) if isinstance(node, ast.Name)} & {*dir(builtins)} - BUILTINS
+    least = {"gmtime": 1, "strftime": 2}  # with fewer arguments they read the clock
+    calls = [node for node in ast.walk(module) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
+    return found | {one.func.attr for one in calls if len(one.args) < least.get(one.func.attr, 0)}  # type: ignore[attr-defined]
+
+
+def in_package(prefix: str) -> list[Path]:
+    return [file for file in PACKAGE if name_of(file).startswith(f"{prefix}.")]
+
+
+@pytest.mark.parametrize("file", in_package(CORE), ids=name_of)
+def test_core_takes_from_python_only_what_computes(file: Path) -> None:
+    """So nothing in core opens a file, connects, or asks for the time, a random number or the environment."""
+    assert more_than_computing(tree(file)) == set()
+
+
+def test_the_law_of_core_sees_every_form() -> None:
+    forms = """
+        import time; time.time()|import time as t; t.time()|from time import time|from time import time as t
+        from time import *|import time; clock = time|import time; getattr(time, "time")()|import time; time.gmtime()
+        import time; time.strftime("%Y")|from datetime import datetime; datetime.now()|import traceback|import linecache
+        open("a")|read = open|import io|from pathlib import Path|import os; os.environ|from os import urandom
+        import random|import secrets|import importlib|__import__("time")|eval("1")|def f(): from time import time
+        import urllib.request|from urllib.request import urlopen|from urllib import request|import email.utils
+    """
+    seen = [form for line in forms.strip().splitlines() for form in line.strip().split("|")]
+    assert [form for form in seen if not more_than_computing(ast.parse(form))] == []
+
+
+def test_app_imports_chalice_events_and_wiring_only() -> None:
+    allowed = {
+        "typing",
+        "chalice.app",
+        "chalicelib.wiring",
+        "chalicelib.events.body",
+        "chalicelib.events.rest_api",
+        "chalicelib.events.function_url",
+        "local.api_gateway",
+        "local.api_gateway.rest_api",
+    }
+    assert imported(APP) <= allowed
+
+
+@pytest.mark.parametrize("file", [*PACKAGE, APP], ids=name_of)
+def test_nothing_heavy_is_imported_with_the_module(file: Path) -> None:
+    at_import = (node for node in tree(file).body if isinstance(node, ast.Import | ast.ImportFrom))
+    assert not {name.split(".")[0] for name in imported(file, at_import)} & HEAVY
+
+
+@pytest.mark.parametrize("file", [*PACKAGE, APP], ids=name_of)
+def test_only_wiring_reads_the_environment_and_the_clock(file: Path) -> None:
+    """What all others take of these modules reads neither; `monotonic` measures how long something takes."""
+    allowed = {"os", "os.path", "os.pardir", "os.urandom", "os.PathLike", "datetime", "time"}
+    allowed |= {f"time.{name}" for name in ("gmtime", "strftime", "monotonic")}
+    allowed |= {f"datetime.{name}" for name in ("UTC", "datetime", "datetime.fromisoformat")}
+    found = {name for name in taken(tree(file)) if name.split(".")[0] in ("os", "time", "datetime")}
+    assert found <= allowed or name_of(file) == "chalicelib.wiring"
+
+
+@pytest.mark.parametrize(("name", "maker"), [("Grant", "access.rules"), ("Target", "s3.mounts"), ("Path", "web.paths")])
+def test_only_one_module_makes_a(name: str, maker: str) -> None:
+    """Nothing is signed without a Grant and a Target, and no path is authorised that was not decoded."""
+    files = [*in_package(CORE), *in_package(EVENTS), *in_package(BACKENDS), APP]  # elsewhere Path is pathlib's
+    assert {name_of(file) for file in files if calls(file, name)} == {f"{CORE}.{maker}"}
+
+
+def public(body: list[ast.stmt]) -> Iterator[ast.FunctionDef | ast.ClassDef]:
+    """The public functions and classes of a module or class, and what is public in those classes."""
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+            yield node
+            yield from public(node.body) if isinstance(node, ast.ClassDef) else ()
+
+
+@pytest.mark.parametrize("file", [*PACKAGE, APP], ids=name_of)
+def test_everything_public_says_what_it_is(file: Path) -> None:
+    assert ast.get_docstring(tree(file))
+    assert [node.name for node in public(tree(file).body) if not ast.get_docstring(node)] == []
+
+
+def sources() -> Iterator[Path]:
+    """Every file of the project that is text and its own."""
+    made = {".git", ".venv", ".hypothesis", ".local", "deployments", "deployed"}
+    for top in ROOT.iterdir():
+        for file in top.rglob("*") if top.is_dir() and top.name not in made else [top]:
+            kept = file.is_file() and not made & set(file.parts) and "cache" not in str(file.relative_to(ROOT))
+            if kept and file.suffix in {"", ".py", ".toml", ".txt", ".md", ".json", ".yml", ".sh"}:
+                yield file
+
+
+def test_no_file_knows_the_machine_it_was_written_on() -> None:
+    places = "|".join(("work", "root", "home", "Users"))
+    machine = re.compile(rf"(?<![\w.*:/}}-])/(?:{places})/\w")
+    assert [file.name for file in sources() if machine.search(file.read_text("utf-8"))] == []
+
+
+def fresh(code: str, **environment: str) -> dict[str, object]:
+    """Run code in a new interpreter that has no environment but this, and return what it prints as JSON."""
+    environment |= {"PATH": os.environ["PATH"]}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, check=True)
+    found: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def test_importing_the_app_reads_no_environment_and_loads_nothing_heavy() -> None:
+    code = "import app, json, sys; print(json.dumps({'loaded': sorted(sys.modules)}))"
+    loaded = fresh(code)["loaded"]
+    assert isinstance(loaded, list)
+    assert "chalice.app" in loaded
+    assert not {name.split(".")[0] for name in loaded} & HEAVY
+
+
+REDIRECT = """
+import json, sys
+connected = []
+names = ("socket.connect", "socket.getaddrinfo", "socket.bind", "subprocess.Popen")
+sys.addaudithook(lambda event, details: connected.append(event) if event in names else None)
+import app
+status = [
+    app.app(EVENTS[0], None)["statusCode"],
+    app.function_url(EVENTS[1], None)["statusCode"],
+]
+print(json.dumps({"status": status, "connected": connected, "loaded": sorted(sys.modules)}))
+"""
+
+
+def test_a_redirect_opens_no_connection_and_loads_nothing_heavy(tmp_path: Path) -> None:
+    file = tmp_path / "signpost.toml"
+    file.write_text(
+        '[[mounts]]\npath = "/"\nbucket = "acme"\n[[rules]]\npath = "/**"\nallow = ["read"]\nto = ["anyone"]\n'
+    )
+    found = fresh(
+        REDIRECT.replace("EVENTS", repr([rest_event(), url_event()])),
+        SIGNPOST_CONFIG=str(file),
+        AWS_REGION="eu-west-1",
+        AWS_ACCESS_KEY_ID="AKID",
+        AWS_SECRET_ACCESS_KEY="secret",
+        AWS_SESSION_TOKEN="token",
+    )
+    assert found["status"] == [307, 307]
+    assert found["connected"] == []
+    assert isinstance(found["loaded"], list)
+    assert not {name.split(".")[0] for name in found["loaded"]} & HEAVY
+    assert not set(found["loaded"]) & BEYOND

@@ -1,0 +1,274 @@
+"""What is passed on to S3 is what the contract names, per method, and nothing that goes past the rules."""
+
+import re
+from collections.abc import Mapping
+from urllib.parse import unquote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.core.access.link_tokens import Link
+from chalicelib.core.access.principals import ANYONE
+from chalicelib.core.access.rules import Rule, RuleSet
+from chalicelib.core.s3 import passthrough
+from chalicelib.core.web.multipart_parameters import ABORT, COMPLETE, CREATE, LIST, PART, parameters
+from chalicelib.core.web.problems import BadHeader, BadParameter, NotOffered
+from tests.support.builders import allow, path, request
+
+OVERRIDES = {
+    f"response-{name}": f"x/{name}"
+    for name in (
+        "cache-control",
+        "content-disposition",
+        "content-encoding",
+        "content-language",
+        "content-type",
+        "expires",
+    )
+}
+UNKNOWN = {"v": "42", "presign": "", "response-location": "x", "Response-Content-Type": "x", "versionid": "x"}
+UNKNOWN |= {"X-Amz-Signature": "x", "X-Amz-Expires": "9", "acl": "", "tagging": "", "x-id": "GetObject", "token": "x"}
+
+# RFC 6266 §4.1 with RFC 8187's ext-value; the plain name without what browsers read differently.
+DISPOSITION = re.compile(
+    r"attachment; filename=\"(?P<plain>[^\"\\%\x00-\x1f\x7f-\U0010ffff]+)\""
+    r"(?:; filename\*=UTF-8''(?P<extended>(?:[A-Za-z0-9!#$&+.^_`|~-]|%[0-9A-F]{2})+))?"
+)
+
+
+@pytest.mark.parametrize(
+    ("method", "passed"),
+    [
+        ("GET", OVERRIDES | {"versionId": "v1"}),
+        ("HEAD", OVERRIDES | {"versionId": "v1"}),
+        ("DELETE", {"versionId": "v1"}),
+        ("PUT", {}),
+    ],
+)
+def test_the_query_passed_on_is_the_one_the_method_understands(method: str, passed: dict[str, str]) -> None:
+    asked = request(method, query=OVERRIDES | UNKNOWN | {"versionId": "v1"})
+    assert passthrough.query(asked, path("/a.txt")) == passed
+    assert passthrough.query(request(method, query=UNKNOWN), path("/a.txt")) == {}
+
+
+@pytest.mark.parametrize("name", ["versionId", "response-content-type", "download"])
+@pytest.mark.parametrize("odd", ["\r\n", "\0", "a\tb", "\x7f", "\x85", "\ud800"])
+def test_a_parameter_that_cannot_be_sent_is_refused(name: str, odd: str) -> None:
+    with pytest.raises(BadParameter) as refused:
+        passthrough.query(request(query={name: f"canary{odd}"}), path("/a.txt"))
+    assert (refused.value.status, refused.value.code, refused.value.name) == (400, "bad-parameter", name)
+    assert "canary" not in refused.value.detail
+
+
+def test_a_parameter_that_s3_would_refuse_points_to_a_download() -> None:
+    """AWS answers `Header value cannot be represented using ISO-8859-1.` with 400."""
+    for name in OVERRIDES:
+        with pytest.raises(BadParameter, match=r"\?download=NAME"):
+            passthrough.query(request(query={name: 'inline; filename="\u0142"'}), path("/a"))
+        latin = {name: 'inline; filename="\xe9\xff"'}
+        assert passthrough.query(request(query=latin), path("/a")) == latin
+
+
+def test_a_parameter_has_its_longest() -> None:
+    for name, most in (("download", 255), ("versionId", 1_024), *((name, 1_024) for name in OVERRIDES)):
+        for char in ("a", "\xe9"):
+            longest = char * (most // len(char.encode()))
+            assert passthrough.query(request(query={name: longest}), path("/a"))
+            with pytest.raises(BadParameter, match="shorter"):
+                passthrough.query(request(query={name: longest + "aa"}), path("/a"))
+
+
+def test_a_download_of_a_key_that_is_too_long_for_a_file_is_named_by_the_browser() -> None:
+    found = passthrough.query(request(query={"download": ""}), path("/" + "\u65e5" * 86))
+    assert found == {"response-content-disposition": "attachment"}
+
+
+def test_a_parameter_of_an_upload_in_parts_that_cannot_be_sent_is_refused() -> None:
+    upload = {"uploadId": "u", "partNumber": "1", "max-parts": "9", "part-number-marker": "8", "download": "x"}
+    for method, step in STEPS:
+        found = passthrough.query(request(method, query={**upload, "uploads": ""}), path("/a"), step)
+        assert found == parameters(step, {**upload, "uploads": ""})
+        for name in found:
+            for odd in ("\ud800", "\n", "\0", "u" * 1_025):
+                with pytest.raises(BadParameter):
+                    passthrough.query(request(method, query={**upload, name: odd}), path("/a"), step)
+
+
+def saved_as(name: str, on: str = "/a.txt", method: str = "GET") -> str:
+    """The name under which a browser saves a `?download`."""
+    query = passthrough.query(request(method, query={"download": name}), path(on))
+    found = DISPOSITION.fullmatch(query["response-content-disposition"])
+    assert found
+    assert found["extended"] or found["plain"] != "*"
+    return unquote(found["extended"], errors="strict") if found["extended"] else found["plain"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "a.txt",
+            "a b.txt",
+            'a"b',
+            "100%",
+            "%41.txt",
+            "ü.txt",
+            "日本.txt",
+            "📁",
+            "a;b=c",
+            "it's",
+            "a,b",
+            "(1)",
+            "a*b",
+        ),
+        *(".hidden", "a+b", " ", "~", "filename*=UTF-8''x", '"; filename="b', "\u00a0", "\u202egpj.exe"),
+    ],
+)
+def test_a_download_is_saved_under_the_name_it_is_given(name: str) -> None:
+    assert saved_as(name) == name
+
+
+def test_an_old_client_is_given_a_plain_name_beside_the_real_one() -> None:
+    query = passthrough.query(request(query={"download": 'a "ü"%.txt'}), path("/a"))
+    assert query == {
+        "response-content-disposition": "attachment; filename=\"a ____.txt\"; filename*=UTF-8''a%20%22%C3%BC%22%25.txt"
+    }
+
+
+@given(st.text(st.characters(exclude_categories=["Cc", "Cs"], exclude_characters="/\\"), min_size=1, max_size=30))
+def test_a_download_is_saved_under_any_name(name: str) -> None:
+    assert saved_as(name) == name
+
+
+@pytest.mark.parametrize(
+    ("on", "name"),
+    [("/a.txt", "a.txt"), ("/a/b/ü 1.txt", "ü 1.txt"), ("/a//b", "b"), ('/a/q"uote', 'q"uote'), ("/a\\b", "a\\b")],
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_download_without_a_name_is_saved_under_that_of_the_key(on: str, name: str, method: str) -> None:
+    assert saved_as("", on, method) == name
+
+
+@pytest.mark.parametrize("name", ["a/b", "/", "../a", "a\\b", "..\\a"])
+def test_the_name_of_a_download_has_no_folders(name: str) -> None:
+    with pytest.raises(BadParameter, match=r"^\?download: .* slash"):
+        saved_as(name)
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+def test_only_what_is_read_can_be_downloaded(method: str) -> None:
+    assert passthrough.query(request(method, query={"download": "a.txt"}), path("/a.txt")) == {}
+
+
+def test_a_download_decides_over_a_disposition() -> None:
+    query = {"download": "b.txt", "response-content-disposition": "inline"}
+    found = passthrough.query(request(query=query), path("/a.txt"))
+    assert found == {"response-content-disposition": 'attachment; filename="b.txt"'}
+
+
+SIGNED = {
+    "x-amz-meta-a": "1",
+    "x-amz-meta-b_c.d": "two words",
+    "x-amz-checksum-sha256": "kgEFoU==",
+    "x-amz-checksum-of-tomorrow": "1",
+    "x-amz-sdk-checksum-algorithm": "SHA256",
+    "x-amz-mp-object-size": "5",
+    "x-amz-expected-bucket-owner": "123456789012",
+    "x-amz-server-side-encryption": "aws:kms",
+}
+OURS = {"x-amz-date": "20260101T000000Z", "x-amz-security-token": "t", "x-amz-content-sha256": "UNSIGNED-PAYLOAD"}
+NOT_OURS = {"x-amz-cf-id": "CloudFront's", "x-amzn-trace-id": "Root=1-x", "x-amzn-tls-version": "TLSv1.3"}
+NOT_OURS |= {"x-amz-source-account": "1", "x-amz-source-arn": "arn:aws:cloudfront::1:distribution/E"}
+CLIENTS = {"host": "a", "range": "bytes=0-1", "if-modified-since": "x", "content-type": "a/b", "authorization": "x"}
+CONDITIONS = {"if-match": '"e"', "if-none-match": "*"}
+
+# Of today, of tomorrow, and what only looks like a header that is signed or ignored.
+REFUSED = [
+    *("acl", "copy-source", "copy-source-range", "copy-source-if-match", "rename-source", "grant-read"),
+    *("grant-full-control", "tagging", "bypass-governance-retention", "object-lock-mode"),
+    *("object-lock-legal-hold", "object-lock-event-hold", "write-offset-bytes", "website-redirect-location"),
+    *("storage-class", "request-payer", "mfa", "version-id", "of-tomorrow", "meta", "checksum", "dates"),
+    *("date-x", "cf", "server-side-encryption-aws-kms-key-id", "server-side-encryption-customer-key"),
+    *("expected-bucket-owner-x", "decoded-content-length", "source", "security-token-x"),
+]
+
+EVERYTHING = allow("/**", "read write delete")
+NAMED = EVERYTHING._replace(
+    pass_headers=("x-amz-tagging", "x-amz-server-side-encryption-customer-key"),
+    require_headers=(("x-amz-storage-class", "STANDARD_IA"), ("cache-control", "private")),
+)
+STEPS = [("POST", CREATE), ("PUT", PART), ("POST", COMPLETE), ("GET", LIST), ("DELETE", ABORT)]
+CALLS = [("GET", None), ("HEAD", None), ("PUT", None), ("DELETE", None), *STEPS]
+
+
+def headers(
+    method: str, fields: Mapping[str, str], rule: Rule = EVERYTHING, step: str | None = None, link: Link | None = None
+) -> dict[str, str]:
+    """What is signed of a request's headers."""
+    action = "write" if step or method == "PUT" else "delete" if method == "DELETE" else "read"
+    grant = RuleSet([rule]).authorize(ANYONE, action, path("/a"))._replace(link=link)
+    return passthrough.headers(request(method, headers=fields), grant, step)
+
+
+def test_the_headers_signed_are_those_that_s3_defines_for_the_call() -> None:
+    for method, step in CALLS:
+        conditions = CONDITIONS if (method, step) in [("PUT", None), ("POST", COMPLETE)] else {}
+        assert headers(method, SIGNED | OURS | NOT_OURS | CLIENTS | CONDITIONS, step=step) == SIGNED | conditions
+
+
+def test_every_other_header_of_amazon_is_refused() -> None:
+    for method, step in CALLS:
+        for name in REFUSED:
+            with pytest.raises(BadHeader, match="Leave it out") as refused:
+                headers(method, {f"x-amz-{name}": "canary"}, step=step)
+            assert (refused.value.status, refused.value.code) == (400, "bad-header")
+            assert refused.value.name == f"x-amz-{name}"
+            assert "canary" not in refused.value.detail
+
+
+def test_a_rule_lets_through_the_headers_that_it_names_and_no_others() -> None:
+    passed = dict.fromkeys(NAMED.pass_headers, "x")
+    demanded = {"x-amz-storage-class": "STANDARD_IA"}
+    for method, step in CALLS:
+        assert headers(method, passed, NAMED, step) == passed
+        if (method, step) in [("PUT", None), ("POST", CREATE)]:  # only there `uploads.promises` looks at the value
+            assert headers(method, demanded, NAMED, step) == demanded
+        else:
+            with pytest.raises(BadHeader):
+                headers(method, demanded, NAMED, step)
+        for name in set(REFUSED) - {"tagging", "server-side-encryption-customer-key", "storage-class"}:
+            with pytest.raises(BadHeader):
+                headers(method, {f"x-amz-{name}": "x"}, NAMED, step)
+
+
+def test_no_rule_lets_a_header_through_for_a_link() -> None:
+    for action in ("read", "write"):
+        link = Link("i", path("/a"), action, 0, 9, b"")
+        for method, step in CALLS:
+            for name in (*NAMED.pass_headers, "x-amz-storage-class"):
+                with pytest.raises((BadHeader, NotOffered)):
+                    headers(method, {name: "STANDARD_IA"}, NAMED, step, link)
+            assert headers(method, SIGNED, EVERYTHING._replace(pass_headers=NAMED.pass_headers), step, link) == SIGNED
+    for method, step in (("PUT", None), ("POST", CREATE)):  # the link could not send what the rule demands
+        with pytest.raises(NotOffered, match="API key"):
+            headers(method, {}, NAMED, step, link)
+    kept = EVERYTHING._replace(require_headers=(("x-amz-meta-a", "1"), ("cache-control", "private")))
+    assert headers("PUT", {"x-amz-meta-a": "1"}, kept, None, link) == {"x-amz-meta-a": "1"}
+
+
+@pytest.mark.parametrize("name", ["x-amz-meta-a", "if-match", "if-none-match"])
+@pytest.mark.parametrize("odd", ["\r\nhost: evil", "\n", "\r", "\0", "\x7f", "ü", "\u2028", "\ud800"])
+def test_a_value_that_cannot_be_signed_is_refused(name: str, odd: str) -> None:
+    with pytest.raises(BadHeader) as refused:
+        headers("PUT", {name: f"canary{odd}"})
+    assert (refused.value.status, refused.value.code) == (400, "bad-header")
+    assert "canary" not in refused.value.detail
+
+
+@pytest.mark.parametrize("name", ["x-amz-meta-a b", "x-amz-meta-ü", "x-amz-meta-a:b", "x-amz-meta-a\n", "x-amz-\ud800"])
+def test_a_name_that_cannot_be_signed_is_refused_in_ascii(name: str) -> None:
+    with pytest.raises(BadHeader) as refused:
+        headers("PUT", {name: "1"})
+    assert refused.value.detail.isascii()
+    assert refused.value.detail.isprintable()

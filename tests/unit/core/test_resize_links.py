@@ -1,0 +1,178 @@
+"""Links to `/-/resize`: who makes them, which images they show, and that they are no way to anything else."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.core.access.link_tokens import MAX_LINK_SECONDS
+from chalicelib.core.access.signing import decode, encode
+from chalicelib.core.service import Service
+from chalicelib.core.web.message import Reply
+from tests.support.builders import ANN, CI, NOW, allow, basic, deny, numbered
+from tests.support.fakes import Source, ask, code, service
+from tests.support.token_store import Tokens
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(99)
+URL, OTHER = "https://images.example.com/a.png?b=c&d", "https://images.example.com/b.png"
+RESIZE = "/-/resize"
+RULES = numbered(
+    allow(RESIZE, "read share", "key:ann"),
+    allow("/**", "read list write delete share"),
+)
+AS_ANN = basic("ann")
+
+
+def a_service(rules: Any = RULES, **rest: Any) -> Service:
+    return service(rules=rules, source=Source({URL: PNG, OTHER: PNG}), tokens=Tokens(), **rest)
+
+
+def make(by: Service, headers: dict[str, str] = AS_ANN, **wanted: Any) -> Reply:
+    return ask("POST", RESIZE, by=by, query={"link": ""}, headers=headers, body=json.dumps(wanted).encode())
+
+
+def token_of(reply: Reply) -> str:
+    assert reply.status == 201, reply.body
+    return str(json.loads(reply.body)["token"])
+
+
+def show(
+    by: Service, token: str, u: str = URL, query: dict[str, str] | None = None, *, method: str = "GET", now: float = NOW
+) -> Reply:
+    return ask(method, RESIZE, by=by, query={"token": token, "u": u, **(query or {"w": "320"})}, now=now)
+
+
+def test_a_link_shows_one_url_in_its_sizes_and_caches_keep_it_until_its_end() -> None:
+    by = a_service()
+    reply = make(by, u=URL, sizes=["320x", "x99", "9x8"], expires_in=4_000)
+    made = json.loads(reply.body)
+    assert made == {
+        "url": "https://files.example.com/-/resize?token="
+        f"{made['token']}&w=320&u=https%3A%2F%2Fimages.example.com%2Fa.png%3Fb%3Dc%26d",
+        "token": made["token"],
+        "sizes": ["320x", "x99", "9x8"],
+        "expires_at": "2023-11-14T23:20:00Z",
+    }
+    for query in ({"w": "320"}, {"h": "99"}, {"w": "9", "h": "8", "fit": "cover", "format": "webp"}):
+        for method in ("GET", "HEAD"):
+            reply = show(by, made["token"], URL, query, method=method)
+            assert (reply.status, reply.headers["Cache-Control"]) == (200, "public, max-age=3600")
+    late = show(by, made["token"], now=NOW + 3_990)
+    assert (late.status, late.headers["Cache-Control"]) == (200, "public, max-age=10")
+    assert code(show(by, made["token"], now=NOW + 4_000)) == "link-expired"
+    for query in ({"w": "321"}, {"w": "9"}, {"w": "320", "q": "9"}, {"w": "320", "h": "99"}):
+        assert code(show(by, made["token"], URL, query)) == "size-not-allowed"
+    for u in (OTHER, URL + "&", URL.upper(), URL.replace("https", "http")):
+        assert code(show(by, made["token"], u)) == "link-invalid", u
+    for query, name in (({"u": URL}, "?w: "), ({"w": "320"}, "?u: ")):
+        reply = ask("GET", RESIZE, by=by, query={"token": made["token"], **query})
+        assert (reply.status, json.loads(reply.body)["detail"][:4]) == (400, name)
+
+
+def test_a_link_shows_every_url_of_one_host() -> None:
+    by = a_service()
+    reply = make(by, host="images.example.com", sizes=["320x"])
+    token = token_of(reply)
+    assert json.loads(reply.body)["url"].endswith(f"?token={token}&w=320&u=")
+    assert [show(by, token, u).status for u in (URL, OTHER)] == [200, 200]
+    for u in ("https://x.images.example.com/a.png", "https://images.example.com:444/a.png", "https://evil.test/"):
+        assert code(show(by, token, u)) == "link-invalid"
+
+
+def test_a_link_is_judged_as_if_its_maker_asked() -> None:
+    token = token_of(make(a_service(), u=URL, sizes=["320x", "9x9"]))
+    for rules in (
+        numbered(allow(RESIZE, "read", "key:ann")),
+        numbered(allow(RESIZE, "share", "key:ann"), deny(RESIZE, "read")),
+        numbered(allow("/**", "read share")),
+        (),
+    ):
+        assert code(show(a_service(rules), token)) == "link-invalid"
+    assert code(show(a_service(keys=[CI]), token)) == "link-invalid"
+    assert code(show(a_service(keys=[ANN._replace(in_urls=True)]), token)) == "link-invalid"
+    sized = a_service(numbered(allow(RESIZE, "read share", "key:ann")._replace(image_sizes=("9x9",))))
+    assert code(show(sized, token)) == "size-not-allowed"
+    assert show(sized, token, URL, {"w": "9", "h": "9"}).status == 200
+
+
+def test_a_link_is_made_by_whoever_may_share_and_read_here() -> None:
+    wanted: dict[str, Any] = {"u": URL, "sizes": ["320x"]}
+    assert make(a_service(), {}, **wanted).status == 401
+    assert make(a_service(), basic("ci"), **wanted).status == 403
+    by = a_service(numbered(allow(RESIZE, "share", "key:ann"), deny(RESIZE, "read")))
+    assert make(by, **wanted).status == 403
+    sized = a_service(numbered(allow(RESIZE, "read share", "key:ann")._replace(image_sizes=("9x9",))))
+    assert code(make(sized, **wanted)) == "size-not-allowed"
+    by = a_service()
+    token = token_of(make(by, **wanted))
+    reply = ask("POST", RESIZE, by=by, query={"link": "", "token": token, "u": URL, "w": "320"})
+    assert code(reply) == "link-invalid"
+
+
+def test_what_cannot_be_made_is_refused() -> None:
+    by = a_service()
+    good: dict[str, Any] = {"u": URL, "sizes": ["320x"]}
+    bad: list[dict[str, Any]] = [
+        *({}, {"u": URL}, {"sizes": ["320x"]}, good | {"host": "images.example.com"}, good | {"u": 5}, good | {"v": 1}),
+        *(good | {"sizes": sizes} for sizes in ([], "320x", ["x"], ["0x9"], ["4097x"], [9], ["320"], ["9x"] * 17)),
+        *(good | {"expires_in": seconds} for seconds in (0, MAX_LINK_SECONDS + 1, "9", None)),
+        *({"host": host, "sizes": ["9x"]} for host in ("Images.example.com", "", 5)),
+    ]
+    for wanted in bad:
+        assert make(by, **wanted).status in (400, 403), wanted
+    for wanted in (good | {"u": "https://evil.test/a"}, {"host": "evil.test", "sizes": ["9x"]}):
+        assert code(make(by, **wanted)) == "source-not-allowed"
+
+
+def test_no_token_opens_what_another_kind_of_token_does() -> None:
+    by = a_service()
+    one = token_of(make(by, u=URL, sizes=["320x"]))
+    every = token_of(make(by, host="images.example.com", sizes=["320x"]))
+    file = json.loads(ask("POST", "/a", by=by, query={"link": ""}, headers=AS_ANN).body)["token"]
+    for raw_path in ("/a", "/", "/-/thumbnail"):
+        for token in (one, every):
+            method = "POST" if raw_path == "/-/thumbnail" else "GET"
+            assert code(ask(method, raw_path, by=by, query={"token": token, "u": URL, "w": "320"})) == "link-invalid"
+    assert code(show(by, file)) == "link-invalid"
+    data = decode(one)
+    assert data is not None
+    for changed in (
+        b"\x01" + data[1:],
+        data[:5] + data[9:],
+        data[:15] + data[15:19] + data[15:],
+        data[:16],
+        data[-16:],
+    ):
+        assert code(show(by, encode(changed))) == "link-invalid"
+
+
+def test_every_character_of_a_token_counts() -> None:
+    by = a_service()
+    token = token_of(make(by, u=URL, sizes=["320x"]))
+    for place, char in enumerate(token):
+        assert code(show(by, token[:place] + ("A" if char != "A" else "B") + token[place + 1 :])) == "link-invalid"
+
+
+@given(st.text(max_size=60) | st.binary(max_size=60).map(encode))
+def test_garbage_is_refused(token: str) -> None:
+    assert code(show(a_service(), token)) in ("link-invalid", "bad-parameter")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
+def test_the_log_holds_neither_a_token_nor_a_publishable_key(method: str) -> None:
+    from tests.support.builders import api_key, request, secret_of
+    from tests.support.fakes import exchange
+
+    log: list[Any] = []
+    site = api_key("site")._replace(in_urls=True)
+    by = a_service((*RULES, *numbered(allow(RESIZE, "read", "key:site"))), keys=[ANN, site])
+    token = token_of(make(by, u=URL, sizes=["320x"]))
+    for secret in ({"token": token}, {"k": secret_of("site")}, {"token": token[:-1]}, {"k": "c4n4ry"}):
+        exchange(by.answer, log=log).handle(request(method, RESIZE, query={"u": URL, "w": "320", **secret}))
+    assert [line["status"] for line in log] == [204 if method == "OPTIONS" else 200] * 2 + [403, 401]
+    assert str(log[0]["principal"]).startswith("link:")
+    assert log[1]["principal"] == "key:site"
+    for secret_text in (token, token[-22:], secret_of("site"), "c4n4ry"):
+        assert secret_text not in json.dumps(log)

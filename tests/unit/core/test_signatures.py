@@ -1,0 +1,104 @@
+"""Signing: what one secret signed all accept while it is in the list, and nothing else is ever accepted."""
+
+import hashlib
+import hmac
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.core.access.signing import MAC_BYTES, Signer, decode, encode, fingerprint
+from tests.support.builders import DEADLINE
+
+OLD, NEW, OTHER = b"o" * 32, b"n" * 32, b"x" * 32
+PARTS = st.lists(st.binary(max_size=12), min_size=1, max_size=4)
+
+
+def signer(*secrets: bytes, purpose: str = "link") -> Signer:
+    return Signer(lambda _: secrets, purpose)
+
+
+def test_it_is_hmac_sha256_with_a_key_for_the_purpose() -> None:
+    """Written out again from RFC 2104, so that tokens outlive a change of the code."""
+    key = hmac.new(NEW, b"signpost link", hashlib.sha256).digest()
+    expected = hmac.new(key, b"1,2\0a\0bc", hashlib.sha256).digest()[:16]
+    assert signer(NEW).sign(DEADLINE, b"a", b"bc") == expected
+    assert MAC_BYTES == 16
+
+
+@given(PARTS)
+def test_what_was_signed_verifies(parts: list[bytes]) -> None:
+    assert signer(NEW).verifies(DEADLINE, signer(NEW).sign(DEADLINE, *parts), *parts)
+
+
+@given(PARTS, PARTS)
+def test_nothing_else_verifies(parts: list[bytes], others: list[bytes]) -> None:
+    assert signer(NEW).verifies(DEADLINE, signer(NEW).sign(DEADLINE, *parts), *others) == (parts == others)
+
+
+def test_no_two_lists_of_texts_read_the_same() -> None:
+    made = [
+        signer(NEW).sign(DEADLINE, *parts)
+        for parts in ([b"ab", b"c"], [b"a", b"bc"], [b"abc"], [b"ab\0c"], [b"", b"abc"])
+    ]
+    assert len(set(made)) == 5
+
+
+def test_another_purpose_and_another_secret_do_not_verify() -> None:
+    signature = signer(NEW).sign(DEADLINE, b"a")
+    assert not signer(NEW, purpose="session").verifies(DEADLINE, signature, b"a")
+    assert not signer(OTHER).verifies(DEADLINE, signature, b"a")
+
+
+def test_secrets_rotate_the_last_signs_and_all_are_accepted() -> None:
+    by_old, by_both = signer(OLD).sign(DEADLINE, b"a"), signer(OLD, NEW).sign(DEADLINE, b"a")
+    assert by_both == signer(NEW).sign(DEADLINE, b"a")
+    assert signer(OLD, NEW).verifies(DEADLINE, by_old, b"a")
+    assert signer(OLD, NEW).verifies(DEADLINE, by_both, b"a")
+    assert not signer(NEW).verifies(DEADLINE, by_old, b"a")
+
+
+@given(st.binary(max_size=300), st.binary(max_size=9))
+def test_what_was_sealed_is_found_in_its_own_context_only(text: bytes, context: bytes) -> None:
+    sealed = signer(OLD).seal(DEADLINE, text, context)
+    assert signer(OLD, NEW).unseal(DEADLINE, sealed, context) == text
+    assert signer(OLD, NEW).unseal(DEADLINE, sealed, context + b"x") is None
+    assert signer(NEW).unseal(DEADLINE, sealed, context) is None
+    assert signer(OLD, purpose="session").unseal(DEADLINE, sealed, context) is None
+
+
+@given(st.binary(min_size=1, max_size=80), st.data())
+def test_what_was_sealed_and_changed_is_refused(text: bytes, data: st.DataObject) -> None:
+    sealed = signer(NEW).seal(DEADLINE, text)
+    place = data.draw(st.integers(0, len(sealed) - 1))
+    other = data.draw(st.sampled_from("ABCdef012-_=+ é").filter(lambda char: char != sealed[place]))
+    assert signer(NEW).unseal(DEADLINE, sealed[:place] + other + sealed[place + 1 :]) is None
+    assert signer(NEW).unseal(DEADLINE, sealed[:place]) is None
+    assert signer(NEW).unseal(DEADLINE, sealed + other) is None
+
+
+def test_nothing_of_what_was_sealed_can_be_read() -> None:
+    text = b"users/ann/secret plans.txt" * 4
+    opened = decode(signer(NEW).seal(DEADLINE, text))
+    assert opened is not None
+    assert not any(text[start : start + 4] in opened for start in range(len(text) - 4))
+
+
+@given(st.text(max_size=90))
+def test_garbage_is_never_an_error(text: str) -> None:
+    assert signer(NEW).unseal(DEADLINE, text) is None
+
+
+@given(st.binary(max_size=70))
+def test_bytes_have_one_spelling(data: bytes) -> None:
+    assert decode(encode(data)) == data
+    assert decode(encode(data) + "=") is None
+
+
+@pytest.mark.parametrize("text", ["A", "AB", "====", "A A=", "é", "\ud800", "AAAA\n", "+/+/", "AAB"])
+def test_what_encode_never_returns_is_not_decoded(text: str) -> None:
+    assert decode(text) is None
+
+
+def test_a_fingerprint_is_ten_bytes_of_sha256() -> None:
+    assert fingerprint("key:ci") == hashlib.sha256(b"key:ci").digest()[:10]
