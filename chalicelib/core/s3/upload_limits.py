@@ -11,6 +11,7 @@ from typing import Final
 from chalicelib.core.access.rules import Grant, Rule
 from chalicelib.core.web import multipart_parameters
 from chalicelib.core.web.message import Request
+from chalicelib.core.web.numbers import whole_number
 from chalicelib.core.web.problems import (
     BadHeader,
     BadParameter,
@@ -28,6 +29,7 @@ from chalicelib.core.web.problems import (
 # the one that their upload began with.
 _SHA256: Final = {"x-amz-checksum-sha256": 32}
 _CHECKSUMS: Final = {**_SHA256, "content-md5": 16}
+_MAX_READABLE_BYTES: Final = 10**19 - 1  # bytes; a size above `max_bytes` must be readable, to be refused as too large
 _ALGORITHM: Final = (("x-amz-checksum-algorithm", "SHA256"),)
 
 # RFC 9110 §8.3.1, "media-type", and §5.6.6, "parameters", as far as they are printable ASCII.
@@ -102,12 +104,12 @@ def _size(request: Request, max_bytes: int, step: str | None) -> int:
 
     The parameter goes first: in two steps the first request is empty, and its Content-Length is its own.
     """
-    said = request.query.get("size", request.headers.get("content-length"))
-    if said is None:
+    size_text = request.query.get("size", request.headers.get("content-length"))
+    if size_text is None:
         raise SizeRequired()
-    if not (said.isascii() and said.isdigit() and len(said) < 20):
+    size = whole_number(size_text, 0, _MAX_READABLE_BYTES)
+    if size is None:
         raise BadParameter("size", "it is not a number of bytes.")
-    size = int(said)
     if step is None and size > max_bytes:
         raise PayloadTooLarge(size, max_bytes)
     if step is not None:

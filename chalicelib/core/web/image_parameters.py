@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from .numbers import whole_number
 from .problems import BadParameter, SizeNotAllowed
 
 FITS: Final = ("contain", "cover", "fill")
@@ -168,9 +169,10 @@ def _number(query: Mapping[str, str], name: str, most: int) -> int:
     text = query.get(name)
     if text is None:
         return 0
-    if not (text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= most):
+    number = whole_number(text, 1, most)
+    if number is None:
         raise BadParameter(name, f"it must be a whole number from 1 to {most:,}.")
-    return int(text)
+    return number
 
 
 def _choice(query: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:

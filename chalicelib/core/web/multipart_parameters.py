@@ -6,6 +6,7 @@ Source: S3 API Reference, CreateMultipartUpload, UploadPart, CompleteMultipartUp
 from collections.abc import Mapping
 from typing import Final
 
+from .numbers import whole_number
 from .problems import BadParameter
 
 CREATE, PART, COMPLETE, ABORT, LIST = "create", "part", "complete", "abort", "list"
@@ -43,10 +44,10 @@ def step_of(method: str, query: Mapping[str, str]) -> str | None:
 
 def part_number(query: Mapping[str, str]) -> int:
     """Return the number of a part, 1 to `MAX_PARTS`; raise BadParameter for anything else."""
-    text = query["partNumber"]
-    if not (text.isascii() and text.isdigit() and len(text) <= 5 and 1 <= int(text) <= MAX_PARTS):
+    number = whole_number(query["partNumber"], 1, MAX_PARTS)
+    if number is None:
         raise BadParameter("partNumber", f"it must be a whole number from 1 to {MAX_PARTS:,}.")
-    return int(text)
+    return number
 
 
 def parameters(step: str, query: Mapping[str, str]) -> dict[str, str]:
