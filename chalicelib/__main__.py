@@ -133,7 +133,8 @@ def _check(options: argparse.Namespace) -> int:
     count = len(warnings)
     print(f"{wiring.settings_file(environ)}: no mistake{f', {count} warning' if count else ''}{'s'[: count > 1]}")
     for mount in settings.mounts:
-        print(f"  {mount.path}/…  →  {mount.address.origin}{mount.address.base}/{mount.prefix}…  {mount.url_seconds} s")
+        origin, _, base = mount.bucket_url
+        print(f"  {mount.path}/…  →  {origin}{base}/{mount.prefix}…  {mount.url_seconds} s")
     print(f"  {len(settings.keys)} keys, {len(settings.rules)} rules")
     return 1 if warnings and options.strict else 0
 

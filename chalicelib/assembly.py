@@ -16,14 +16,14 @@ from .core.access.sessions import Sessions
 from .core.access.signing import Secrets, Signer
 from .core.application import Application
 from .core.link_uses import LinkUses
-from .core.s3.credentials import Credentials
 from .core.s3.mounts import Mounts
+from .core.s3.stores import Credentials
 from .core.service import Service
 from .core.web.access_log import AccessLogEntry
 from .core.web.cors import Cors
-from .core.web.deadline import Deadline
 from .core.web.message import Reply, Request
 from .core.web.problems import Misconfigured, NotOffered
+from .core.web.times import Deadline
 from .settings.checks import ACCESS_KEY, SECRET_KEY
 from .settings.load import InvalidSettings, load
 

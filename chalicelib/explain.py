@@ -15,16 +15,16 @@ from .core.features.links import Sharing
 from .core.features.resize_links import ResizeLink
 from .core.features.sign_in import methods_of
 from .core.ports import Metadata
-from .core.s3.credentials import Credentials
 from .core.s3.mounts import Mounts, Target
+from .core.s3.stores import Credentials
 from .core.service import Service
 from .core.web import image_parameters, paths
 from .core.web.access_log import AccessLogEntry
 from .core.web.cors import Cors
-from .core.web.deadline import Deadline
 from .core.web.image_parameters import Image
 from .core.web.message import Reply, Request
 from .core.web.problems import CredentialsInvalid, MethodNotAllowed, NotOffered, Problem
+from .core.web.times import Deadline
 from .settings.load import Settings
 
 _CREDENTIALS: Final = Credentials("explained", "explained")
@@ -121,7 +121,7 @@ def explain(settings: Settings, links: LinkTokens, principal: Principal, request
         return Explanation((*lines, f"answer  {problem.status} {problem.code}: {problem.detail}"), refused=True)
     if trace.key is not None and mounts.resolved:
         mount, key = mounts.resolved
-        lines.append(f"bucket  {mount.bucket} in {mount.region}, at {mount.address.origin}")
+        lines.append(f"bucket  {mount.bucket} in {mount.region}, at {mount.bucket_url.origin}")
         lines.append(f"key     {key}")
         lines.append(f"life    {mount.url_seconds} s, less where the service's credentials end sooner")
     demands = ", if the request has what the rule demands" if headers else ""

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from .core.access.rules import Rule
-from .core.s3.mounts import Mount, partition
+from .core.s3.mounts import Mount
+from .core.s3.stores import partition
 
 # "Actions, resources, and condition keys for Amazon S3": what GET, HEAD, PUT and DELETE need, and uploads in parts.
 _OBJECT_ACTIONS = (
@@ -51,7 +52,7 @@ def policy(
         table: the name of the one that counts the uses of links, if there is one.
         secret, cdn_secret: what `backends.secrets.secret_source` takes; each needs a permission only if it is an ARN.
     """
-    on_aws = [mount for mount in mounts if mount.endpoint is None]
+    on_aws = [mount for mount in mounts if mount.on_aws]
     home, _ = partition(on_aws[0].region if on_aws else "")
     links = [_allow("Table", _TABLE_ACTIONS, f"arn:{home}:dynamodb:*:*:table/{table}")] if table else []
     links += [*_secret("Secret", secret), *_secret("CdnSecret", cdn_secret)]
@@ -72,7 +73,7 @@ def stack_policy(
         bucket: what stands for the name of that bucket.
         cdn_secret: as in `policy`.
     """
-    on_aws = [mount for mount in mounts if mount.endpoint is None]
+    on_aws = [mount for mount in mounts if mount.on_aws]
     others = [mount for mount in on_aws if mount.bucket != bucket]
     opened = {"Action": list(_object_actions(rules))}
     own = [{**one, **opened} if one["Sid"] == "Objects1" else one for one in document["Statement"]]

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from .core.web.deadline import Deadline
+from .core.web.times import Deadline
 
 if TYPE_CHECKING:
     from .core.access.link_tokens import LinkTokens

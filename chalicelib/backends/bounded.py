@@ -4,8 +4,8 @@ from collections.abc import Callable
 from threading import Thread
 from typing import TypeVar
 
-from chalicelib.core.web.deadline import Deadline
 from chalicelib.core.web.problems import Unavailable
+from chalicelib.core.web.times import Deadline
 
 T = TypeVar("T")
 

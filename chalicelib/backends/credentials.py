@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from chalicelib.core.s3.credentials import Credentials
-from chalicelib.core.web.deadline import Deadline
+from chalicelib.core.s3.stores import Credentials
 from chalicelib.core.web.problems import Unavailable
+from chalicelib.core.web.times import Deadline
 
 from .aws_calls import call
 

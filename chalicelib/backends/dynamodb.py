@@ -12,8 +12,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.core.access.link_tokens import MAX_FREE_RANGES, Link, Reading
-from chalicelib.core.web.deadline import Deadline
 from chalicelib.core.web.problems import LinkRevoked, LinkUsedUp, Unavailable
+from chalicelib.core.web.times import Deadline
 
 from .aws_calls import call, client
 

@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.core.ports import ListedKey, Metadata, Page
-from chalicelib.core.s3.credentials import Credentials
 from chalicelib.core.s3.mounts import Mount, Target
-from chalicelib.core.web.deadline import Deadline
+from chalicelib.core.s3.stores import Credentials
 from chalicelib.core.web.image_parameters import MAX_IMAGE_BYTES, Image
 from chalicelib.core.web.message import is_plain
 from chalicelib.core.web.paths import AFTER_ALL
 from chalicelib.core.web.problems import BadHeader, BadParameter, BadRequest, NotFound, PreconditionFailed, Unavailable
+from chalicelib.core.web.times import Deadline
 
 from .aws_calls import call, client, unavailable
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from chalicelib.core.access.signing import Secrets
-from chalicelib.core.web.deadline import Deadline
+from chalicelib.core.web.times import Deadline
 
 from .aws_calls import call, client
 

@@ -1,7 +1,6 @@
 """One request, one reply, one log line: the frame around the pipeline, which nothing escapes."""
 
-from collections.abc import Callable, Iterator, Mapping
-from types import TracebackType
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from . import replies
@@ -9,7 +8,7 @@ from .access.principals import ANYONE
 from .web.access_log import AccessLogEntry
 from .web.cors import Cors
 from .web.message import Reply, Request
-from .web.problems import Forbidden, InternalError, Misconfigured, Problem, Unauthorized, Unavailable
+from .web.problems import Forbidden, InternalError, Problem, Unauthorized
 
 if TYPE_CHECKING:
     from .ports import Clock, Log, Pages
@@ -68,27 +67,12 @@ class Application:
         try:
             reply = self._answer(request, started, trace)
         except Problem as problem:
-            _note(problem, trace)
+            trace.add_problem(problem)
             reply = self._refuse(problem, request, trace)
         except Exception as error:
-            trace.code, trace.error = InternalError.code, _where(error)
+            trace.add_failure(error)
             reply = self._refuse(InternalError(), request, trace)
-        self._log(
-            {
-                "id": request.request_id,
-                "principal": trace.principal,
-                "method": request.method,
-                "action": trace.action,
-                "path": trace.path,
-                "rule": trace.rule,
-                "status": reply.status,
-                "code": trace.code,
-                "bucket": trace.bucket,
-                "key": trace.key,
-                "ms": round((self._clock() - started) * 1000, 3),
-                **({"error": trace.error} if trace.error else {}),
-            }
-        )
+        self._log(trace.record(request, reply.status, (self._clock() - started) * 1000))
         return self._dress(request, reply)
 
     def _refuse(self, problem: Problem, request: Request, trace: AccessLogEntry) -> Reply:
@@ -135,28 +119,3 @@ def _authorized_by(name: str, headers: Mapping[str, str]) -> Mapping[str, str]:
 def _may_help(problem: Problem, request: Request) -> bool:
     """Whether signing in, or with another key, may help: where it leads to is then asked for again by a GET."""
     return isinstance(problem, Unauthorized | Forbidden) and request.method == "GET" and "token" not in request.query
-
-
-def _note(problem: Problem, trace: AccessLogEntry) -> None:
-    trace.code = problem.code
-    if isinstance(problem, Forbidden):
-        trace.rule = problem.rule
-    elif isinstance(problem, Misconfigured):
-        trace.error = problem.mistakes
-    elif problem.status >= 500:
-        reason = problem.reason if isinstance(problem, Unavailable) else ""
-        place = _where(problem.__cause__) if problem.__cause__ else problem.detail
-        trace.error = f"{reason}; {place}" if reason else place
-
-
-def _where(error: BaseException) -> str:
-    """Name an exception and where it came from, without its message, which may hold a URL or a secret."""
-    return " < ".join([type(error).__name__, *reversed([*_places(error.__traceback__)])])
-
-
-def _places(traceback: TracebackType | None) -> Iterator[str]:
-    """The places that an exception came through, from the outermost. (The module traceback would open source files.)"""
-    while traceback is not None:
-        code = traceback.tb_frame.f_code
-        yield f"{code.co_filename.rpartition('/')[2]}:{traceback.tb_lineno} {code.co_name}"
-        traceback = traceback.tb_next

@@ -8,9 +8,9 @@ from .access.client_address import ClientAddresses
 from .access.link_tokens import Link, Random, Reading
 from .access.rules import Grant
 from .access.signing import Signer, encode
-from .web.deadline import Deadline
 from .web.message import BLANKS, Request
 from .web.problems import Prefetched, Unavailable
+from .web.times import Deadline
 
 if TYPE_CHECKING:
     from .ports import LinkUseCounter

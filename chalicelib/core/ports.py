@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from .access.link_tokens import Link, Reading
-from .s3.credentials import Credentials
 from .s3.mounts import Target
-from .web.deadline import Deadline
+from .s3.stores import Credentials
 from .web.image_parameters import Image, Rendition
 from .web.page_views import Asset, DirectoryView, ProblemView, SignInView
+from .web.times import Deadline
 
 Clock = Callable[[], float]
 """The time: Unix time in seconds."""

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote
 
-from chalicelib.core.web.deadline import Deadline
 from chalicelib.core.web.message import Reply, Request
+from chalicelib.core.web.times import Deadline
 
 from .addressed import base_url
 from .body import body, encoded
@@ -57,7 +57,7 @@ def to_request(event: Event, deadline: Deadline) -> Request:
         headers=headers,
         request_id=request_id(context),
         base_url=base_url(headers, ""),
-        address=str(http.get("sourceIp")),
+        client_address=str(http.get("sourceIp")),
         deadline=deadline,
         body=body(event) if method == "POST" else b"",
     )

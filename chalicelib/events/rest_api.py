@@ -6,8 +6,8 @@ Source: API Gateway Developer Guide, "Lambda proxy integrations in API Gateway";
 from collections.abc import Mapping
 from typing import Any, Final
 
-from chalicelib.core.web.deadline import Deadline
 from chalicelib.core.web.message import Reply, Request
+from chalicelib.core.web.times import Deadline
 
 from .addressed import base_url
 from .body import body
@@ -56,7 +56,7 @@ def to_request(event: Event, deadline: Deadline) -> Request:
         headers=headers,
         request_id=request_id(context),
         base_url=base_url(headers, _prefix(context, raw_path)),
-        address=str((context.get("identity") or {}).get("sourceIp")),
+        client_address=str((context.get("identity") or {}).get("sourceIp")),
         deadline=deadline,
         body=body(event) if method == "POST" else b"",
         length_arrives=False,

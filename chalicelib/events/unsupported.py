@@ -7,8 +7,8 @@ Read as one of ours, such an event could lead to a wrong key: an HTTP API decode
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.core.web.deadline import Deadline
 from chalicelib.core.web.message import Request
+from chalicelib.core.web.times import Deadline
 
 from .request_id import request_id
 

@@ -9,8 +9,8 @@ from typing import Any, Final, NamedTuple
 
 from chalicelib.core.access.principals import ApiKey
 from chalicelib.core.access.rules import ACTIONS, Rule
-from chalicelib.core.s3.credentials import Credentials
-from chalicelib.core.s3.mounts import DERIVED, Mount, bucket_url, partition
+from chalicelib.core.s3.mounts import DERIVED, Mount
+from chalicelib.core.s3.stores import Credentials, bucket_url
 from chalicelib.core.web.image_parameters import MAX_SIDE_PIXELS, is_size
 from chalicelib.core.web.paths import CONTROLS, DOT_SEGMENTS, IMAGE_ENDPOINTS
 
@@ -167,7 +167,7 @@ def _check_one_region(reader: Reader, mounts: Sequence[Mount]) -> None:
     """Note a bucket that has two regions. Names are unique in a partition of AWS, and in another store."""
     first: dict[tuple[str, str], int] = {}
     for index, mount in enumerate(mounts):
-        store = mount.endpoint or partition(mount.region)[0]
+        store = mount.store
         other = first.setdefault((store, mount.bucket), index)
         if mount.bucket and len({mount.region, mounts[other].region} - {UNKNOWN_REGION}) > 1:
             reader.mistake(
@@ -215,10 +215,18 @@ def _mount(table: Table, service_seconds: int) -> Mount:
             f"is {stable_seconds}, so url_seconds must be at least {2 * stable_seconds}, and is {url_seconds}",
         )
     table.finish()
-    where = bucket_url(bucket, region, public_endpoint)
-    own = Credentials(access_key, secret_key) if access_key and secret_key else None
     return Mount(
-        path, bucket, prefix, region, endpoint, where, url_seconds, stable_seconds, cache_seconds, own, kms_key
+        path=path,
+        bucket=bucket,
+        prefix=prefix,
+        region=region,
+        endpoint=endpoint,
+        bucket_url=bucket_url(bucket, region, public_endpoint),
+        url_seconds=url_seconds,
+        stable_seconds=stable_seconds,
+        cache_seconds=cache_seconds,
+        credentials=Credentials(access_key, secret_key) if access_key and secret_key else None,
+        kms_key=kms_key,
     )
 
 
@@ -256,20 +264,19 @@ def _rule(table: Table, tags: set[str]) -> Rule:
         if name in table.values and "write" not in allow:
             table.mistake(name, 'limits uploads, so it belongs to a rule that allows "write"')
     table.finish()
-    limit = None if max_bytes < 0 else max_bytes
     return Rule(
-        table.index + 1,
-        path,
-        bool(allow),
-        allow or deny,
-        to,
-        overwrite,
-        limit,
-        content_types,
-        checksum == "sha256",
-        require_headers,
-        image_sizes,
-        pass_headers,
+        number=table.index + 1,
+        path=path,
+        allows=bool(allow),
+        actions=allow or deny,
+        to=to,
+        overwrite=overwrite,
+        max_bytes=None if max_bytes < 0 else max_bytes,
+        content_types=content_types,
+        checksum=checksum == "sha256",
+        require_headers=require_headers,
+        image_sizes=image_sizes,
+        pass_headers=pass_headers,
     )
 
 

@@ -9,11 +9,11 @@ from urllib.parse import parse_qsl, unquote
 
 from chalicelib.core.access.principals import ANYONE, ApiKey, Principal
 from chalicelib.core.access.rules import Grant, Rule, RuleSet
-from chalicelib.core.s3.credentials import Credentials
-from chalicelib.core.s3.mounts import Mount, Mounts, Target, bucket_url
-from chalicelib.core.web.deadline import Deadline
+from chalicelib.core.s3.mounts import Mount, Mounts, Target
+from chalicelib.core.s3.stores import Credentials, bucket_url
 from chalicelib.core.web.message import Request
 from chalicelib.core.web.paths import Path, decode
+from chalicelib.core.web.times import Deadline
 
 NOW = 1_700_000_000.0  # 2023-11-14T22:13:20Z
 BASE_URL = "https://files.example.com"
@@ -65,8 +65,17 @@ def mount(
     cache_seconds: int = 0,
 ) -> Mount:
     """A mount, addressed as the settings do it."""
-    where = bucket_url(bucket, region, public_endpoint or endpoint)
-    return Mount(path, bucket, prefix, region, endpoint, where, url_seconds, stable_seconds, cache_seconds)
+    return Mount(
+        path=path,
+        bucket=bucket,
+        prefix=prefix,
+        region=region,
+        endpoint=endpoint,
+        bucket_url=bucket_url(bucket, region, public_endpoint or endpoint),
+        url_seconds=url_seconds,
+        stable_seconds=stable_seconds,
+        cache_seconds=cache_seconds,
+    )
 
 
 def allow(path: str, actions: str, *to: str, overwrite: bool = True, max_bytes: int | None = None) -> Rule:

@@ -22,15 +22,15 @@ from chalicelib.core.features.sign_in import OwnPages
 from chalicelib.core.features.stored_images import Derivatives
 from chalicelib.core.link_uses import LinkUses
 from chalicelib.core.ports import CredentialSource, LinkUseCounter, ListedKey, Metadata, ObjectStore, Page, Pages
-from chalicelib.core.s3.credentials import Credentials
 from chalicelib.core.s3.mounts import Mount, Mounts, Target
+from chalicelib.core.s3.stores import Credentials
 from chalicelib.core.service import Service
 from chalicelib.core.web.cors import Cors
-from chalicelib.core.web.deadline import Deadline
 from chalicelib.core.web.image_parameters import Image, Rendition
 from chalicelib.core.web.message import Reply
 from chalicelib.core.web.page_views import Asset, DirectoryView, ProblemView, SignInView
 from chalicelib.core.web.problems import NotFound, SourceNotAllowed
+from chalicelib.core.web.times import Deadline
 
 from .builders import CREDENTIALS, KEYS, NOW, RULES, mount, request
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 
 from chalicelib.core.ports import Metadata
 from chalicelib.core.s3.mounts import Target
-from chalicelib.core.web.deadline import Deadline
 from chalicelib.core.web.image_parameters import Image
 from chalicelib.core.web.problems import NotFound, Unavailable
+from chalicelib.core.web.times import Deadline
 
 from .fakes import Objects
 

@@ -11,7 +11,7 @@ from botocore.utils import percent_encode
 
 from chalicelib.core.access.principals import Principal
 from chalicelib.core.access.rules import Rule
-from chalicelib.core.s3.credentials import Credentials
+from chalicelib.core.s3.stores import Credentials
 
 
 class _At(S3SigV4QueryAuth):

@@ -3,8 +3,8 @@
 import threading
 
 from chalicelib.core.access.link_tokens import MAX_FREE_RANGES, Link, Reading
-from chalicelib.core.web.deadline import Deadline
 from chalicelib.core.web.problems import LinkRevoked, LinkUsedUp, Unavailable
+from chalicelib.core.web.times import Deadline
 
 
 class Tokens:

@@ -6,8 +6,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address
 from typing import Any, Final, NamedTuple
 
 from chalicelib.backends.bounded import within
-from chalicelib.core.web.deadline import Deadline
 from chalicelib.core.web.problems import SourceNotAllowed
+from chalicelib.core.web.times import Deadline
 
 # IANA IPv4 and IPv6 Special-Purpose Address Registries: what `is_global` of one Python 3.11 or another takes for
 # public, and is not, or is but has no web sites.

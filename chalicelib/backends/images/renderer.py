@@ -10,9 +10,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from chalicelib.backends.bounded import within
-from chalicelib.core.web.deadline import Deadline
 from chalicelib.core.web.image_parameters import MAX_SIDE_PIXELS, Image, Rendition, kind_of, usual_quality
 from chalicelib.core.web.problems import ImageBroken, ImageTooLarge, NotAnImage
+from chalicelib.core.web.times import Deadline
 
 from .colours import Colours, profile
 from .containers import checked

@@ -13,7 +13,6 @@ from http.client import HTTPException, HTTPResponse, HTTPSConnection, Incomplete
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 from urllib.parse import urljoin, urlsplit
 
-from chalicelib.core.web.deadline import Deadline
 from chalicelib.core.web.image_parameters import MAX_IMAGE_BYTES
 from chalicelib.core.web.problems import (
     BadParameter,
@@ -23,6 +22,7 @@ from chalicelib.core.web.problems import (
     SourceNotAllowed,
     Unavailable,
 )
+from chalicelib.core.web.times import Deadline
 
 from .public_addresses import Address, resolve
 

@@ -33,10 +33,10 @@ class ClientAddresses:
         """
         shown = request.headers.get(CDN_HEADER)
         if self._secrets is None or shown is None or not _is_one_of(shown, self._secrets(request.deadline)):
-            return request.address
+            return request.client_address
         *_, before, last = ("", *(part.strip(BLANKS) for part in request.headers.get("x-forwarded-for", "").split(",")))
-        seen = before if last == request.address else last
-        return seen or request.address
+        seen = before if last == request.client_address else last
+        return seen or request.client_address
 
 
 def _is_one_of(shown: str, secrets: Sequence[bytes]) -> bool:

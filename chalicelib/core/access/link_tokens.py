@@ -7,9 +7,9 @@ but under the signature, since it stands in the URL already; so are the other th
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from chalicelib.core.web.deadline import Deadline
 from chalicelib.core.web.paths import SERVICE_PATHS, Path, directories_above
 from chalicelib.core.web.problems import LinkExpired, LinkInvalid
+from chalicelib.core.web.times import Deadline
 
 from .signing import MAC_BYTES, Signer, decode, encode, fingerprint
 

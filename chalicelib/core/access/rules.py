@@ -172,8 +172,8 @@ class RuleSet:
             raise LinkInvalid()
         return Grant(issuer, action, path, rule, link)
 
-    def also(self, grant: Grant, action: str, path: Path) -> Grant | None:
-        """Return the Grant of something else to whoever has this one, None where they may not."""
+    def grant_for(self, grant: Grant, action: str, path: Path) -> Grant | None:
+        """Grant the same caller another action, or another path; None where the rules refuse it."""
         rule = self._allowing(grant.principal, grant.link, action, path)
         return None if rule is None else Grant(grant.principal, action, path, rule, grant.link)
 
@@ -217,7 +217,7 @@ class RuleSet:
 
 def _renderers(number: int) -> Rule:
     """The rule after all others: who says who they are may have images rendered, where no rule said otherwise."""
-    return Rule(number, f"{SERVICE_PATHS}*", True, ("read",), ("authenticated",))
+    return Rule(number=number, path=f"{SERVICE_PATHS}*", allows=True, actions=("read",), to=("authenticated",))
 
 
 def _refuse(principal: Principal, action: str, rule: Rule | None) -> NoReturn:

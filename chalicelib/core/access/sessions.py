@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from chalicelib.core.web.deadline import Deadline
 from chalicelib.core.web.message import BLANKS, Request, origin_of
 from chalicelib.core.web.problems import CookieInvalid, CrossSite
+from chalicelib.core.web.times import Deadline
 
 from .principals import ApiKey, ApiKeys, Principal
 from .signing import MAC_BYTES, Signer, decode, encode

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Final
 
-from chalicelib.core.web.deadline import Deadline
+from chalicelib.core.web.times import Deadline
 
 Secrets = Callable[[Deadline], Sequence[bytes]]
 """Returns the signing secrets, at least one; raises NotOffered where there are none, Unavailable out of reach."""

@@ -123,7 +123,7 @@ class Browsing:
             is_first="cursor" not in request.query,
             url=directory,
             uploads=self._uploads(grant),
-            may_share=self._rules.also(grant, "share", grant.path) is not None,
+            may_share=self._rules.grant_for(grant, "share", grant.path) is not None,
         )
         return replies.page(200, self._pages.directory(view), self._mounts.origins(grant.path))
 
@@ -139,7 +139,7 @@ class Browsing:
 
     def _row(self, request: Request, entry: Entry, grant: Grant, url: str) -> Row:
         def may(action: str) -> bool:
-            return self._rules.also(grant, action, entry.path) is not None
+            return self._rules.grant_for(grant, action, entry.path) is not None
 
         return Row(
             name=_name(entry, grant),
@@ -155,12 +155,12 @@ class Browsing:
     def _uploads(self, grant: Grant) -> Uploads | None:
         """What may be uploaded, by the rule for a name that stands for any."""
         example = paths.decode(quote(grant.path) + "name")
-        able = self._rules.also(grant, "write", example)
+        able = self._rules.grant_for(grant, "write", example)
         if able is None:
             return None
         rule = able.rule
         part_bytes = None if rule.max_bytes is None else multipart_parameters.part_bytes(rule.max_bytes)
-        inbox = self._rules.also(grant, "read", example) is None
+        inbox = self._rules.grant_for(grant, "read", example) is None
         return Uploads(able.may_replace, rule.max_bytes, rule.content_types, rule.checksum, part_bytes, inbox)
 
 

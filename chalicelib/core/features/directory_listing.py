@@ -8,9 +8,9 @@ from chalicelib.core.access.rules import Grant, RuleSet
 from chalicelib.core.access.signing import Signer
 from chalicelib.core.s3.mounts import Mounts, Target
 from chalicelib.core.web import paths
-from chalicelib.core.web.deadline import Deadline
 from chalicelib.core.web.paths import AFTER_ALL, Path
 from chalicelib.core.web.problems import BadParameter, Problem
+from chalicelib.core.web.times import Deadline
 
 if TYPE_CHECKING:
     from chalicelib.core.ports import ListedKey, ObjectStore
@@ -179,12 +179,12 @@ class Directories:
             if decoded.startswith(paths.SERVICE_PATHS):
                 return None
             if found is None or found.is_prefix:
-                own = self._rules.also(grant, "list", decoded)
+                own = self._rules.grant_for(grant, "list", decoded)
                 if own is None:
                     return None
                 self._mounts.directory(own, decoded)  # refuses what is the service's own
                 return Entry(decoded, raw_path, None, None, None, own)
-            own = self._rules.also(grant, "read", decoded)
+            own = self._rules.grant_for(grant, "read", decoded)
             if own is None or path.endswith("/") or self._mounts.resolve(own).key != found.key:
                 return None
         except Problem:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from chalicelib.core.access.link_tokens import LINK_ACTIONS, MAX_LINK_SECONDS, MAX_USES, Link, LinkTokens
 from chalicelib.core.access.rules import Grant, RuleSet
 from chalicelib.core.access.signing import fingerprint
-from chalicelib.core.web.deadline import Deadline
 from chalicelib.core.web.message import Request
 from chalicelib.core.web.problems import BadRequest, Forbidden, LinkInvalid, NotOffered, NotRevocable
+from chalicelib.core.web.times import Deadline
 
 if TYPE_CHECKING:
     from chalicelib.core.ports import LinkUseCounter
@@ -78,7 +78,7 @@ class Sharing:
         Raises:
             NotOffered: uses cannot be counted.
         """
-        if self._rules.also(grant, "share", grant.path) is None:
+        if self._rules.grant_for(grant, "share", grant.path) is None:
             return None
         if self._tokens is None:
             raise NotOffered("Uses are counted in a table, and this service has none: SIGNPOST_TABLE is not set.")

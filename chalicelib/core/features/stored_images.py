@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING, Final
 
 from chalicelib.core.access.rules import Grant
 from chalicelib.core.s3 import passthrough
-from chalicelib.core.s3.mounts import BucketUrl, Mounts, Target
+from chalicelib.core.s3.mounts import Mounts, Target
+from chalicelib.core.s3.stores import BucketUrl
 from chalicelib.core.web import image_parameters
-from chalicelib.core.web.deadline import Deadline
 from chalicelib.core.web.image_parameters import Image, Rendition
 from chalicelib.core.web.message import Request
 from chalicelib.core.web.paths import Path
 from chalicelib.core.web.problems import ImageTooLarge, NotAnImage, NotFound
+from chalicelib.core.web.times import Deadline
 
 if TYPE_CHECKING:
     from chalicelib.core.ports import ObjectStore, Renderer
@@ -68,7 +69,10 @@ class Derivatives:
         version = {name: query[name] for name in ("versionId",) if name in query}
         said = self._objects.head(source, version, {}, deadline).headers
         target = self._mounts.derived(grant, image_parameters.derivative_name(source.key, said["etag"], wanted))
-        name = (target.mount.address, target.key)  # two stores can have a bucket of one name, and the same image in it
+        name = (
+            target.mount.bucket_url,
+            target.key,
+        )  # two stores can have buckets of one name, and the same image
         if self._there.get(name, 0) <= now:
             if not self._exists(target, deadline):
                 permit()

@@ -1,52 +1,13 @@
 """Mounts: which bucket and key a granted path stands for, and by what name clients reach that bucket."""
 
-import re
 from collections.abc import Iterable
 from typing import Final, NamedTuple
-from urllib.parse import urlsplit
 
 from chalicelib.core.access.rules import Grant
 from chalicelib.core.web.paths import check_key_length
 from chalicelib.core.web.problems import BadPath, NotFound
 
-from .credentials import Credentials
-
-# How the regions of a partition begin, its name in ARNs, and what its endpoints end in: botocore's partitions.json.
-_PARTITIONS = (
-    ("cn-", "aws-cn", "amazonaws.com.cn"),
-    ("eusc-", "aws-eusc", "amazonaws.eu"),
-    ("us-gov-", "aws-us-gov", "amazonaws.com"),
-    ("us-iso-", "aws-iso", "c2s.ic.gov"),
-    ("us-isob-", "aws-iso-b", "sc2s.sgov.gov"),
-    ("eu-isoe-", "aws-iso-e", "cloud.adc-e.uk"),
-    ("us-isof-", "aws-iso-f", "csp.hci.ic.gov"),
-)
-
-
-def partition(region: str) -> tuple[str, str]:
-    """Return the name of a region's AWS partition, as in ARNs, and what its endpoints end in."""
-    found = (rest for start, *rest in _PARTITIONS if region.startswith(start))
-    name, suffix = next(found, ("aws", "amazonaws.com"))
-    return name, suffix
-
-
-class BucketUrl(NamedTuple):
-    """Where clients reach a bucket: scheme and host, the host alone, and the path before each key's slash."""
-
-    origin: str
-    host: str
-    base: str
-
-
-def bucket_url(bucket: str, region: str, endpoint: str | None) -> BucketUrl:
-    """Name a bucket as AWS does, or below `endpoint` in path style (S3 User Guide, "Virtual hosting of buckets")."""
-    if endpoint is not None:
-        return BucketUrl(endpoint, urlsplit(endpoint).netloc, f"/{bucket}")
-    _, suffix = partition(region)
-    host = f"s3.{region}.{suffix}"
-    if re.fullmatch(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", bucket):  # one DNS label; others go by path (FACTS 4.4)
-        return BucketUrl(f"https://{bucket}.{host}", f"{bucket}.{host}", "")
-    return BucketUrl(f"https://{host}", host, f"/{bucket}")
+from .stores import BucketUrl, Credentials, partition
 
 
 class Mount(NamedTuple):
@@ -54,13 +15,14 @@ class Mount(NamedTuple):
 
     Attributes:
         path: the URL prefix without a trailing slash; empty for all paths.
-        bucket, prefix, region: where its keys are; the prefix goes before the key.
-        endpoint: where the service itself reaches S3; None for AWS.
-        address: where clients do.
-        url_seconds: the life of a presigned URL.
-        stable_seconds: the window within which the same request gives the same URL; 0 for none.
-        cache_seconds: how long a client may keep a redirect; 0 for not at all.
-        credentials: the store's own; None for those of the service.
+        bucket, region: where the keys are.
+        prefix: the beginning of every key of the mount; the rest of the path follows.
+        endpoint: where the service itself reaches the store; None for AWS.
+        bucket_url: where clients reach the bucket.
+        url_seconds: how many seconds a presigned URL is good for.
+        stable_seconds: the window within which equal requests get equal URLs; 0 for no window.
+        cache_seconds: how many seconds a client may cache a redirect; 0 for no caching.
+        credentials: the credentials for this store; None for the credentials of the service.
         kms_key: the ARN of the customer's key that S3 encrypts the bucket with; None for S3's own keys.
     """
 
@@ -69,12 +31,22 @@ class Mount(NamedTuple):
     prefix: str
     region: str
     endpoint: str | None
-    address: BucketUrl
+    bucket_url: BucketUrl
     url_seconds: int
     stable_seconds: int
     cache_seconds: int
     credentials: Credentials | None = None
     kms_key: str | None = None
+
+    @property
+    def on_aws(self) -> bool:
+        """Whether the store is AWS: a bucket there has an ARN, a partition and IAM permissions."""
+        return self.endpoint is None
+
+    @property
+    def store(self) -> str:
+        """Name the store within which a bucket's name is unique: a partition of AWS, or another endpoint."""
+        return self.endpoint or partition(self.region)[0]
 
 
 class Target(NamedTuple):
@@ -154,8 +126,8 @@ class Mounts:
     def origins(self, path: str) -> set[str]:
         """Return where clients reach the buckets that hold what is in a directory."""
         own = self._target(path)
-        inside = {self._by_path[one.removesuffix("/")].address.origin for one in self.below(path)}
-        return inside | ({own.mount.address.origin} if own else set())
+        inside = {self._by_path[one.removesuffix("/")].bucket_url.origin for one in self.below(path)}
+        return inside | ({own.mount.bucket_url.origin} if own else set())
 
     def _check_not_derived(self, target: Target) -> None:
         if DERIVED not in target.key:

@@ -17,8 +17,8 @@ from urllib.parse import quote
 from chalicelib.core.web.problems import Unavailable
 from chalicelib.core.web.times import rfc3339
 
-from .credentials import Credentials
 from .mounts import Mount, Target
+from .stores import Credentials
 
 if TYPE_CHECKING:
     from .post_policy import PostPolicy
@@ -73,7 +73,7 @@ def presign(
     mount = target.mount
     date, signed_at, seconds = _life(mount, credentials, now)
     scope = _scope(credentials, date[:8], mount.region)
-    fields = {"host": mount.address.host, **{name: " ".join(value.split()) for name, value in headers.items()}}
+    fields = {"host": mount.bucket_url.host, **{name: " ".join(value.split()) for name, value in headers.items()}}
     names = sorted(fields)
     signed_names = ";".join(names)
     pairs = [
@@ -85,7 +85,7 @@ def presign(
         f"X-Amz-SignedHeaders={quote(signed_names, safe='')}",
         *scope.token,
     ]
-    path = f"{mount.address.base}/{quote(target.key, safe='/')}"
+    path = f"{mount.bucket_url.base}/{quote(target.key, safe='/')}"
     canonical_request = "\n".join(
         (
             method,
@@ -100,7 +100,7 @@ def presign(
     digest = hashlib.sha256(canonical_request.encode()).hexdigest()
     string_to_sign = f"AWS4-HMAC-SHA256\n{date}\n{scope.name}\n{digest}"
     signature = hmac.digest(scope.key, string_to_sign.encode(), "sha256").hex()
-    url = f"{mount.address.origin}{path}?{'&'.join(pairs)}&X-Amz-Signature={signature}"
+    url = f"{mount.bucket_url.origin}{path}?{'&'.join(pairs)}&X-Amz-Signature={signature}"
     return SignedUrl(method, url, headers, signed_at + seconds)
 
 
@@ -141,7 +141,7 @@ def sign_form(target: Target, form: "PostPolicy", *, credentials: Credentials, n
     policy = binascii.b2a_base64(json.dumps(document).encode(), newline=False)
     signature = hmac.digest(scope.key, policy, "sha256").hex()
     fields = {**form.fields, **signing, "policy": policy.decode(), "x-amz-signature": signature}
-    return SignedForm(f"{target.mount.address.origin}{target.mount.address.base}/", fields, life.expires_at)
+    return SignedForm(f"{target.mount.bucket_url.origin}{target.mount.bucket_url.base}/", fields, life.expires_at)
 
 
 class _Life(NamedTuple):

@@ -1,8 +1,22 @@
-"""What was found out about a request on its way: the log line in the making."""
+"""The access log: the one line that each request leaves, and how a refusal or a failure gets into the line."""
+
+from collections.abc import Iterator
+from types import TracebackType
+
+from .message import Request
+from .problems import Forbidden, InternalError, Misconfigured, Problem, Unavailable
 
 
 class AccessLogEntry:
-    """Filled in by the pipeline, logged by the exchange. Never holds a secret."""
+    """The line of one request: the pipeline fills the entry in, and the application logs it. It never holds a secret.
+
+    Attributes:
+        path: the path as the client sent it, later the decoded path.
+        principal: the name of the principal.
+        action, rule: the action of the request, and the number of the rule that decides.
+        bucket, key: the object that is signed.
+        code, error: the code of a refusal, and the reason of a failure; None for other requests.
+    """
 
     __slots__ = ("action", "bucket", "code", "error", "key", "path", "principal", "rule")
 
@@ -15,3 +29,57 @@ class AccessLogEntry:
         self.key: str | None = None
         self.code: str | None = None
         self.error: object = None
+
+    def add_problem(self, problem: Problem) -> None:
+        """Note a refusal; the reason of a failure is for the administrator, and never reaches the client."""
+        self.code = problem.code
+        if isinstance(problem, Forbidden):
+            self.rule = problem.rule
+        elif isinstance(problem, Misconfigured):
+            self.error = problem.mistakes
+        elif problem.status >= 500:
+            reason = problem.reason if isinstance(problem, Unavailable) else ""
+            place = _place(problem.__cause__) if problem.__cause__ else problem.detail
+            self.error = f"{reason}; {place}" if reason else place
+
+    def add_failure(self, error: Exception) -> None:
+        """Note an exception that is no Problem, by its place in the code."""
+        self.code, self.error = InternalError.code, _place(error)
+
+    def record(self, request: Request, status: int, milliseconds: float) -> dict[str, object]:
+        """Return the line as a mapping, in the order in which the line is written.
+
+        Args:
+            request: the request.
+            status: the HTTP status of the reply.
+            milliseconds: the time that the reply took.
+        """
+        record: dict[str, object] = {
+            "id": request.request_id,
+            "principal": self.principal,
+            "method": request.method,
+            "action": self.action,
+            "path": self.path,
+            "rule": self.rule,
+            "status": status,
+            "code": self.code,
+            "bucket": self.bucket,
+            "key": self.key,
+            "ms": round(milliseconds, 3),
+        }
+        if self.error:
+            record["error"] = self.error
+        return record
+
+
+def _place(error: BaseException) -> str:
+    """Name an exception and the calls that it came through. Its message is left out: it may hold a URL or a secret."""
+    return " < ".join([type(error).__name__, *reversed([*_calls(error.__traceback__)])])
+
+
+def _calls(traceback: TracebackType | None) -> Iterator[str]:
+    """Yield the calls of a traceback, the outermost first. (The module `traceback` would open source files.)"""
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        yield f"{code.co_filename.rpartition('/')[2]}:{traceback.tb_lineno} {code.co_name}"
+        traceback = traceback.tb_next

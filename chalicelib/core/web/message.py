@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from .deadline import Deadline
+from .times import Deadline
 
 BLANKS: Final = " \t"
 """What may stand around the parts of a field's value (RFC 9110 §5.6.3). Python's `strip` takes Unicode's blanks too."""
@@ -24,7 +24,7 @@ class Request(NamedTuple):
         headers: names in lower case; repeated values joined by a comma, those of Cookie by `; `.
         request_id: the platform's id for this request.
         base_url: how the client calls us: scheme, host and what stands before the path, without a slash at its end.
-        address: the client's, as the platform saw it.
+        client_address: the address of the client, as the platform saw it.
         deadline: the time by which the request must be answered.
         body: of a POST; that of a PUT is for S3, and is not looked at here.
         length_arrives: whether the client gets to see a `Content-Length` that the service sets (FACTS 1.7).
@@ -37,7 +37,7 @@ class Request(NamedTuple):
     headers: Mapping[str, str]
     request_id: str
     base_url: str
-    address: str
+    client_address: str
     deadline: Deadline
     body: bytes = b""
     length_arrives: bool = True

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from chalicelib.backends.credentials import ChainCredentials, FixedCredentials
-from chalicelib.core.s3.credentials import Credentials
+from chalicelib.core.s3.stores import Credentials
 from chalicelib.core.web.problems import Unavailable
 from tests.support.builders import CREDENTIALS, soon
 

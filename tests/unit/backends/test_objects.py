@@ -12,8 +12,8 @@ from botocore.exceptions import EndpointConnectionError
 
 from chalicelib.backends.s3 import S3Objects
 from chalicelib.core.ports import Metadata
-from chalicelib.core.s3.credentials import Credentials
 from chalicelib.core.s3.mounts import Mount
+from chalicelib.core.s3.stores import Credentials
 from chalicelib.core.web.problems import BadRequest, NotFound, PreconditionFailed, Problem, Unavailable
 from tests.support.builders import mount, soon, target
 
@@ -271,7 +271,7 @@ def test_the_service_asks_where_it_sends_its_clients(store: Store, at: Mount) ->
     objects._client(at).meta.events.register("before-send.s3.HeadObject", unreachable)
     with pytest.raises(Unavailable):
         objects.head(target("a", at), {}, {}, soon())
-    assert asked == {f"{at.address.origin}{at.address.base}/a"}
+    assert asked == {f"{at.bucket_url.origin}{at.bucket_url.base}/a"}
 
 
 def test_a_client_is_made_once_for_its_endpoint_and_region(store: Store) -> None:

@@ -11,9 +11,9 @@ from chalicelib.core.access.rules import Rule
 from chalicelib.core.ports import Page
 from chalicelib.core.s3.mounts import Target
 from chalicelib.core.service import Service
-from chalicelib.core.web.deadline import Deadline
 from chalicelib.core.web.message import Reply
 from chalicelib.core.web.page_views import DirectoryView, Row
+from chalicelib.core.web.times import Deadline
 from tests.support.builders import ANN, BASE_URL, DEADLINE, NOW, allow, basic, deny, mount, numbered
 from tests.support.fakes import Objects, PlainPages, ask, code, service
 from tests.support.file_store import Files

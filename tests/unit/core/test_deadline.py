@@ -2,8 +2,8 @@
 
 import pytest
 
-from chalicelib.core.web.deadline import Deadline
 from chalicelib.core.web.problems import Unavailable
+from chalicelib.core.web.times import Deadline
 
 
 def test_it_counts_down_and_then_refuses() -> None:

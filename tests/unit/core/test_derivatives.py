@@ -9,9 +9,9 @@ from chalicelib.core.features.stored_images import Derivatives
 from chalicelib.core.ports import Metadata, ObjectStore
 from chalicelib.core.s3.mounts import Mount, Mounts, Target
 from chalicelib.core.web import image_parameters
-from chalicelib.core.web.deadline import Deadline
 from chalicelib.core.web.image_parameters import MAX_IMAGE_BYTES, Image, Rendition
 from chalicelib.core.web.problems import ImageTooLarge, LinkUsedUp, NotAnImage, NotFound, SizeNotAllowed, Unavailable
+from chalicelib.core.web.times import Deadline
 from tests.support.builders import DEADLINE, NOW, granted, mount, request
 from tests.support.builders import path as decoded
 from tests.support.fakes import Failing, Renderer

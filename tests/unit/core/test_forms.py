@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from chalicelib.core.access.rules import Rule
-from chalicelib.core.s3.credentials import Credentials
 from chalicelib.core.s3.post_policy import post_policy
 from chalicelib.core.s3.presign import sign_form
+from chalicelib.core.s3.stores import Credentials
 from chalicelib.core.web.problems import NotOffered, Unavailable, UnsupportedMediaType
 from tests.support.builders import CREDENTIALS, NOW, allow, basic, deny, mount, numbered, request, target
 from tests.support.fakes import ask, code, service

@@ -11,9 +11,9 @@ from chalicelib.core.access.rules import Rule, RuleSet
 from chalicelib.core.features.directory_listing import Directories, Listing
 from chalicelib.core.ports import Page
 from chalicelib.core.s3.mounts import Mount, Mounts, Target
-from chalicelib.core.web.deadline import Deadline
 from chalicelib.core.web.paths import decode
 from chalicelib.core.web.problems import BadParameter, NotFound, Problem, Unavailable
+from chalicelib.core.web.times import Deadline
 from tests.support.builders import DEADLINE, allow, deny, mount, numbered, path
 from tests.support.fakes import Failing, Objects, signer
 from tests.support.oracles import deciding

@@ -11,7 +11,7 @@ from chalicelib.core.access.rules import RuleSet
 from chalicelib.core.features.directory_listing import Directories, Entry
 from chalicelib.core.ports import ListedKey, Page
 from chalicelib.core.s3.mounts import Mounts, Target
-from chalicelib.core.web.deadline import Deadline
+from chalicelib.core.web.times import Deadline
 from tests.support.builders import DEADLINE, NOW, allow, mount, numbered, path
 from tests.support.fakes import Objects, signer
 

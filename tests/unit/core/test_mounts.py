@@ -10,7 +10,8 @@ from botocore.session import Session
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.core.s3.mounts import Mount, Mounts, Target, bucket_url
+from chalicelib.core.s3.mounts import Mount, Mounts, Target
+from chalicelib.core.s3.stores import bucket_url
 from chalicelib.core.web.paths import decode
 from chalicelib.core.web.problems import BadPath, KeyTooLong, NotFound
 from tests.support.builders import granted, mount
@@ -155,7 +156,7 @@ def test_another_bucket_has_keys_of_its_own() -> None:
     ],
 )
 def test_clients_are_sent_to_the_public_name_of_a_bucket(at: Mount, origin: str, host: str, base: str) -> None:
-    assert at.address == (origin, host, base)
+    assert at.bucket_url == (origin, host, base)
 
 
 def test_every_region_of_every_partition_has_the_host_that_botocore_gives_it() -> None:

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.core.s3.credentials import Credentials
-from chalicelib.core.s3.mounts import BucketUrl, Mount
+from chalicelib.core.s3.mounts import Mount
 from chalicelib.core.s3.presign import SignedUrl, presign
+from chalicelib.core.s3.stores import BucketUrl, Credentials
 from chalicelib.core.web.problems import Unavailable
 from tests.support.builders import CREDENTIALS, NOW, mount, target
 from tests.support.oracles import botocore_url
@@ -86,7 +86,7 @@ def test_a_url_is_the_one_that_botocore_signs(
     signed = presign(target(key, at), method, query=query, headers=headers, credentials=credentials, now=now)
     assert signed.url == botocore_url(
         method,
-        at.address.origin + at.address.base,
+        at.bucket_url.origin + at.bucket_url.base,
         key,
         query=query,
         headers=headers,
@@ -101,7 +101,7 @@ def test_a_url_is_the_one_that_botocore_signs(
 def test_a_url_is_the_one_that_aws_published() -> None:
     """S3 API Reference, "Authenticating Requests: Using Query Parameters (AWS Signature Version 4)", its example."""
     host = "examplebucket.s3.amazonaws.com"
-    at = mount(region="us-east-1", url_seconds=86_400)._replace(address=BucketUrl(f"https://{host}", host, ""))
+    at = mount(region="us-east-1", url_seconds=86_400)._replace(bucket_url=BucketUrl(f"https://{host}", host, ""))
     signed = presign(
         target("test.txt", at),
         "GET",

@@ -11,10 +11,10 @@ from chalicelib.core.access.principals import ApiKeys
 from chalicelib.core.access.rules import Rule
 from chalicelib.core.access.sessions import Sessions
 from chalicelib.core.service import Service
-from chalicelib.core.web.deadline import Deadline
 from chalicelib.core.web.image_parameters import MAX_IMAGE_BYTES, Image, Rendition, content_name
 from chalicelib.core.web.message import Reply
 from chalicelib.core.web.problems import BadParameter, ImageBroken, SourceFailed, SourceNotAllowed, Unavailable
+from chalicelib.core.web.times import Deadline
 from tests.support.builders import (
     ANN,
     BASE_URL,

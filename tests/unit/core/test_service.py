@@ -7,7 +7,7 @@ import pytest
 
 from chalicelib.core.access.actions import METHODS, action_of
 from chalicelib.core.ports import Metadata
-from chalicelib.core.s3.credentials import Credentials
+from chalicelib.core.s3.stores import Credentials
 from tests.support.builders import CREDENTIALS, NOW, allow, basic, mount, numbered, path
 from tests.support.fakes import Failing, Objects, ask, code, service
 from tests.support.oracles import botocore_url

@@ -13,10 +13,10 @@ from chalicelib.core.access.rules import Rule
 from chalicelib.core.ports import Metadata
 from chalicelib.core.s3.mounts import Target
 from chalicelib.core.web import image_parameters
-from chalicelib.core.web.deadline import Deadline
 from chalicelib.core.web.image_parameters import MAX_IMAGE_BYTES, Image, Rendition
 from chalicelib.core.web.message import Reply
 from chalicelib.core.web.problems import ImageBroken, ImageTooLarge
+from chalicelib.core.web.times import Deadline
 from tests.support.builders import CREDENTIALS, DEADLINE, NOW, allow, basic, deny, mount, numbered
 from tests.support.fakes import Failing, Renderer, ask, code, service
 from tests.support.file_store import Files, etag_of

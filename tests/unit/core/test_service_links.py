@@ -12,7 +12,7 @@ from werkzeug.http import parse_range_header
 from chalicelib.core.access.link_tokens import MAX_LINK_SECONDS, MAX_USES
 from chalicelib.core.access.rules import Rule
 from chalicelib.core.link_uses import _range
-from chalicelib.core.s3.credentials import Credentials
+from chalicelib.core.s3.stores import Credentials
 from chalicelib.core.service import Service
 from chalicelib.core.web.message import Reply
 from tests.support.builders import ANN, CI, CREDENTIALS, NOW, allow, basic, deny, mount, numbered

@@ -59,5 +59,5 @@ def test_behind_a_rest_api_the_stage_or_base_path_follows(context_path: str, raw
 
 def test_the_address_is_the_one_that_the_platform_saw() -> None:
     forged = [("X-Forwarded-For", "203.0.113.9")]
-    assert rest_api.to_request(rest_event(headers=forged), DEADLINE).address == "192.0.2.1"
-    assert function_url.to_request(url_event(headers=forged), DEADLINE).address == "192.0.2.1"
+    assert rest_api.to_request(rest_event(headers=forged), DEADLINE).client_address == "192.0.2.1"
+    assert function_url.to_request(url_event(headers=forged), DEADLINE).client_address == "192.0.2.1"

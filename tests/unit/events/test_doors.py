@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from chalicelib.core.access.principals import ANYONE, Principal
 from chalicelib.core.ports import Metadata
 from chalicelib.core.s3.mounts import Target
-from chalicelib.core.web.deadline import Deadline
 from chalicelib.core.web.image_parameters import Image, Rendition
+from chalicelib.core.web.times import Deadline
 from tests.support.builders import ANN, BASE_URL, CI, RULES, Fields, basic, bearer, rest_event, url_event
 from tests.support.entry_points import ORIGIN, Answer, at_both, at_function_url, at_rest_api, decoded, place
 from tests.support.fakes import Renderer, Source

@@ -28,7 +28,7 @@ def test_an_event_becomes_the_request_that_the_client_wrote() -> None:
         headers={"authorization": "Bearer a", "x-amz-meta-a": "1,2", "cookie": "a=b; c=d"},
         request_id="c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
         base_url="https://localhost",
-        address="192.0.2.1",
+        client_address="192.0.2.1",
         deadline=DEADLINE,
     )
 

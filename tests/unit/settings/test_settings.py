@@ -7,7 +7,8 @@ import pytest
 
 from chalicelib.core.access.principals import ApiKey
 from chalicelib.core.access.rules import Rule
-from chalicelib.core.s3.mounts import BucketUrl, Mount
+from chalicelib.core.s3.mounts import Mount
+from chalicelib.core.s3.stores import BucketUrl
 from chalicelib.settings.load import InvalidSettings, Settings
 from tests.support.settings_files import MOUNT, loaded, mistakes
 
@@ -124,7 +125,7 @@ def test_what_is_left_out_has_a_default(tmp_path: Path) -> None:
 )
 def test_an_endpoint_is_what_clients_send_in_host(tmp_path: Path, written: str, origin: str, endpoint: str) -> None:
     found = loaded(tmp_path, MOUNT + written).mounts[0]
-    assert (found.address, found.endpoint) == ((origin, origin.partition("//")[2], "/acme"), endpoint)
+    assert (found.bucket_url, found.endpoint) == ((origin, origin.partition("//")[2], "/acme"), endpoint)
 
 
 def test_the_life_of_urls_is_the_mounts_else_the_services(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.core.s3.credentials import Credentials
+from chalicelib.core.s3.stores import Credentials
 from chalicelib.settings.load import InvalidSettings, load
 from tests.support.settings_files import MOUNT, loaded, mistakes
 
