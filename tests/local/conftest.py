@@ -1,18 +1,18 @@
-"""The embedded AWS and a served app that echoes its events, one of each for a module of tests."""
-
-from __future__ import annotations
+"""One embedded S3, and one app that echoes its events, for each module of tests."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from local import embedded_s3
-from tests.local.embedded import Clock, Embedded
-from tests.local.wire import echo_app, serving
+
+from .embedded import Clock, Embedded
+from .wire import echo_app, serving
 
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Embedded]:
+    """The embedded S3 of the module."""
     clock = Clock()
     with embedded_s3.serve(clock=clock) as endpoint:
         yield Embedded(endpoint, clock)
@@ -20,20 +20,20 @@ def running() -> Iterator[Embedded]:
 
 @pytest.fixture
 def embedded(running: Embedded) -> Embedded:
-    """The embedded AWS, its clock set right."""
+    """The embedded S3 with its clock at the right time."""
     running.clock.offset = 0
     return running
 
 
 @pytest.fixture
 def silence(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
-    """Whatever a client sends, the console shows nothing: no request line, no traceback."""
+    """Check that the test prints nothing: no request line, no traceback."""
     yield
     assert capfd.readouterr() == ("", "")
 
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
-    """Where that app is served."""
+    """The port of the app that echoes."""
     with serving(echo_app()) as port:
         yield port

@@ -1,15 +1,13 @@
-"""A client of the embedded AWS for its tests: URLs presigned by boto3, requests sent as they are written."""
+"""A client of the embedded S3. boto3 makes the presigned URLs; requests are sent exactly as the test writes them."""
 
 from __future__ import annotations
 
 import http.client
 import re
-import socket
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 from xml.etree import ElementTree
 
@@ -18,11 +16,14 @@ from botocore.config import Config
 
 from local import embedded_s3
 
+from .wire import exchange_bytes
+
 BUCKET = "embedded-files"
+ORIGIN = "https://app.example.com"
 CORS = {
     "CORSRules": [
         {
-            "AllowedOrigins": ["https://app.example.com"],
+            "AllowedOrigins": [ORIGIN],
             "AllowedMethods": ["GET", "PUT"],
             "AllowedHeaders": ["Content-Type", "x-amz-*"],
             "ExposeHeaders": ["ETag"],
@@ -31,17 +32,22 @@ CORS = {
         {"AllowedOrigins": ["*"], "AllowedMethods": ["GET"]},
     ]
 }
+# Errors: the status and S3's code.
+DENIED = (403, "AccessDenied")
+MISMATCH = (403, "SignatureDoesNotMatch")
+MALFORMED = (400, "AuthorizationQueryParametersError")
+PRECONDITION = (412, "PreconditionFailed")
 
 
-def replaced(url: str, name: str, value: str) -> str:
-    """The URL with another value for a query parameter."""
+def with_parameter(url: str, name: str, value: str) -> str:
+    """Return the URL with another value for one of its query parameters."""
     changed = re.sub(f"([?&]{re.escape(name)})=[^&]*", lambda match: f"{match[1]}={quote(value, safe='')}", url)
     assert changed != url
     return changed
 
 
 class Clock:
-    """Now, moved by `offset` seconds."""
+    """The time of the machine, moved by `offset` seconds."""
 
     offset = 0.0
 
@@ -49,8 +55,9 @@ class Clock:
         return time.time() + self.offset
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
+    """An answer of the embedded S3."""
+
     status: int
     headers: http.client.HTTPMessage
     body: bytes
@@ -61,7 +68,7 @@ class Answer:
         return self.status, self.element("Code")
 
     def element(self, name: str) -> str:
-        """The text of an element of S3's error document."""
+        """Return the text of an element of S3's error document."""
         assert self.headers["Content-Type"] == "application/xml"
         root = ElementTree.fromstring(self.body)
         assert root.tag == "Error"
@@ -69,15 +76,16 @@ class Answer:
 
 
 class Embedded:
-    """A running embedded AWS with one bucket."""
+    """A running embedded S3 with one bucket."""
 
     def __init__(self, endpoint: str, clock: Clock) -> None:
         self.endpoint = endpoint
+        self.host = urlsplit(endpoint).netloc
         self.clock = clock
         self.s3 = self.client("s3")
-        # Another server of this process may have made it: they share their state.
+        # All servers of a process share their state, so another server can have made the bucket already.
         with suppress(self.s3.exceptions.BucketAlreadyOwnedByYou):
-            self.s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": embedded_s3.REGION})
+            self.make_bucket(BUCKET)
         self.s3.put_bucket_cors(Bucket=BUCKET, CORSConfiguration=CORS)
 
     def client(
@@ -88,7 +96,7 @@ class Embedded:
         token: str | None = None,
         region: str = embedded_s3.REGION,
     ) -> Any:
-        """A boto3 client of the server."""
+        """Return a boto3 client of the server."""
         config = Config(signature_version="s3v4", s3={"addressing_style": "path"}, retries={"max_attempts": 0})
         return boto3.client(
             service,  # type: ignore[call-overload]
@@ -100,8 +108,23 @@ class Embedded:
             config=config if service == "s3" else None,
         )
 
+    def make_bucket(self, name: str) -> None:
+        """Create a bucket in the server's region."""
+        self.s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": embedded_s3.REGION})
+
+    def assume_role(self, session: str = "tests") -> dict[str, str]:
+        """Return credentials of STS that expire after 900 seconds."""
+        role = "arn:aws:iam::123456789012:role/signpost"
+        answer = self.client("sts").assume_role(RoleArn=role, RoleSessionName=session, DurationSeconds=900)
+        credentials: dict[str, str] = answer["Credentials"]
+        return credentials
+
+    def session_client(self, credentials: Mapping[str, str], token: str | None) -> Any:
+        """Return an S3 client with the key of a session, and with any token."""
+        return self.client("s3", credentials["AccessKeyId"], credentials["SecretAccessKey"], token)
+
     def presign(self, operation: str, key: str = "k", expires: int = 300, client: Any = None, **params: Any) -> str:
-        """A presigned URL, as boto3 makes it."""
+        """Return a presigned URL of boto3."""
         params = {"Bucket": BUCKET, "Key": key, **params}
         url: str = (client or self.s3).generate_presigned_url(operation, Params=params, ExpiresIn=expires)
         return url
@@ -109,7 +132,7 @@ class Embedded:
     def send(
         self, method: str, url: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
-        """Sends the request with its target untouched."""
+        """Send a request with its target unchanged."""
         parts = urlsplit(url)
         connection = http.client.HTTPConnection(parts.netloc, timeout=10)
         try:
@@ -119,17 +142,23 @@ class Embedded:
         finally:
             connection.close()
 
-    def send_raw(self, message: bytes) -> bytes:
-        """Sends bytes and reads until the server closes."""
-        host, _, port = urlsplit(self.endpoint).netloc.partition(":")
-        with socket.create_connection((host, int(port)), timeout=10) as connection:
-            connection.sendall(message)
-            return b"".join(iter(lambda: connection.recv(65536), b""))
+    def get(self, key: str = "k", headers: Mapping[str, str] | None = None, **params: Any) -> Answer:
+        """Get an object by a presigned URL."""
+        return self.send("GET", self.presign("get_object", key, **params), headers=headers)
 
-    def send_cut(self, message: bytes) -> bytes:
-        """Sends bytes, says that no more will come, and reads until the server closes."""
-        host, _, port = urlsplit(self.endpoint).netloc.partition(":")
-        with socket.create_connection((host, int(port)), timeout=10) as connection:
-            connection.sendall(message)
-            connection.shutdown(socket.SHUT_WR)
-            return b"".join(iter(lambda: connection.recv(65536), b""))
+    def put(self, key: str, body: bytes, headers: Mapping[str, str] | None = None, **params: Any) -> Answer:
+        """Put an object by a presigned URL."""
+        return self.send("PUT", self.presign("put_object", key, **params), body, headers)
+
+    def stored(self, key: str) -> Any:
+        """Return boto3's answer for an object."""
+        return self.s3.get_object(Bucket=BUCKET, Key=key)
+
+    def send_raw(self, message: bytes, half_close: bool = False) -> bytes:
+        """Send bytes and return all bytes that the server sends."""
+        return exchange_bytes(int(self.host.rpartition(":")[2]), message, half_close)
+
+    def request_bytes(self, method: str, url: str, *fields: str, body: bytes = b"") -> bytes:
+        """Return a request as bytes, with the header fields of the test and no others."""
+        lines = [f"{method} {url.removeprefix(self.endpoint)} HTTP/1.1", f"Host: {self.host}", *fields, "", ""]
+        return "\r\n".join(lines).encode() + body

@@ -1,4 +1,4 @@
-"""`app.function_url` behind HTTP: the event that a request becomes, and what of the answer reaches the client."""
+"""`app.function_url` over HTTP: the event that a request becomes, and the headers that reach the client."""
 
 import json
 import threading
@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from local.api_gateway import function_url
-from tests.local.wire import event, head, raw, refused
 from tests.support.builders import url_event
+
+from .wire import CLOSE, echoed, head, refusal, send
 
 HEADERS = {
     "/challenge": {"WWW-Authenticate": "Basic", "Date": "never", "Connection": "x"},
@@ -20,7 +21,7 @@ HEADERS = {
 
 
 def echo(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Answer with the event, and with the headers that its path asks for."""
+    """Answer with the event, or with the headers of the path."""
     assert 0 < context.get_remaining_time_in_millis() <= 10_000
     if event["rawPath"] == "/fail":
         raise ValueError("failed")
@@ -31,6 +32,7 @@ def echo(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
+    """The port of a Function URL that echoes."""
     server = function_url.listen(echo, 0)
     threading.Thread(target=server.serve_forever, args=(0.01,)).start()
     yield server.server_port
@@ -38,30 +40,29 @@ def port() -> Iterator[int]:
     server.server_close()
 
 
-def test_a_request_becomes_the_event_that_lambda_makes(port: int) -> None:
-    fields = ("X-A: 1", "x-a: 2", "Cookie: a=b; c=d", "Content-Length: 2", "Connection: close")
-    found = event(port, "POST", "/a%2Fb/?x=%20&y", *fields, body=b"\x00\xff")
+def test_a_request_becomes_an_event_of_lambda(port: int) -> None:
+    fields = ("X-A: 1", "x-a: 2", "Cookie: a=b; c=d", "Content-Length: 2")
+    event = echoed(port, "POST", "/a%2Fb/?x=%20&y", *fields, body=b"\x00\xff")
     expected = url_event("POST", "/a%2Fb/")
-    assert found.keys() == expected.keys() | {"body", "cookies"}
-    assert expected["requestContext"].keys() <= found["requestContext"].keys()
-    assert expected["requestContext"]["http"].keys() == found["requestContext"]["http"].keys()
-    assert (found["rawPath"], found["rawQueryString"]) == ("/a%2Fb/", "x=%20&y")
-    assert (found["headers"]["x-a"], found["headers"]["content-length"]) == ("1,2", "2")
-    assert (found["cookies"], b64decode(found["body"])) == (["a=b", "c=d"], b"\x00\xff")
+    assert event.keys() == expected.keys() | {"body", "cookies"}
+    assert expected["requestContext"].keys() <= event["requestContext"].keys()
+    assert expected["requestContext"]["http"].keys() == event["requestContext"]["http"].keys()
+    assert (event["rawPath"], event["rawQueryString"]) == ("/a%2Fb/", "x=%20&y")
+    assert (event["headers"]["x-a"], event["headers"]["content-length"]) == ("1,2", "2")
+    assert (event["cookies"], b64decode(event["body"])) == (["a=b", "c=d"], b"\x00\xff")
 
 
-def test_headers_are_renamed_and_the_length_arrives(port: int) -> None:
-    challenge = raw(port, head("GET", "/challenge", "Connection: close"))[0].headers
+def test_headers_are_renamed_but_a_length_is_kept(port: int) -> None:
+    challenge = send(port, head("GET", "/challenge", CLOSE))[0].headers
     assert challenge["WWW-Authenticate"] is None
     assert challenge["x-amzn-Remapped-WWW-Authenticate"] == "Basic"
     assert challenge["x-amzn-Remapped-Date"] == "never" != challenge["Date"]
     assert challenge.get_all("Set-Cookie") == ["a=1", "b=2"]
-    sized = raw(port, head("HEAD", "/sized", "Connection: close"), "HEAD")[0].headers
+    sized = send(port, head("HEAD", "/sized", CLOSE), "HEAD")[0].headers
     assert sized.get_all("Content-Length") == ["12345"]
 
 
-def test_a_function_that_fails_or_sets_a_reserved_header_is_a_500(port: int, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_exception_or_a_reserved_header_is_answered_with_500(port: int, caplog: pytest.LogCaptureFixture) -> None:
     for path in ("/fail", "/reserved"):
-        response, content = raw(port, head("GET", path, "Connection: close"))
-        assert refused(response, content) == (500, "Internal Server Error")
+        assert refusal(*send(port, head("GET", path, CLOSE))) == (500, "Internal Server Error")
     assert "ValueError" in caplog.text

@@ -1,13 +1,14 @@
-"""Apps behind `chalice.local` with our gateway in it, and clients that talk to them byte by byte."""
+"""Apps behind the local API Gateway, and clients that talk to a server byte by byte."""
 
 import http.client
 import json
 import logging
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from chalice import local
 from chalice.app import Chalice, Response
@@ -16,16 +17,19 @@ from chalice.config import Config
 from local.api_gateway.rest_api import install
 
 METHODS = ["GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", "OPTIONS"]
+CLOSE = "Connection: close"
+T = TypeVar("T")
 
 
 def current_event(app: Chalice) -> dict[str, Any]:
+    """Return the event that the app is answering."""
     assert app.current_request
-    found: dict[str, Any] = app.current_request.to_original_event()
-    return found
+    event: dict[str, Any] = app.current_request.to_original_event()
+    return event
 
 
 def echo_app() -> Chalice:
-    """An app that answers with the event it got; /answers holds replies of every shape."""
+    """Return an app that answers with the event of the request; /answers has answers of every form."""
     app = Chalice("echo")
     app.api.binary_types = ["*/*"]
     app.log.setLevel(logging.CRITICAL)
@@ -46,20 +50,20 @@ def echo_app() -> Chalice:
         "sized": Response(b"", {"content-length": "12345", "Content-Type": "image/png"}),
         "framed": Response(b"abc", {"Transfer-Encoding": "chunked", "Date": "never", "Content-Length": "999"}),
         "challenge": Response(b"", {"WWW-Authenticate": "Basic"}, 401),
-        "mangled": Response("text where bytes belong", {"Content-Type": "text/plain"}),
+        "invalid": Response("text in place of bytes", {"Content-Type": "text/plain"}),
     }
 
     @app.route("/answers/{name}", methods=["GET", "HEAD"])
     def answer(name: str) -> Response:
-        found = answers[name]
-        return Response(found.body, dict(found.headers), found.status_code)
+        response = answers[name]
+        return Response(response.body, dict(response.headers), response.status_code)
 
     return app
 
 
 @contextmanager
 def serving(app: Chalice) -> Iterator[int]:
-    """Serve an app by chalice.local on a free port, with our gateway in it, and only for so long."""
+    """Serve an app behind the local API Gateway on a free port, and yield the port."""
     original = local.LocalDevServer
     install()
     try:
@@ -78,41 +82,67 @@ def serving(app: Chalice) -> Iterator[int]:
 
 @contextmanager
 def connected(port: int) -> Iterator[socket.socket]:
+    """Open a connection to a server of this machine."""
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
         yield connection
 
 
+def exchange_bytes(port: int, message: bytes, half_close: bool = False) -> bytes:
+    """Send bytes, and read until the server closes. `half_close` tells the server that no more bytes follow."""
+    with connected(port) as connection, connection.makefile("rb") as stream:
+        connection.sendall(message)
+        if half_close:
+            connection.shutdown(socket.SHUT_WR)
+        return stream.read()
+
+
 def head(method: str, target: str | bytes, *fields: str) -> bytes:
+    """Return the head of a request."""
     target = target.encode() if isinstance(target, str) else target
     lines = [b"%s %s HTTP/1.1" % (method.encode(), target), b"Host: files.example.com:8000", b"Accept: */*"]
     return b"\r\n".join([*lines, *(field.encode() for field in fields), b"", b""])
 
 
-def answer(connection: socket.socket, method: str = "GET") -> tuple[http.client.HTTPResponse, bytes]:
+def read_answer(connection: socket.socket, method: str = "GET") -> tuple[http.client.HTTPResponse, bytes]:
+    """Read one answer."""
     response = http.client.HTTPResponse(connection, method=method)
     response.begin()
     return response, response.read()
 
 
-def raw(port: int, sent: bytes, method: str = "GET") -> tuple[http.client.HTTPResponse, bytes]:
-    """Send bytes, return the answer; the server must close after it."""
+def send(port: int, message: bytes, method: str = "GET") -> tuple[http.client.HTTPResponse, bytes]:
+    """Send bytes and return the answer, after which the server must close the connection."""
     with connected(port) as connection:
-        connection.sendall(sent)
-        found = answer(connection, method)
+        connection.sendall(message)
+        answer = read_answer(connection, method)
         assert_closed(connection)
-    return found
+    return answer
 
 
 def assert_closed(connection: socket.socket) -> None:
+    """Check that the server has sent nothing more and closed the connection."""
     assert connection.recv(1) == b"", "the server sent more than one answer, or did not close"
 
 
-def event(port: int, method: str, target: str | bytes, *fields: str, body: bytes = b"") -> Any:
-    """What the app made of a request: the event, where it echoes."""
-    response, content = raw(port, head(method, target, "Connection: close", *fields) + body)
+def echoed(port: int, method: str, target: str | bytes, *fields: str, body: bytes = b"") -> Any:
+    """Send a request and return the JSON of its answer: the event, from an app that echoes."""
+    response, content = send(port, head(method, target, CLOSE, *fields) + body)
     assert response.status == 200, content
     return json.loads(content)
 
 
-def refused(response: http.client.HTTPResponse, content: bytes) -> tuple[int, str]:
+def refusal(response: http.client.HTTPResponse, content: bytes) -> tuple[int, str]:
+    """Return the status and the message of an error answer of AWS."""
     return response.status, json.loads(content)["message"]
+
+
+def race(function: Callable[[Any], T], arguments: Sequence[Any]) -> list[T]:
+    """Call a function with every argument at the same time, and return the results in the order of the arguments."""
+    start = threading.Barrier(len(arguments), timeout=10)
+
+    def run(argument: Any) -> T:
+        start.wait()
+        return function(argument)
+
+    with ThreadPoolExecutor(len(arguments)) as pool:
+        return list(pool.map(run, arguments))
