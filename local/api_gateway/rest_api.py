@@ -108,18 +108,6 @@ class EventConverter(local.LambdaEventConverter):
         return "*/*" in self._binary_types or media_type in self._binary_types
 
 
-class Authorizer(local.LocalGatewayAuthorizer):
-    """Chalice's authorizer, which finds the `Authorization` header under a name in lower case only."""
-
-    def authorize(
-        self, raw_path: str, lambda_event: local.EventType, lambda_context: local.LambdaContext
-    ) -> local.LocalAuthPair:
-        """Run the route's authorizer, if the route has one."""
-        lowered = {name.lower(): value for name, value in lambda_event["headers"].items()}
-        event, context = super().authorize(raw_path, lambda_event | {"headers": lowered}, lambda_context)
-        return event | {"headers": lambda_event["headers"]}, context
-
-
 class RestApiEntryPoint(EntryPoint):
     """The REST API, for the connection of one client.
 
@@ -135,7 +123,6 @@ class RestApiEntryPoint(EntryPoint):
         super().__init__(app_object, config)
         routes = Routes(list(app_object.routes))
         self.event_converter = EventConverter(routes, app_object.api.binary_types, source_ip)
-        self._authorizer = Authorizer(app_object)
 
     def handle_request(
         self, method: str, path: str, headers: local.HeaderType, body: bytes | None

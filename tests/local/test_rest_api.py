@@ -7,14 +7,14 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from chalice.app import AuthResponse, Chalice
+from chalice.app import Chalice
 from hypothesis import given
 from hypothesis import strategies as st
 
 from local.api_gateway.errors import MissingAuthenticationToken
 from local.api_gateway.routes import Routes
 
-from .wire import CLOSE, current_event, echoed, head, send, serving
+from .wire import current_event, echoed, serving
 
 pytestmark = pytest.mark.usefixtures("silence")
 
@@ -26,19 +26,15 @@ def test_a_path_takes_the_most_specific_route(port: int) -> None:
     for target, resource, parameters in [
         ("/", "/", None),
         ("//", "/", None),
-        ("/x", "/{proxy+}", {"proxy": "x"}),
-        ("/x/y/z", "/{proxy+}", {"proxy": "x/y/z"}),
         ("/x/y/", "/{proxy+}", {"proxy": "x/y"}),
         ("/x//", "/{proxy+}", {"proxy": "x/"}),
         ("/x%2Fy%20z/%25/+", "/{proxy+}", {"proxy": "x%2Fy%20z/%25/+"}),
-        ("/x;v=1", "/{proxy+}", {"proxy": "x;v=1"}),
         ("//x//y", "/{proxy+}", {"proxy": "x//y"}),
         ("/a/1", "/a/{id}", {"id": "1"}),
         ("/a/1/", "/a/{id}", {"id": "1"}),
         ("/a/fixed", "/a/fixed", None),
         ("/a/fixed/", "/a/fixed", None),
         ("/a/fixed/x", "/{proxy+}", {"proxy": "a/fixed/x"}),
-        ("/a", "/{proxy+}", {"proxy": "a"}),
         ("/a//", "/{proxy+}", {"proxy": "a/"}),
         ("/deep/1/2/3", "/deep/{id}/{proxy+}", {"id": "1", "proxy": "2/3"}),
         ("/deep/1", "/{proxy+}", {"proxy": "deep/1"}),
@@ -153,32 +149,3 @@ def test_a_body_is_text_unless_its_type_is_binary() -> None:
         assert text == {"body": "é", "isBase64Encoded": False}
         png = echoed(port, "POST", "/x", "Content-Type: image/png", "Content-Length: 2", body=b"\xff\x00")
         assert (b64decode(png["body"]), png["isBase64Encoded"]) == (b"\xff\x00", True)
-
-
-# Chalice's own features
-
-
-def test_an_authorizer_of_chalice_works() -> None:
-    app = Chalice("guarded")
-
-    @app.authorizer()
-    def guard(request: Any) -> AuthResponse:
-        return AuthResponse(["*"] if request.token == "open" else [], "someone")
-
-    @app.route("/{proxy+}", authorizer=guard)
-    def view() -> list[str]:
-        event = current_event(app)
-        return [event["headers"]["Authorization"], event["requestContext"]["authorizer"]["principalId"]]
-
-    with serving(app) as port:
-        assert echoed(port, "GET", "/x", "Authorization: open") == ["open", "someone"]
-        assert send(port, head("GET", "/x", "Authorization: shut", CLOSE))[0].status == 403
-        assert send(port, head("GET", "/x", CLOSE))[0].status == 401
-
-
-def test_a_preflight_of_chalice_works() -> None:
-    app = Chalice("shared")
-    app.route("/{proxy+}", cors=True)(lambda: "")
-    with serving(app) as port:
-        response, _ = send(port, head("OPTIONS", "/x/y", CLOSE))
-    assert (response.status, response.headers["Access-Control-Allow-Methods"]) == (200, "GET,OPTIONS")

@@ -5,10 +5,9 @@ import json
 import logging
 import socket
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 from chalice import local
 from chalice.app import Chalice, Response
@@ -18,7 +17,6 @@ from local.api_gateway.rest_api import install
 
 METHODS = ["GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", "OPTIONS"]
 CLOSE = "Connection: close"
-T = TypeVar("T")
 
 
 def current_event(app: Chalice) -> dict[str, Any]:
@@ -115,13 +113,8 @@ def send(port: int, message: bytes, method: str = "GET") -> tuple[http.client.HT
     with connected(port) as connection:
         connection.sendall(message)
         answer = read_answer(connection, method)
-        assert_closed(connection)
+        assert connection.recv(1) == b"", "the server sent more than one answer, or did not close"
     return answer
-
-
-def assert_closed(connection: socket.socket) -> None:
-    """Check that the server has sent nothing more and closed the connection."""
-    assert connection.recv(1) == b"", "the server sent more than one answer, or did not close"
 
 
 def echoed(port: int, method: str, target: str | bytes, *fields: str, body: bytes = b"") -> Any:
@@ -134,15 +127,3 @@ def echoed(port: int, method: str, target: str | bytes, *fields: str, body: byte
 def refusal(response: http.client.HTTPResponse, content: bytes) -> tuple[int, str]:
     """Return the status and the message of an error answer of AWS."""
     return response.status, json.loads(content)["message"]
-
-
-def race(function: Callable[[Any], T], arguments: Sequence[Any]) -> list[T]:
-    """Call a function with every argument at the same time, and return the results in the order of the arguments."""
-    start = threading.Barrier(len(arguments), timeout=10)
-
-    def run(argument: Any) -> T:
-        start.wait()
-        return function(argument)
-
-    with ThreadPoolExecutor(len(arguments)) as pool:
-        return list(pool.map(run, arguments))
