@@ -167,7 +167,6 @@ def test_app_imports_chalice_events_and_wiring_only() -> None:
         "typing",
         "chalice.app",
         "chalicelib.wiring",
-        "chalicelib.events.body",
         "chalicelib.events.rest_api",
         "chalicelib.events.function_url",
         "local.api_gateway",

@@ -1,1 +1,1 @@
-"""Lambda event to message and back: one module a kind of event, a symmetric pair."""
+"""Events of Lambda: for each kind of event a module with two functions, event to Request and Reply to response."""

@@ -1,22 +1,45 @@
-"""Function URL events (payload v2) to Request, and Reply to a Function URL response.
+"""Function URL events (payload version 2.0) to Request, and Reply to the response of a Function URL.
 
 Source: Lambda Developer Guide, "Invoking Lambda function URLs", request and response payloads; FACTS 1.8.
 """
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final, NotRequired, TypedDict, TypeGuard
 from urllib.parse import parse_qsl, quote
 
 from chalicelib.core.web.message import Reply, Request
 from chalicelib.core.web.times import Deadline
 
-from .addressed import base_url
-from .body import body, encoded
-from .fields import fields
-from .request_id import request_id
-from .unsupported import refused
+from .common import base_url, decode_body, encode_body, header_fields, request_id, unsupported
 
-Event = Mapping[str, Any]
+
+class Http(TypedDict, total=False):
+    """`requestContext.http` of an event."""
+
+    method: str
+    sourceIp: str
+
+
+class Context(TypedDict):
+    """`requestContext` of an event."""
+
+    stage: str
+    http: Http
+    domainName: NotRequired[str]
+    requestId: NotRequired[str]
+
+
+class Event(TypedDict):
+    """An event of a Function URL: the fields that the service reads. Emulators send null for some fields."""
+
+    version: str
+    requestContext: Context
+    rawPath: NotRequired[str | None]
+    rawQueryString: NotRequired[str | None]
+    headers: NotRequired[dict[str, str] | None]
+    cookies: NotRequired[list[str] | None]
+    body: NotRequired[str | None]
+    isBase64Encoded: NotRequired[bool]
+
 
 _ACCEPTED: Final = (
     "The handler app.function_url answers the events of a Function URL, and those of an HTTP API with payload version "
@@ -25,61 +48,61 @@ _ACCEPTED: Final = (
 )
 
 
-def accepts(event: Any) -> bool:
-    """Whether an event is a Function URL's, or like it in all but its path's encoding."""
-    if not (isinstance(event, Mapping) and event.get("version") == "2.0"):
-        return False
-    context = event.get("requestContext")
-    return (
-        isinstance(context, Mapping) and context.get("stage") == "$default" and isinstance(context.get("http"), Mapping)
-    )
-
-
-def to_request(event: Event, deadline: Deadline) -> Request:
-    """Read an event. Nothing is checked but its kind: whatever came is judged by the pipeline.
+def to_request(event: object, deadline: Deadline) -> Request:
+    """Read an event. Only the kind of the event is checked here: the service judges the values.
 
     Args:
         event: the event.
         deadline: the time by which the event must be answered.
     """
-    if not accepts(event):
-        return refused(event, _ACCEPTED, deadline)
+    if not _is_function_url_event(event):
+        return unsupported(event, _ACCEPTED, deadline)
     context = event["requestContext"]
-    single = ((name, (value,)) for name, value in (event.get("headers") or {}).items())
-    cookies = event.get("cookies")
-    headers = fields((*single, ("cookie", cookies)) if cookies else single)
     http = context["http"]
-    method = str(http.get("method"))
+    fields = ((name, (value,)) for name, value in (event.get("headers") or {}).items())
+    cookies = event.get("cookies")
+    headers = header_fields((*fields, ("cookie", cookies)) if cookies else fields)
+    method = http.get("method") or ""
     return Request(
         method=method,
-        raw_path=_raw_path(str(event.get("rawPath") or "/"), str(context.get("domainName") or "")),
-        query=dict(parse_qsl(str(event.get("rawQueryString") or ""), keep_blank_values=True)),
+        raw_path=_raw_path(event.get("rawPath") or "/", context.get("domainName") or ""),
+        query=dict(parse_qsl(event.get("rawQueryString") or "", keep_blank_values=True)),
         headers=headers,
-        request_id=request_id(context),
+        request_id=request_id(context.get("requestId")),
         base_url=base_url(headers, ""),
-        client_address=str(http.get("sourceIp")),
+        client_address=http.get("sourceIp") or "",
         deadline=deadline,
-        body=body(event) if method == "POST" else b"",
+        body=decode_body(event.get("body"), event.get("isBase64Encoded")) if method == "POST" else b"",
     )
 
 
-def from_reply(reply: Reply) -> dict[str, Any]:
-    """Return the response; the body is base64 always, so that no type of content is a special case.
+def from_reply(reply: Reply) -> dict[str, object]:
+    """Return the response.
 
-    A cookie has a field of its own in this kind of response.
+    The body is always base64, so that no content type is a special case. Cookies have a field of their own.
     """
     headers = dict(reply.headers)
     cookie = headers.pop("Set-Cookie", None)
-    return {
+    response: dict[str, object] = {
         "statusCode": reply.status,
         "headers": headers,
-        "body": encoded(reply.body),
+        "body": encode_body(reply.body),
         "isBase64Encoded": True,
-        **({"cookies": [cookie]} if cookie else {}),
     }
+    if cookie:
+        response["cookies"] = [cookie]
+    return response
+
+
+def _is_function_url_event(event: object) -> TypeGuard[Event]:
+    """Whether an event is of a Function URL, or of an HTTP API that differs only in the encoding of the path."""
+    if not (isinstance(event, dict) and event.get("version") == "2.0"):
+        return False
+    context = event.get("requestContext")
+    return isinstance(context, dict) and context.get("stage") == "$default" and isinstance(context.get("http"), dict)
 
 
 def _raw_path(path: str, domain: str) -> str:
-    """An HTTP API sends the same shape with the path already decoded (FACTS 1.8): encode it, to be decoded once."""
-    of_http_api = domain and ".lambda-url." not in domain
-    return quote(path, errors="surrogatepass") if of_http_api else path
+    """Return the path as the client encoded it: an HTTP API sends the path decoded (FACTS 1.8), so encode it again."""
+    is_http_api = domain and ".lambda-url." not in domain
+    return quote(path, errors="surrogatepass") if is_http_api else path

@@ -1,21 +1,54 @@
-"""REST API events (Lambda proxy integration, payload v1) to Request, and Reply to a Chalice response.
+"""REST API events (Lambda proxy integration, payload version 1.0) to Request, and Reply to the response of a REST API.
 
 Source: API Gateway Developer Guide, "Lambda proxy integrations in API Gateway"; FACTS 1.1 to 1.7.
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final, NotRequired, TypedDict, TypeGuard
 
 from chalicelib.core.web.message import Reply, Request
 from chalicelib.core.web.times import Deadline
 
-from .addressed import base_url
-from .body import body
-from .fields import fields
-from .request_id import request_id
-from .unsupported import refused
+from .common import base_url, decode_body, encode_body, header_fields, request_id, unsupported
 
-Event = Mapping[str, Any]
+ROOT: Final = "/"
+ALL_OTHERS: Final = "/{proxy+}"
+"""The two resources of the REST API, which together match every path."""
+
+METHODS: Final = ("GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", "OPTIONS")
+"""All methods that API Gateway has: the service refuses methods itself, with an explanation (FACTS 1.10)."""
+
+
+class Identity(TypedDict, total=False):
+    """`requestContext.identity` of an event."""
+
+    sourceIp: str
+
+
+class Context(TypedDict):
+    """`requestContext` of an event."""
+
+    resourcePath: str
+    httpMethod: NotRequired[str]
+    path: NotRequired[str | None]
+    identity: NotRequired[Identity | None]
+    requestId: NotRequired[str]
+
+
+class Event(TypedDict):
+    """An event of a REST API: the fields that the service reads. API Gateway sends null for an empty map."""
+
+    requestContext: Context
+    httpMethod: NotRequired[str]
+    path: NotRequired[str | None]
+    pathParameters: NotRequired[dict[str, str] | None]
+    queryStringParameters: NotRequired[dict[str, str] | None]
+    multiValueQueryStringParameters: NotRequired[dict[str, list[str]] | None]
+    headers: NotRequired[dict[str, str] | None]
+    multiValueHeaders: NotRequired[dict[str, list[str]] | None]
+    body: NotRequired[str | None]
+    isBase64Encoded: NotRequired[bool]
+
 
 _ACCEPTED: Final = (
     "The handler app.app answers the events of a REST API with Lambda proxy integration, and no others: none of an "
@@ -23,30 +56,17 @@ _ACCEPTED: Final = (
 )
 
 
-def accepts(event: Any) -> bool:
-    """Whether an event is a REST API's: an HTTP API adds a version to the same shape, all others name no resource."""
-    return (
-        isinstance(event, dict)
-        and "version" not in event
-        and isinstance(event.get("requestContext"), dict)
-        and isinstance(event["requestContext"].get("resourcePath"), str)
-    )
-
-
-def to_refusal(event: Any, deadline: Deadline) -> Request:
-    """Return a request that is refused with an explanation, for an event of another kind."""
-    return refused(event, _ACCEPTED, deadline)
-
-
-def to_request(event: Event, deadline: Deadline) -> Request:
-    """Read an event that `accepts` accepts. Nothing is checked here: whatever came is judged by the pipeline.
+def to_request(event: object, deadline: Deadline) -> Request:
+    """Read an event. Only the kind of the event is checked here: the service judges the values.
 
     Args:
         event: the event.
         deadline: the time by which the event must be answered.
     """
+    if not _is_rest_api_event(event):
+        return unsupported(event, _ACCEPTED, deadline)
     context = event["requestContext"]
-    method = str(event.get("httpMethod") or context.get("httpMethod"))
+    method = event.get("httpMethod") or context.get("httpMethod") or ""
     raw_path = _raw_path(event)
     headers = _headers(event)
     return Request(
@@ -54,52 +74,68 @@ def to_request(event: Event, deadline: Deadline) -> Request:
         raw_path=raw_path,
         query=_query(event),
         headers=headers,
-        request_id=request_id(context),
-        base_url=base_url(headers, _prefix(context, raw_path)),
-        client_address=str((context.get("identity") or {}).get("sourceIp")),
+        request_id=request_id(context.get("requestId")),
+        base_url=base_url(headers, _prefix(context.get("path") or "", raw_path)),
+        client_address=(context.get("identity") or {}).get("sourceIp") or "",
         deadline=deadline,
-        body=body(event) if method == "POST" else b"",
+        body=decode_body(event.get("body"), event.get("isBase64Encoded")) if method == "POST" else b"",
         length_arrives=False,
     )
 
 
-def from_reply(reply: Reply) -> dict[str, Any]:
-    """Return the arguments of a `chalice.app.Response`.
+def from_reply(reply: Reply) -> dict[str, object]:
+    """Return the response. The body is always base64: `*/*` is a binary type of the API, so any type arrives."""
+    return {
+        "statusCode": reply.status,
+        "headers": dict(reply.headers),
+        "multiValueHeaders": {},
+        "body": encode_body(reply.body),
+        "isBase64Encoded": True,
+    }
 
-    The body is always bytes: Chalice encodes it for `*/*` binary types, and fails outside its own error handler on a
-    str with a content type other than JSON (FACTS 2.5); None would become `null` (FACTS 2.6).
+
+def _is_rest_api_event(event: object) -> TypeGuard[Event]:
+    """Whether an event is of a REST API.
+
+    An HTTP API adds a version to the same shape. No other kind of event names a resource.
     """
-    return {"status_code": reply.status, "headers": dict(reply.headers), "body": reply.body}
+    if not isinstance(event, dict) or "version" in event:
+        return False
+    context = event.get("requestContext")
+    return isinstance(context, dict) and context.get("resourcePath") in (ROOT, ALL_OTHERS)
 
 
 def _raw_path(event: Event) -> str:
-    """`proxy` never has a stage or base path before it, and loses a last slash, which `path` keeps (FACTS 1.2, 1.3)."""
+    """Return the path without stage and base path, as the client encoded it (FACTS 1.2, 1.3).
+
+    The parameter `proxy` never has a stage or a base path before it. It loses a last slash, which `path` keeps.
+    """
     proxy = (event.get("pathParameters") or {}).get("proxy")
     if proxy is None:
         return "/"
-    slash = "/" if str(event.get("path") or "").endswith("/") else ""
+    slash = "/" if (event.get("path") or "").endswith("/") else ""
     return f"/{proxy}{slash}"
 
 
-def _prefix(context: Event, raw_path: str) -> str:
-    """The stage or the base path: what the context's path has before ours (FACTS 1.3).
+def _prefix(context_path: str, raw_path: str) -> str:
+    """Return the stage or the base path: the part of the context's path before the path of the request (FACTS 1.3).
 
-    Each of both may have lost its last slash: at the root the one is `/` where the other is `/prod`.
+    Each of the two paths may have lost its last slash: at the root, one is `/` where the other is `/prod`.
     """
-    whole, own = str(context.get("path") or "").rstrip("/"), raw_path.rstrip("/")
+    whole, own = context_path.rstrip("/"), raw_path.rstrip("/")
     return whole.removesuffix(own) if whole.endswith(own) else ""
 
 
 def _query(event: Event) -> Mapping[str, str]:
-    """Parameters arrive decoded (FACTS 1.4). Of a repeated one the last counts, as in the single-value map."""
-    many = event.get("multiValueQueryStringParameters")
-    if many:
-        return {name: values[-1] for name, values in many.items()}
+    """Return the parameters, which arrive decoded (FACTS 1.4). The last value of a repeated parameter counts."""
+    values_by_name = event.get("multiValueQueryStringParameters")
+    if values_by_name:
+        return {name: values[-1] for name, values in values_by_name.items()}
     return event.get("queryStringParameters") or {}
 
 
 def _headers(event: Event) -> dict[str, str]:
-    many = event.get("multiValueHeaders")
-    if many:
-        return fields(many.items())
-    return fields((name, (value,)) for name, value in (event.get("headers") or {}).items())
+    values_by_name = event.get("multiValueHeaders")
+    if values_by_name:
+        return header_fields(values_by_name.items())
+    return header_fields((name, (value,)) for name, value in (event.get("headers") or {}).items())
