@@ -48,7 +48,7 @@ deploy: $(VENV)/ready
 	@test -n "$(STAGE)" || { echo "Say which stage of .chalice/config.json: make deploy STAGE=dev" >&2; exit 2; }
 	$(BIN)/python -m chalicelib check --stage $(STAGE)
 	$(BIN)/python -m chalicelib policy --stage $(STAGE) --write
-	PIP_NO_BUILD_ISOLATION=0 PKG_CONFIG=false $(BIN)/chalice deploy --stage $(STAGE)
+	$(BIN)/python -m local.wheels $(BIN)/chalice deploy --stage $(STAGE)
 
 # docs/screenshots, anew; needs Chromium.
 screenshots: $(VENV)/ready

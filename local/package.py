@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
@@ -21,6 +22,8 @@ from chalicelib import wiring
 from chalicelib.iam_policy import stack_policy
 from chalicelib.settings.load import InvalidSettings, Settings
 from chalicelib.stages import STACK, environment_of, policy_file, template_policy
+
+from . import wheels
 
 PROJECT = Path(__file__).parent.parent
 RESOURCES = ".chalice/resources.json"
@@ -40,7 +43,7 @@ def main() -> int:
     out: Path = parser.parse_args().out
     try:
         archive = package(out)
-    except NotPackaged as error:
+    except (NotPackaged, wheels.NotDownloaded) as error:
         print(error, file=sys.stderr)
         return 1
     except InvalidSettings as error:
@@ -58,6 +61,7 @@ def package(out: Path) -> Path:
 
     Raises:
         InvalidSettings: the service would answer 500 to every request.
+        NotDownloaded: pip cannot bring a dependency.
         NotPackaged: Chalice failed, or left out a dependency.
         OSError: a file cannot be read or written.
     """
@@ -68,7 +72,7 @@ def package(out: Path) -> Path:
         project, made = Path(scratch, "project"), Path(scratch, "made")
         export(project)
         adapt(project, settings, environ["SIGNPOST_BUCKET"])
-        run_chalice(project, made)
+        run_chalice(project, made, wheels.download(project, Path(scratch, "wheels")))
         out.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(made / "sam.json", out / "sam.json")
         normalise(made / "deployment.zip", out / "deployment.zip")
@@ -110,16 +114,17 @@ def adapt(project: Path, settings: Settings, bucket: str) -> None:
     (project / RESOURCES).write_text(json.dumps(template))
 
 
-def run_chalice(project: Path, out: Path) -> None:
+def run_chalice(project: Path, out: Path, pip_environ: Mapping[str, str]) -> None:
     """Run `chalice package`.
 
-    It takes the wheels for this Python's minor version and the architecture of config.json; where there are none it
-    says so and goes on without (https://aws.github.io/chalice/topics/packaging.html), which would fail on Lambda only.
+    Chalice takes the wheels for this Python's minor version and the architecture of config.json. Where a package has no
+    such wheel and cannot be built, Chalice prints that and leaves the package out
+    (https://aws.github.io/chalice/topics/packaging.html). The function would then fail on Lambda only.
     """
     chalice = Path(sys.executable).with_name("chalice")
     command = [str(chalice), "package", "--stage", STACK, "--merge-template", RESOURCES, str(out)]
     try:
-        done = subprocess.run(command, cwd=project, env=_environ(), capture_output=True, text=True)
+        done = subprocess.run(command, cwd=project, env=_environ() | pip_environ, capture_output=True, text=True)
     except FileNotFoundError:
         raise NotPackaged(f"There is no {chalice}: use `make package`, which installs it.") from None
     if done.returncode:
@@ -151,10 +156,6 @@ def _environ() -> dict[str, str]:
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
         "PYTHONDONTWRITEBYTECODE": "1",  # Chalice imports the app, then packages the directory
-        # pyvips has no wheel. The pinned setuptools makes it, not the newest; to pip this 0 means "no isolation".
-        "PIP_NO_BUILD_ISOLATION": "0",
-        # Where it finds libvips it compiles itself against that one, and the zip brings its own (pyvips-binary).
-        "PKG_CONFIG": "false",
     }
 
 

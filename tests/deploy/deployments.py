@@ -32,7 +32,7 @@ NOT_COPIED = shutil.ignore_patterns("__pycache__", "deployed", "deployments")
 BUCKET = "signpost-example-bucket"
 
 # How the names of all files begin that requirements.txt brings into a zip.
-PACKAGES = ("_cffi_backend.", "_libvips.", "cffi", "jinja2", "markupsafe", "pycparser", "pyvips")
+PACKAGES = ("_cffi_backend.", "_libvips.", "cffi", "cryptography", "jinja2", "markupsafe", "pycparser", "pyvips")
 
 
 class Account(NamedTuple):

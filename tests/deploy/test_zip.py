@@ -1,17 +1,20 @@
 """The zip holds what it needs, and is the same wherever it is made."""
 
+import hashlib
 import json
 import os
 import re
 import shutil
 import struct
 import sys
+import tarfile
 from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+from packaging.requirements import Requirement
 
 from .conftest import PROJECT, package
 from .deployments import PACKAGES
@@ -19,8 +22,13 @@ from .runtime_api import PYTHON
 
 TRAVELLING = (".py", ".html", ".css", ".js", ".toml", ".json")
 
-# What Amazon Linux 2 has, whose compiler is GCC 7.3 (GCC, "ABI Policy and Guidelines", symbol versions).
-NEWEST = {b"GLIBC": (2, 26), b"GLIBCXX": (3, 4, 24), b"CXXABI": (1, 3, 11), b"GCC": (7, 0, 0)}
+# The newest symbols of Amazon Linux 2, with GCC 7, and of Amazon Linux 2023, with GCC 11 (GCC, "ABI Policy and
+# Guidelines", symbol versions). Lambda's Python 3.11 runs on the former, each later Python on the latter (FACTS 7.1).
+NEWEST = (
+    {b"GLIBC": (2, 26), b"GLIBCXX": (3, 4, 24), b"CXXABI": (1, 3, 11), b"GCC": (7, 0, 0)}
+    if sys.version_info < (3, 12)
+    else {b"GLIBC": (2, 34), b"GLIBCXX": (3, 4, 29), b"CXXABI": (1, 3, 13), b"GCC": (11, 0)}
+)
 
 
 def copy(folder: Path, *, requirements: str = "", reverse: bool = False) -> Path:
@@ -56,24 +64,33 @@ def test_it_holds_what_runs_and_nothing_else(built: Path) -> None:
     assert [name for name in packed if not name.startswith(PACKAGES)] == sorted([*ours, *runtime])
 
 
-def test_it_brings_what_makes_pages_and_images(built: Path) -> None:
-    """Jinja2, pyvips and what these need, as requirements.txt pins them."""
+def pins(file: str) -> dict[str, str]:
+    """The packages that a requirements file names for this Python, with their versions."""
+    lines = re.findall(r"^\w[^\\\n]*", (PROJECT / file).read_text(), re.MULTILINE)
+    requirements = [Requirement(line) for line in lines]
+    needed = [each for each in requirements if each.marker is None or each.marker.evaluate()]
+    return {each.name.lower(): str(each.specifier).removeprefix("==") for each in needed}
+
+
+def test_the_zip_has_every_package_of_requirements_txt(built: Path) -> None:
+    """requirements.in names the same versions: requirements.txt is made from it."""
     packed = names(built / "deployment.zip")
     infos = {name.partition("/")[0].removesuffix(".dist-info") for name in packed if ".dist-info/" in name}
-    pins = [line for line in (PROJECT / "requirements.txt").read_text().splitlines() if not line.startswith("#")]
-    assert infos == {pin.lower().replace("-", "_").replace("==", "-") for pin in pins}
+    pinned = pins("requirements.txt")
+    assert infos == {f"{name.replace('-', '_')}-{version}" for name, version in pinned.items()}
+    assert pins("requirements.in").items() <= pinned.items()
 
 
 def newer(code: bytes) -> list[str]:
-    """The versions of symbols that a shared library needs and Amazon Linux 2 does not have."""
+    """The versions of symbols that a shared library needs and Lambda does not have."""
     needed = re.findall(rb"\b(GLIBC|GLIBCXX|CXXABI|GCC)_([0-9.]+)\0", code)
     assert needed
     found = {(name, tuple(map(int, version.split(b".")))) for name, version in needed}
     return sorted(f"{name.decode()} {version}" for name, version in found if version > NEWEST[name])
 
 
-def test_what_is_compiled_runs_on_lambda(built: Path) -> None:
-    """On its machine, with its Python, and with the libraries of Amazon Linux 2, which libvips needs."""
+def test_compiled_files_run_on_lambda(built: Path) -> None:
+    """On Lambda's machine, with its Python, and with the libraries of its Amazon Linux."""
     with ZipFile(built / "deployment.zip") as archive:
         compiled = {name: archive.read(name) for name in archive.namelist() if ".so" in name}
     kinds = {re.sub(r"-[0-9a-f]{8}[.]", ".", name): code for name, code in compiled.items()}
@@ -81,6 +98,7 @@ def test_what_is_compiled_runs_on_lambda(built: Path) -> None:
     assert kinds.keys() == {
         f"_cffi_backend.{abi}.so",
         "_libvips.abi3.so",
+        "cryptography/hazmat/bindings/_rust.abi3.so",
         f"markupsafe/_speedups.{abi}.so",
         "pyvips_binary.libs/libvips.so.42",
     }
@@ -108,12 +126,13 @@ def test_lambdas_own_user_can_read_all_of_it(built: Path) -> None:
 
 
 def test_it_is_small(built: Path) -> None:
-    """Lambda takes 50 MB, and 250 MB unpacked. Nine tenths of it are libvips."""
+    """Lambda takes 50 MB, and 250 MB unpacked. Nine tenths of the zip are libvips and cryptography."""
     with ZipFile(built / "deployment.zip") as archive:
         entries = archive.infolist()
-    assert (built / "deployment.zip").stat().st_size < 9_000_000
-    assert sum(entry.compress_size for entry in entries if "libvips" not in entry.filename) < 800_000
-    assert sum(entry.file_size for entry in entries) < 25_000_000
+    small = [entry.compress_size for entry in entries if not re.search("libvips|cryptography", entry.filename)]
+    assert (built / "deployment.zip").stat().st_size < 14_000_000
+    assert sum(small) < 800_000
+    assert sum(entry.file_size for entry in entries) < 36_000_000
 
 
 def test_the_template_runs_what_is_tested_here(built: Path) -> None:
@@ -127,8 +146,7 @@ def test_the_template_runs_what_is_tested_here(built: Path) -> None:
 
 def test_the_same_source_gives_the_same_bytes(built: Path, tmp_path: Path) -> None:
     """Whatever the order and times of the files, the umask, the account, and what lies around."""
-    pins = (PROJECT / "requirements.txt").read_text()
-    project = copy(tmp_path / "copy", requirements=pins, reverse=True)
+    project = copy(tmp_path / "copy", requirements=(PROJECT / "requirements.txt").read_text(), reverse=True)
     for number, file in enumerate(sorted(project.rglob("*.py"))):
         file.chmod((0o600, 0o755)[number % 2])
         os.utime(file, (number * 86400 * 365, number * 86400 * 365))
@@ -158,7 +176,7 @@ def test_its_size_is_printed(tmp_path: Path) -> None:
 
 
 def wheels(folder: Path, machines: Iterable[str]) -> dict[str, str]:
-    """Make wheels of a compiled package, one a machine; returns the environment that lets pip find only those."""
+    """Make a compiled package's wheel for each machine; returns the environment that lets pip find only these."""
     folder.mkdir()
     abi = f"cp3{sys.version_info.minor}"
     for machine in machines:
@@ -171,26 +189,62 @@ def wheels(folder: Path, machines: Iterable[str]) -> dict[str, str]:
     return {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(folder), "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 
 
-@pytest.fixture
-def needy(tmp_path: Path) -> Path:
-    """A copy of the project that needs a compiled package."""
-    return copy(tmp_path / "copy", requirements="compiled==1.0\n")
+def hashes(folder: Path) -> str:
+    """Requirements with the hashes of all files in a directory."""
+    found = [hashlib.sha256(file.read_bytes()).hexdigest() for file in folder.iterdir()]
+    return "compiled==1.0 " + " ".join(f"--hash=sha256:{each}" for each in found)
 
 
-def test_dependencies_are_those_for_lambdas_machine(needy: Path, tmp_path: Path) -> None:
-    done = package(needy, "out", **wheels(tmp_path / "wheels", ["x86_64", "aarch64"]))
+def test_dependencies_are_those_for_lambdas_machine(tmp_path: Path) -> None:
+    environ = wheels(tmp_path / "wheels", ["x86_64", "aarch64"])
+    project = copy(tmp_path / "copy", requirements=hashes(tmp_path / "wheels"))
+    done = package(project, "out", **environ)
     assert done.returncode == 0, done.stderr
-    with ZipFile(needy / "out/deployment.zip") as archive:
+    with ZipFile(project / "out/deployment.zip") as archive:
         assert archive.read("compiled.py") == b"MACHINE = 'aarch64'\n"
 
 
-def test_a_dependency_that_does_not_fit_is_refused(needy: Path, tmp_path: Path) -> None:
-    """Chalice itself would go on without it."""
-    done = package(needy, "out", **wheels(tmp_path / "wheels", ["x86_64"]))
+def test_a_dependency_that_lambda_cannot_run_is_refused(tmp_path: Path) -> None:
+    environ = wheels(tmp_path / "wheels", ["x86_64"])
+    project = copy(tmp_path / "copy", requirements=hashes(tmp_path / "wheels"))
+    done = package(project, "out", **environ)
+    assert done.returncode == 1
+    assert "No matching distribution found for compiled==1.0" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (project / "out").exists()
+
+
+def test_a_dependency_that_pip_compiles_for_this_machine_is_refused(tmp_path: Path) -> None:
+    """Chalice itself would print that, and leave the dependency out."""
+    files = {
+        "PKG-INFO": "Metadata-Version: 2.1\nName: compiled\nVersion: 1.0\n",
+        "setup.py": "import setuptools\nsetuptools.Distribution.has_ext_modules = lambda self: True\n"
+        "setuptools.setup(name='compiled', version='1.0')\n",
+    }
+    environ = wheels(tmp_path / "wheels", [])
+    with tarfile.open(tmp_path / "wheels/compiled-1.0.tar.gz", "w:gz") as sdist:
+        for name, text in files.items():
+            (tmp_path / name).write_text(text)
+            sdist.add(tmp_path / name, f"compiled-1.0/{name}")
+    project = copy(tmp_path / "copy", requirements=hashes(tmp_path / "wheels"))
+    done = package(project, "out", **environ)
     assert done.returncode == 1
     assert "compiled==1.0" in done.stderr
     assert "Traceback" not in done.stderr
-    assert not (needy / "out").exists()
+    assert not (project / "out").exists()
+
+
+def test_a_dependency_with_another_hash_is_refused(tmp_path: Path) -> None:
+    """Also where only the file for Lambda's machine was replaced: Chalice alone asks for that one without a hash."""
+    environ = wheels(tmp_path / "wheels", ["x86_64", "aarch64"])
+    project = copy(tmp_path / "copy", requirements=hashes(tmp_path / "wheels"))
+    (wheel,) = (tmp_path / "wheels").glob("*aarch64.whl")
+    with ZipFile(wheel, "a") as archive:
+        archive.writestr("more.py", "")
+    done = package(project, "out", **environ)
+    assert done.returncode == 1
+    assert "THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE" in done.stderr
+    assert not (project / "out").exists()
 
 
 # What goes wrong
