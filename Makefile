@@ -1,35 +1,49 @@
-# The commands of a day. Each makes what it needs: a virtual environment with the pinned packages.
+# The daily commands. Each first makes what it needs: a virtual environment with the pinned packages.
+# Another Python, in an environment of its own: make test PYTHON=python3.13 VENV=.venv-3.13
+PYTHON ?= python3
+VENV ?= .venv
 PORT ?= 8000
 S3_PORT ?= 9000
-VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test test-browser test-clients lint test-s3 bench bench-images package deploy screenshots clean
+# The tests that take milliseconds each and use no network.
+FAST_TESTS := tests/unit/core tests/unit/events tests/unit/settings
+PYTEST := $(BIN)/python -m pytest
+
+.PHONY: setup run test test-fast test-browser test-clients lint test-s3 bench bench-images package deploy screenshots clean
+
+setup: $(VENV)/ready
 
 run: $(VENV)/ready
 	@exec $(BIN)/python -m local --port $(PORT) --s3-port $(S3_PORT)
 
+# Prints the ten slowest tests.
 test: lint
-	$(BIN)/pytest -n 2 --dist worksteal --ignore tests/browser --ignore tests/clients
+	$(PYTEST) -n 2 --dist worksteal --durations 10 --ignore tests/browser --ignore tests/clients
+
+# For the time between two edits: few examples of each property, under 30 seconds.
+test-fast: $(VENV)/ready
+	$(PYTEST) --hypothesis-profile fast $(FAST_TESTS)
 
 # What a browser sees, against the embedded S3; `make test-s3` does it against another.
 test-browser: $(VENV)/ready
-	$(BIN)/pytest -n 2 --dist worksteal tests/browser
+	$(PYTEST) -n 2 --dist worksteal tests/browser
 
 # What docs/clients.md says of clients, tried with them: their packages are large, so nothing else installs them.
 test-clients: $(VENV)/clients
-	$(BIN)/pytest -n 2 --dist worksteal tests/clients
+	$(PYTEST) -n 2 --dist worksteal tests/clients
 
 lint: $(VENV)/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check --output-format concise .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 
 # The end-to-end suite against any store: S3_ENDPOINT=… AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… make test-s3
 test-s3: $(VENV)/ready
 	@test -n "$(S3_ENDPOINT)" || { echo "Say which store: S3_ENDPOINT=https://… make test-s3" >&2; exit 2; }
-	$(BIN)/pytest -n 2 --dist worksteal tests/e2e tests/browser tests/deploy/test_boot.py tests/deploy/test_boot_images.py
+	$(PYTEST) -n 2 --dist worksteal tests/e2e tests/browser tests/deploy/test_boot.py tests/deploy/test_boot_images.py
 
 # Fails where a figure is over its limit; BASE=REVISION holds today's figures to those of another revision.
 bench: $(VENV)/ready
@@ -55,8 +69,13 @@ screenshots: $(VENV)/ready
 	$(BIN)/python -m tests.browser.screenshots docs/screenshots
 
 $(VENV)/ready: requirements.txt requirements-dev.txt constraints.txt
-	@python3 -m venv --clear $(VENV) || { echo "Python has no venv here. On Debian: apt install python3-venv" >&2; exit 1; }
-	PKG_CONFIG=false $(BIN)/pip install --quiet --requirement requirements-dev.txt
+	@echo "Making $(VENV) with $$($(PYTHON) --version)."
+	@$(PYTHON) -m venv --clear $(VENV) || { echo "Python has no venv here. On Debian: apt install python3-venv" >&2; exit 1; }
+	@echo "Installing what the service needs: requirements.txt."
+	@PKG_CONFIG=false $(BIN)/pip install --quiet --requirement requirements.txt
+	@echo "Installing what development and the tests need: requirements-dev.txt. pip takes a minute or two for this."
+	@PKG_CONFIG=false $(BIN)/pip install --quiet --requirement requirements-dev.txt
+	@echo "$(VENV) is ready."
 	@touch $@
 
 $(VENV)/clients: requirements-clients.txt $(VENV)/ready
@@ -64,4 +83,4 @@ $(VENV)/clients: requirements-clients.txt $(VENV)/ready
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-* build .mypy_cache .ruff_cache .import_linter_cache .hypothesis

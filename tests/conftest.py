@@ -31,6 +31,7 @@ settings.register_profile(
     print_blob=True,
     suppress_health_check=[*_SHARED, HealthCheck.too_slow],
 )
+settings.register_profile("fast", settings.get_profile("dev"), max_examples=5)  # `make test-fast`
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 # Every boto3 session reads botocore's descriptions of AWS anew, which takes longer than most tests: all share a reader.

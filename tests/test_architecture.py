@@ -214,7 +214,7 @@ def test_everything_public_says_what_it_is(file: Path) -> None:
 
 def sources() -> Iterator[Path]:
     """Every file of the project that is text and its own."""
-    made = {".git", ".venv", ".hypothesis", ".local", "deployments", "deployed"}
+    made = {".git", *(file.name for file in ROOT.glob(".venv*")), ".hypothesis", ".local", "deployments", "deployed"}
     for top in ROOT.iterdir():
         for file in top.rglob("*") if top.is_dir() and top.name not in made else [top]:
             kept = file.is_file() and not made & set(file.parts) and "cache" not in str(file.relative_to(ROOT))

@@ -31,14 +31,14 @@ def test_parameters() -> None:
 def newcomer(tmp_path: Path) -> Iterator[Callable[[str], str]]:
     """Runs a command in a copy of the project, with what the page names and nothing else: credentials and a region."""
     copy, venv = tmp_path / "project", tmp_path / "project/.venv"
-    ignored = (".git", ".venv", "deployments", "deployed", "__pycache__", "build")
+    ignored = (".git", ".venv*", "deployments", "deployed", "__pycache__", "build")
     shutil.copytree(PROJECT, copy, ignore=shutil.ignore_patterns(*ignored))
     (copy / "requirements.txt").write_text("")  # test_chalice_deploy.py brings these, which takes most of the time
     venv.mkdir()
     for part in Path(sys.prefix).iterdir():
         (venv / part.name).symlink_to(part)
     (venv / "ready").unlink(missing_ok=True)
-    (venv / "ready").touch()  # `make test` has run
+    (venv / "ready").touch()  # `make setup` has run
     with open_account() as account:
         environ = account.environ() | {"AWS_DEFAULT_REGION": embedded_s3.REGION, "AWS_ENDPOINT_URL": account.endpoint}
         environ |= {"PATH": os.defpath, "HOME": str(tmp_path)}
