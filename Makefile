@@ -7,7 +7,7 @@ S3_PORT ?= 9000
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-# The tests that take milliseconds each and use no network.
+# What `make test-fast` runs, besides the tests that are marked as slow. These use no network.
 FAST_TESTS := tests/unit/core tests/unit/events tests/unit/settings
 PYTEST := $(BIN)/python -m pytest
 
@@ -24,7 +24,7 @@ test: lint
 
 # For the time between two edits: few examples of each property, under 30 seconds.
 test-fast: $(VENV)/ready
-	$(PYTEST) --hypothesis-profile fast $(FAST_TESTS)
+	$(PYTEST) --hypothesis-profile fast -m "not slow" $(FAST_TESTS)
 
 # What a browser sees, against the embedded S3; `make test-s3` does it against another.
 test-browser: $(VENV)/ready

@@ -15,6 +15,8 @@ from chalicelib.core.web.times import Deadline
 from tests.support.builders import DEADLINE, NOW, allow, mount, numbered, path
 from tests.support.fakes import Objects, signer
 
+pytestmark = pytest.mark.slow
+
 KEYS = 100_000
 PART = 1_000
 AFTER_ALL = "\U0010ffff"

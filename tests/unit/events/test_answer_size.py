@@ -15,6 +15,8 @@ import app
 from tests.support.builders import Event, basic, rest_event, url_event
 from tests.support.fakes import Objects
 
+pytestmark = pytest.mark.slow
+
 MAX_BYTES = 6_291_556  # what Lambda says: "response payload size exceeded maximum allowed payload size (6291556 bytes)"
 DIRECTORY = "/users/ann/"
 NAMES = {

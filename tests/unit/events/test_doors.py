@@ -393,6 +393,7 @@ def check_listed(path: str | None, headers: Fields) -> None:
     assert rule.allows
 
 
+@pytest.mark.slow
 @settings(max_examples=10_000 if os.environ.get("CI") else 250)
 @given(
     mostly(METHODS, st.text(max_size=6)),

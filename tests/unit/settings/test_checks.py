@@ -59,6 +59,7 @@ def test_an_origin_that_no_browser_sends_is_refused_and_the_right_one_named(tmp_
     assert "c4n4ry" not in told
 
 
+@pytest.mark.slow
 @settings(max_examples=20)  # each starts Node
 @given(st.lists(st.from_regex(r"(?i)https?://(\[[0-9a-f:]{2,9}\]|[a-z0-9x.-]{1,9})(:\d{1,5})?/?", fullmatch=True)))
 def test_what_is_taken_is_an_origin_to_node_too(texts: list[str]) -> None:

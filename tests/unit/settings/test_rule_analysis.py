@@ -197,6 +197,7 @@ def test_a_publishable_key_reaches_images_alone() -> None:
     assert [finding.key if finding else "alive" for finding in found] == ["alive", "to", "alive", None]
 
 
+@pytest.mark.slow
 def test_ten_thousand_rules_are_analysed() -> None:
     """This takes about a second; a step for each pair of rules would take minutes."""
     keys = [ApiKey(f"k{number}", str(number), ("g",)).principal() for number in range(200)]
