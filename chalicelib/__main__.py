@@ -20,7 +20,8 @@ from chalicelib.core.web import paths
 from chalicelib.core.web.problems import Problem
 from chalicelib.explain import explain, pasted, principal_of
 from chalicelib.iam_policy import policy, stack_policy
-from chalicelib.settings.load import KEY_ID, InvalidSettings, Settings
+from chalicelib.settings.api_keys import KEY_ID
+from chalicelib.settings.load import InvalidSettings, Settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

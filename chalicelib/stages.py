@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from .settings.checks import UNKNOWN_REGION
 from .settings.load import InvalidSettings
-from .settings.toml_reader import did_you_mean
+from .settings.mistakes import did_you_mean
+from .settings.mounts import UNKNOWN_REGION
 
 PROJECT: Final = Path(__file__).resolve().parent.parent
 STACK: Final = "stack"

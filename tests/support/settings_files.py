@@ -5,18 +5,25 @@ from pathlib import Path
 
 from chalicelib.settings.load import InvalidSettings, Settings, inspect, load
 
-MOUNT = '[[mounts]]\npath = "/"\nbucket = "acme"\nregion = "eu-west-1"\n'
+
+def table(heading: str, values: Mapping[str, str]) -> str:
+    """A table as TOML writes it, from its heading and the text of each value."""
+    return "\n".join([heading, *(f"{key} = {value}" for key, value in values.items()), ""])
+
+
+MOUNT_VALUES = {"path": '"/"', "bucket": '"acme"', "region": '"eu-west-1"'}
+MOUNT = table("[[mounts]]", MOUNT_VALUES)
 
 
 def loaded(folder: Path, text: str, environ: Mapping[str, str] | None = None) -> Settings:
-    """Read a file of that text."""
+    """The settings that a file of this text gives."""
     file = folder / "signpost.toml"
     file.write_text(text, "utf-8")
     return load(file, environ or {})
 
 
 def mistakes(folder: Path, text: str, environ: Mapping[str, str] | None = None) -> list[str]:
-    """What is said of a file of that text, without its folder and name; nothing where it is right."""
+    """The mistakes in a file of this text, each from its line on, without the name of the file."""
     try:
         loaded(folder, text, environ)
     except InvalidSettings as error:
@@ -25,13 +32,13 @@ def mistakes(folder: Path, text: str, environ: Mapping[str, str] | None = None) 
 
 
 def inspected(folder: Path, text: str, environ: Mapping[str, str] | None = None) -> tuple[list[str], list[str]]:
-    """The mistakes and the warnings that the tool reports for a file of that text, as in `mistakes`."""
-    file = folder / "signpost.toml"
-    file.write_text(text, "utf-8")
+    """The mistakes and the warnings that the administrator's tool reports for a file of this text, as in `mistakes`."""
+    expected = mistakes(folder, text, environ)  # the service finds every mistake that the tool finds
+    texts: tuple[str, ...] = ()
     try:
-        found, warnings = [], inspect(file, environ or {})[1]
+        warnings = inspect(folder / "signpost.toml", environ or {})[1]
     except InvalidSettings as error:
-        found, warnings = [*error.mistakes], error.warnings
-    found = [mistake.removeprefix(str(file)) for mistake in found]
-    assert found == mistakes(folder, text, environ)  # the service finds every mistake that the tool finds
-    return found, [warning.removeprefix(str(file)) for warning in warnings]
+        warnings, texts = error.warnings, error.mistakes
+    reported, warned = ([text.removeprefix(f"{folder}/signpost.toml") for text in some] for some in (texts, warnings))
+    assert reported == expected
+    return reported, warned

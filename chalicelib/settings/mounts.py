@@ -1,0 +1,140 @@
+"""`[[mounts]]`: the path prefixes of the service, and the bucket, region and store of each."""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from chalicelib.core.s3.mounts import DERIVED, Mount
+from chalicelib.core.s3.stores import Credentials, bucket_url
+
+from .checks import ACCESS_KEY, SECRET_KEY, Check, is_path, optional, pattern
+from .schema import Document, Table
+from .urls import ENDPOINT, endpoint_origin
+
+MAX_URL_SECONDS: Final = 604_800  # seconds: the longest life that SigV4 signs (FACTS 4.3)
+
+UNKNOWN_REGION: Final = "region-of-lambda-0"
+"""Stands for the region of the functions where the administrator's tool does not know their region."""
+
+# The endings of other buckets in botocore's endpoint rules: directory buckets and their access points, Outposts,
+# multi-Region access points.
+_OTHER_BUCKETS: Final = ("--x-s3", "--xa-s3", "--op-s3", ".mrap")
+
+_AWS_REGION: Final = re.compile(r"[a-z]+(?:-[a-z]+)+-[0-9]+")  # botocore's partitions.json has no other form
+
+_PATH: Final = Check(
+    lambda text: is_path(text) and not re.search(r"[*{}]|//", text),
+    'a path of literal segments that starts with a slash: "/" or "/archive"',
+)
+_PREFIX: Final = Check(
+    lambda text: not text or is_path(f"/{text}"), 'the beginning of keys, without a leading slash: "tenants/acme/"'
+)
+_BUCKET: Final = Check(pattern(r"[A-Za-z0-9][A-Za-z0-9._-]{2,254}"), "a bucket's name, three characters or more")
+_REGION: Final = Check(pattern(r"[a-z0-9-]+"), 'a region: "eu-west-1"; or set AWS_REGION in the environment')
+_KMS_KEY: Final = Check(
+    optional(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+"),
+    'the ARN of a key of KMS, and of no alias: "arn:aws:kms:eu-west-1:111122223333:key/…"',
+)
+
+
+def read_mounts(document: Document, default_region: str, default_url_seconds: int) -> tuple[Mount, ...]:
+    """Return the mounts, of which there must be at least one.
+
+    Args:
+        document: the settings file.
+        default_region: the region of a mount that names none; empty for no default.
+        default_url_seconds: the life of URLs of a mount that names none.
+    """
+    tables = document.tables("mounts")
+    mounts = [_read_mount(table, default_region, default_url_seconds) for table in tables]
+    if not document.values.get("mounts"):
+        document.mistakes.add(("mounts", 0, None), 'is missing; add [[mounts]] with path = "/" and bucket = "NAME"')
+    document.check_unique("mounts", "path", [mount.path or "/" for mount in mounts])
+    _check_prefixes(tables, mounts)
+    _check_one_region(tables, mounts)
+    return tuple(mounts)
+
+
+def _read_mount(table: Table, default_region: str, default_url_seconds: int) -> Mount:
+    bucket = table.text("bucket", _BUCKET)
+    region = table.text("region", _REGION, default=default_region)
+    endpoint = _endpoint(table, "endpoint")
+    public_endpoint = _endpoint(table, "public_endpoint") or endpoint
+    access_key, secret_key = table.secret("access_key", ACCESS_KEY), table.secret("secret_key", SECRET_KEY)
+    if bool(access_key) != bool(secret_key):
+        table.mistake("access_key", "and secret_key belong together: give both, or neither")
+    mount = Mount(
+        path=table.text("path", _PATH).rstrip("/"),
+        bucket=bucket,
+        prefix=table.text("prefix", _PREFIX, default=""),
+        region=region,
+        endpoint=endpoint,
+        bucket_url=bucket_url(bucket, region, public_endpoint),
+        url_seconds=table.whole_number("url_seconds", default_url_seconds, 1, MAX_URL_SECONDS),
+        stable_seconds=table.whole_number("stable_seconds", 0, 0, MAX_URL_SECONDS // 2),
+        cache_seconds=table.whole_number("cache_seconds", 0, 0, MAX_URL_SECONDS),
+        credentials=Credentials(access_key, secret_key) if access_key and secret_key else None,
+        kms_key=table.optional_text("kms_key", _KMS_KEY) or None,
+    )
+    _check_store(table, mount)
+    if mount.url_seconds < 2 * mount.stable_seconds:
+        table.mistake(
+            "stable_seconds",
+            f"is {mount.stable_seconds}, so url_seconds must be at least {2 * mount.stable_seconds}, but is "
+            f"{mount.url_seconds}: raise url_seconds, or lower stable_seconds",
+        )
+    table.finish()
+    return mount
+
+
+def _endpoint(table: Table, key: str) -> str | None:
+    text = table.optional_text(key, ENDPOINT)
+    return endpoint_origin(text) if text and ENDPOINT.passes(text) else None
+
+
+def _check_store(table: Table, mount: Mount) -> None:
+    """Report a bucket, a region or a KMS key with which the service cannot sign."""
+    if mount.bucket.lower().endswith(_OTHER_BUCKETS):
+        table.mistake(
+            "bucket",
+            "is a directory bucket or an access point, which needs another endpoint and another signature: name a "
+            "general purpose bucket",
+        )
+    if mount.on_aws and _REGION.passes(mount.region) and not _AWS_REGION.fullmatch(mount.region):
+        table.mistake(
+            "region",
+            'is no region of AWS, such as "eu-west-1": correct the region; or, for another store, name the store: '
+            'endpoint = "https://s3.example.com"',
+        )
+    if mount.kms_key and not mount.on_aws:
+        table.mistake("kms_key", "is for a bucket on AWS, but this mount has an endpoint: remove one of the two")
+    elif mount.kms_key and _KMS_KEY.passes(mount.kms_key) and _differ(mount.kms_key.split(":")[3], mount.region):
+        table.mistake(
+            "kms_key", "is in another region than the bucket, and S3 refuses such a key: name a key in that region"
+        )
+
+
+def _check_prefixes(tables: Sequence[Table], mounts: Sequence[Mount]) -> None:
+    """Report a mount whose keys are the derivatives of another mount, or of itself."""
+    derived = [(mount.bucket, mount.prefix + DERIVED) for mount in mounts]
+    for table, mount in zip(tables, mounts, strict=True):
+        if any(bucket == mount.bucket and mount.prefix.startswith(start) for bucket, start in derived):
+            table.mistake("prefix", f"is below {DERIVED}, where the service stores resized images: name another prefix")
+
+
+def _check_one_region(tables: Sequence[Table], mounts: Sequence[Mount]) -> None:
+    """Report a bucket that has two regions. A bucket's name is unique in a partition of AWS, and in another store."""
+    first: dict[tuple[str, str], int] = {}
+    for index, mount in enumerate(mounts):
+        earlier = first.setdefault((mount.store, mount.bucket), index)
+        if mount.bucket and _differ(mount.region, mounts[earlier].region):
+            tables[index].mistake(
+                "region",
+                f"is not the region of mounts[{earlier + 1}], which has the same bucket. A bucket is in one region: "
+                "give both mounts that region",
+            )
+
+
+def _differ(region: str, other: str) -> bool:
+    """Whether two regions differ for certain."""
+    return len({region, other} - {UNKNOWN_REGION}) > 1

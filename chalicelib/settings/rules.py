@@ -1,0 +1,147 @@
+"""`[[rules]]`: what each rule allows or denies, to whom, and what an upload must have."""
+
+import re
+from collections.abc import Sequence
+from functools import partial
+from typing import Final
+
+from chalicelib.core.access.principals import ApiKey
+from chalicelib.core.access.rules import ACTIONS, Rule
+from chalicelib.core.web.image_parameters import MAX_SIDE_PIXELS, is_size
+from chalicelib.core.web.paths import IMAGE_ENDPOINTS
+
+from .checks import Check, is_path, pattern
+from .mistakes import did_you_mean
+from .schema import Document, Table
+
+_MAX_UPLOAD_BYTES: Final = 5 * 1024**4  # S3 User Guide, "Amazon S3 multipart upload limits": the largest object
+
+# The headers that S3 stores with an object, besides those that are always signed (S3 API Reference, PutObject). No rule
+# is asked about the effect of a copy source, an ACL, a grant or a bypass, so these headers cannot be named.
+_STORED_HEADERS: Final = (
+    r"x-amz-(?:object-lock-(?:legal-hold|mode|retain-until-date)|storage-class|tagging|website-redirect-location"
+    r"|server-side-encryption-(?:aws-kms-key-id|bucket-key-enabled|context))"
+)
+
+
+def _is_rule_path(text: str) -> bool:
+    if text in IMAGE_ENDPOINTS:
+        return True
+    *segments, last = text[1:].split("/")
+    if last != "**":
+        segments.append(last)
+    literal = (segment for segment in segments if segment not in ("*", "{user}"))
+    return is_path(text) and not any(re.search(r"[*{}]", segment) for segment in literal)
+
+
+_PATH: Final = Check(
+    _is_rule_path,
+    "a path from its slash, below /-/ only /-/thumbnail and /-/resize: "
+    "literal segments, '*' or '{user}' for a whole segment, '**' as the last",
+)
+_ACTION: Final = Check(ACTIONS.__contains__, f"one of {', '.join(ACTIONS)}", ACTIONS)
+_PRINCIPAL: Final = Check(
+    pattern(r"anyone|authenticated|(?:group|key|user):\S+"),
+    "anyone, authenticated, group:NAME, key:ID or user:ID",
+    ("anyone", "authenticated"),
+)
+_CONTENT_TYPE: Final = Check(pattern(r"[\w.+-]+/(?:\*|[\w.+-]+)"), 'a media type: "image/png" or "image/*"')
+_REQUIRED_HEADER: Final = Check(
+    pattern(
+        r"cache-control|content-(?:disposition|encoding|language)|expires"
+        rf"|x-amz-(?:meta-[a-z0-9._-]+|server-side-encryption)|{_STORED_HEADERS}"
+    ),
+    'a header that S3 stores, in lower case: "cache-control", "x-amz-meta-…", "x-amz-server-side-encryption"',
+)
+_HEADER_VALUE: Final = Check(pattern(r"[!-~]+(?: [!-~]+)*"), "printable ASCII, with one space between two words")
+_PASSED_HEADER: Final = Check(
+    pattern(rf"x-amz-(?:request-payer|server-side-encryption-customer-(?:algorithm|key|key-md5))|{_STORED_HEADERS}"),
+    "a header that a rule can pass to S3, in lower case: docs/settings.md has the list",
+)
+_IMAGE_SIZE: Final = Check(
+    is_size, f'a width, a height or both, up to {MAX_SIDE_PIXELS} pixels: "320x", "x240", "96x96"'
+)
+
+# The keys that need an action: a rule must allow one of the actions. Each has the words of the mistake.
+_ACTIONS_OF_KEYS: Final = {
+    **dict.fromkeys(
+        ("overwrite", "max_bytes", "content_types", "checksum", "require_headers"),
+        (("write",), 'limits uploads, so it belongs in a rule that allows "write"'),
+    ),
+    "image_sizes": (("read",), 'limits the sizes of images, so it belongs in a rule that allows "read"'),
+    "pass_headers": (
+        ("read", "write", "delete"),
+        'passes headers, so it belongs in a rule that allows "read" or "write"',
+    ),
+}
+
+
+def read_rules(document: Document, keys: Sequence[ApiKey]) -> tuple[Rule, ...]:
+    """Return the rules in the order of the file.
+
+    Args:
+        document: the settings file.
+        keys: the API keys, which rules can name with their groups.
+    """
+    tags = {"anyone", "authenticated"}.union(*(key.principal().tags for key in keys))
+    return tuple(_read_rule(table, tags) for table in document.tables("rules"))
+
+
+def _read_rule(table: Table, tags: set[str]) -> Rule:
+    allow = table.texts("allow", _ACTION)
+    deny = table.texts("deny", _ACTION)
+    rule = Rule(
+        number=table.index + 1,
+        path=table.text("path", _PATH),
+        allows=bool(allow),
+        actions=allow or deny,
+        to=table.texts("to", _PRINCIPAL),
+        overwrite=table.flag("overwrite", default=True),
+        max_bytes=table.whole_number("max_bytes", None, 0, _MAX_UPLOAD_BYTES),
+        content_types=table.texts("content_types", _CONTENT_TYPE),
+        checksum=table.choice("checksum", ("none", "sha256")) == "sha256",
+        require_headers=table.pairs("require_headers", _REQUIRED_HEADER, _HEADER_VALUE),
+        image_sizes=table.texts("image_sizes", _IMAGE_SIZE),
+        pass_headers=table.texts("pass_headers", _PASSED_HEADER),
+    )
+    if bool(allow) == bool(deny):
+        table.mistake(None, 'needs either allow or deny, with at least one action: allow = ["read"]')
+    for key, (actions, words) in _ACTIONS_OF_KEYS.items():
+        if key in table.values and set(actions).isdisjoint(allow):
+            table.mistake(key, words)
+    _check_principals(table, rule, tags)
+    table.finish()
+    return rule
+
+
+def _check_principals(table: Table, rule: Rule, tags: set[str]) -> None:
+    """Report the principals of a rule that no setting makes.
+
+    A deny rule with no other principal denies nothing, which is a mistake. A rule that allows too little is a warning.
+    """
+    if not rule.to:
+        table.mistake("to", 'is missing; name the principals: to = ["anyone"], ["authenticated"], ["key:ID"]')
+        return
+    for written, principal in zip(table.values["to"], rule.to, strict=True):
+        if principal in tags or not _PRINCIPAL.passes(principal):
+            continue
+        is_key = principal.startswith("key:")
+        never = not is_key and tags.isdisjoint(rule.to)
+        text = partial(_unknown_principal, written, principal, tags, never=never)
+        if is_key:
+            table.mistake("to", text())
+        elif table.mistakes.in_tables("keys"):
+            continue  # a key with a mistake can have this group
+        elif never and not rule.allows:
+            table.mistake("to", text())
+        else:
+            table.warn("to", text)
+
+
+def _unknown_principal(written: str, principal: str, tags: set[str], *, never: bool) -> str:
+    kind, _, name = principal.partition(":")
+    hint = did_you_mean(name, sorted(tag.partition(":")[2] for tag in tags if tag.startswith(f"{kind}:")))
+    if kind == "key":
+        return f'"{written}" names no key{hint}'
+    cause = "is a group that no key has" if kind == "group" else "is nobody: no setting makes users; name a key"
+    return f'{"can never match: " if never else ""}"{written}" {cause}{hint}'
