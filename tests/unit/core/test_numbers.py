@@ -12,7 +12,5 @@ def test_a_text_is_a_whole_number_of_ascii_digits_within_bounds() -> None:
 
 
 def test_a_value_is_a_whole_number_within_bounds() -> None:
-    for value in (1, 7, 320):
-        assert is_whole_number(value, 1, 320)
-    for value in (0, 321, True, 1.0, "7", None, [7]):
-        assert not is_whole_number(value, 1, 320), value
+    assert all(is_whole_number(value, 1, 320) for value in (1, 7, 320))
+    assert not any(is_whole_number(value, 1, 320) for value in (0, 321, True, 1.0, "7", None, [7]))

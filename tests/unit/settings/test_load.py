@@ -163,6 +163,20 @@ def test_a_key_that_is_left_out_has_a_default(tmp_path: Path) -> None:
     assert loaded(tmp_path, empty) == loaded(tmp_path, MOUNT)
 
 
+def test_the_bounds_of_numbers_are_accepted(tmp_path: Path) -> None:
+    for url_seconds, stable_seconds, cache_seconds, max_bytes in ((1, 0, 0, 0), (604_800, 302_400, 604_800, 5 * 2**40)):
+        lives = f"url_seconds = {url_seconds}\nstable_seconds = {stable_seconds}\ncache_seconds = {cache_seconds}\n"
+        rule = '[[rules]]\npath = "/a"\nallow = ["write"]\nto = ["anyone"]\nmax_bytes = '
+        settings = loaded(tmp_path, f"{MOUNT}{lives}{rule}{max_bytes}\n")
+        (mount,) = settings.mounts
+        assert (mount.url_seconds, mount.stable_seconds, mount.cache_seconds) == (
+            url_seconds,
+            stable_seconds,
+            cache_seconds,
+        )
+        assert settings.rules[0].max_bytes == max_bytes
+
+
 def test_a_variable_can_be_a_part_of_a_text_and_is_replaced_once(tmp_path: Path) -> None:
     text = '[service]\nrealm = "The ${A}-${B}"\n' + MOUNT
     assert loaded(tmp_path, text, {"A": "x", "B": "${A}"}).realm == "The x-${A}"
