@@ -1,1 +1,1 @@
-"""Who asks, and what the rules allow: principals, rules, grants, and the tokens that the service signs."""
+"""Access: principals, rules, grants, and the tokens that the service signs."""

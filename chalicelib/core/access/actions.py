@@ -1,4 +1,4 @@
-"""Actions: what a request does, in the words that rules use."""
+"""Actions: the action of a request, in the words that rules use."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -11,22 +11,16 @@ METHODS: Final = ("GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS")
 
 
 def action_of(method: str, path: Path, query: Mapping[str, str]) -> str:
-    """Name what a request does at a path; OPTIONS asks for what GET would, so that it never says more.
+    """Return the action of a request. OPTIONS has the action of GET, so OPTIONS never tells more than GET.
 
-    Whoever uploads in parts may also look at them and take them back: all of it is `write`.
+    Every call of an upload in parts is `write`: a client that uploads parts may also list the parts and abort.
 
     Raises:
-        MethodNotAllowed: a POST that asks for nothing that there is; a path below `/-/` is not for that.
-        BadParameter: a call of an upload in parts that there is not.
+        MethodNotAllowed: the path does not take this method, or not with this query.
+        BadParameter: the parameters name no multipart call of S3.
     """
     if path in IMAGE_ENDPOINTS:
-        if method not in IMAGE_ENDPOINTS[path]:
-            raise MethodNotAllowed(method, IMAGE_ENDPOINTS[path])
-        if (path, method) != (RESIZE, "POST"):
-            return "read"
-        if "link" not in query:
-            raise MethodNotAllowed("POST", tuple(method for method in IMAGE_ENDPOINTS[path] if method != "POST"))
-        return "share"
+        return _action_of_image_endpoint(method, path, query)
     if revokes(method, query):
         return "share"
     if method == "PUT" or step_of(method, query):
@@ -36,12 +30,27 @@ def action_of(method: str, path: Path, query: Mapping[str, str]) -> str:
             return "share"
         if "form" in query and path.endswith("/"):
             return "write"
-        raise MethodNotAllowed("POST", tuple(method for method in METHODS if method != "POST"))
+        raise _post_not_allowed(METHODS)
     if method == "DELETE":
         return "delete"
     return "list" if path.endswith("/") else "read"
 
 
+def _action_of_image_endpoint(method: str, path: Path, query: Mapping[str, str]) -> str:
+    methods = IMAGE_ENDPOINTS[path]
+    if method not in methods:
+        raise MethodNotAllowed(method, methods)
+    if (path, method) != (RESIZE, "POST"):
+        return "read"
+    if "link" not in query:
+        raise _post_not_allowed(methods)
+    return "share"
+
+
+def _post_not_allowed(methods: tuple[str, ...]) -> MethodNotAllowed:
+    return MethodNotAllowed("POST", tuple(method for method in methods if method != "POST"))
+
+
 def revokes(method: str, query: Mapping[str, str]) -> bool:
-    """Whether a request that has a token revokes its link, rather than comes by it."""
+    """Whether a request revokes the link of its token. All other requests with a token use the link."""
     return method == "DELETE" and "token" in query and "uploadId" not in query

@@ -1,4 +1,4 @@
-"""Whose address counts: the address that connected, or behind a CDN the address that the CDN saw."""
+"""The IP address of a client: the address that connected, or behind a CDN the address that the CDN saw."""
 
 import hmac
 from collections.abc import Sequence
@@ -9,39 +9,43 @@ from chalicelib.core.web.message import BLANKS, Request
 from .signing import Secrets
 
 CDN_HEADER: Final = "x-signpost-cdn-secret"
-"""The header in which the CDN proves that a request came through it. It is never logged, signed or passed on."""
+"""The header in which the CDN proves that a request came through the CDN. It is never logged, signed or passed on."""
 
 
 class ClientAddresses:
-    """Says where the client of a request is.
+    """Finds the IP address of a client.
 
-    Anyone who knows the service's own host can write `X-Forwarded-For`. So this header counts only beside the CDN's
-    secret.
+    Anyone who knows the service's own host can write `X-Forwarded-For`. So this header counts only together with the
+    secret of the CDN.
 
     Args:
-        secrets: the CDN's, of which any is right; None where no CDN is set up.
+        secrets: the secrets of the CDN, of which each is accepted; None where no CDN is set up.
     """
 
     def __init__(self, secrets: Secrets | None) -> None:
         self._secrets = secrets
 
     def client(self, request: Request) -> str:
-        """Return the client's address; raise Unavailable where the CDN's secret is out of reach.
+        """Return the address of the client.
 
-        The CDN appends the address that it saw to `X-Forwarded-For`. API Gateway appends the address of the CDN after
-        it, which is the address that connected (FACTS 1.14).
+        The CDN appends the address that it saw to `X-Forwarded-For`. API Gateway then appends the address of the CDN,
+        which is the address that connected (FACTS 1.14).
+
+        Raises:
+            Unavailable: the CDN's secret cannot be fetched.
         """
-        shown = request.headers.get(CDN_HEADER)
-        if self._secrets is None or shown is None or not _is_one_of(shown, self._secrets(request.deadline)):
+        secret = request.headers.get(CDN_HEADER)
+        if self._secrets is None or secret is None or not _is_one_of(secret, self._secrets(request.deadline)):
             return request.client_address
-        *_, before, last = ("", *(part.strip(BLANKS) for part in request.headers.get("x-forwarded-for", "").split(",")))
-        seen = before if last == request.client_address else last
-        return seen or request.client_address
+        addresses = [part.strip(BLANKS) for part in request.headers.get("x-forwarded-for", "").split(",")]
+        *_, before, last = ("", *addresses)
+        seen_by_cdn = before if last == request.client_address else last
+        return seen_by_cdn or request.client_address
 
 
-def _is_one_of(shown: str, secrets: Sequence[bytes]) -> bool:
-    """Whether a text is one of the secrets; the time taken does not tell how nearly."""
-    found = False
+def _is_one_of(text: str, secrets: Sequence[bytes]) -> bool:
+    """Whether a text is one of the secrets; all are compared, so the time tells nothing."""
+    matches = False
     for secret in secrets:
-        found |= hmac.compare_digest(shown.encode("utf-8", "surrogatepass"), secret)
-    return found
+        matches |= hmac.compare_digest(text.encode("utf-8", "surrogatepass"), secret)
+    return matches

@@ -1,7 +1,7 @@
-"""Links: tokens that open one path to someone without credentials.
+"""Links: tokens that open one path to a client without credentials.
 
-A token is 60 characters, the base64 of 45 bytes: action, uses, end, id, issuer and a signature. The path is not in it
-but under the signature, since it stands in the URL already; so are the other things that the token promises.
+A token has 60 characters, the base64 of 45 bytes: action, uses, end, id, issuer and a signature. The signature also
+covers the path, which the token does not hold, because the URL of the link has the path already.
 """
 
 from collections.abc import Callable
@@ -14,26 +14,28 @@ from chalicelib.core.web.times import Deadline
 from .signing import MAC_BYTES, Signer, decode, encode, fingerprint
 
 Random = Callable[[int], bytes]
-"""Returns so many random bytes that nobody can guess."""
+"""Returns so many random bytes, which nobody can guess."""
 
 LINK_ACTIONS: Final = ("read", "write")
-MAX_USES: Final = 1_000  # each is kept in the link's one item until the link ends, and is written with it at every use
-MAX_FREE_RANGES: Final = 256  # of a file that are free for one use; each is kept in the link's item, too
-MAX_LINK_SECONDS: Final = 366 * 86_400  # seconds
+MAX_USES: Final = 1_000  # of one link: its item in the table keeps each use until the link ends
+MAX_FREE_RANGES: Final = 256  # of a file that are free after one use: the item keeps each range, too
+MAX_LINK_SECONDS: Final = 366 * 86_400
 
+_ID_BYTES: Final = 12
 _TOKEN_BYTES: Final = 29 + MAC_BYTES
 
 
 class Link(NamedTuple):
-    """What a token promises.
+    """The content of a token.
 
     Attributes:
-        id: sixteen characters that name the link: to the table, and in the log.
-        path: what it opens; with a slash at its end everything below, too.
-        action: `read`, which with a directory is `list` as well, or `write`.
-        uses: how often it may be used; 0 for as often as one likes.
-        expires_at: when it ends, a Unix time in whole seconds.
-        issuer: the fingerprint of whoever made it, who can revoke it, and whose own rights it never exceeds.
+        id: sixteen characters that name the link in the table and in the log.
+        path: the path that the link opens; a path that ends in a slash also opens everything below.
+        action: `read`, which for a directory includes `list`, or `write`.
+        uses: how many times the link may be used; 0 for no limit.
+        expires_at: when the link ends, a Unix time in whole seconds.
+        issuer: the fingerprint of the principal who made the link. The issuer can revoke the link, and the link never
+            allows more than the rights of the issuer.
     """
 
     id: str
@@ -44,18 +46,18 @@ class Link(NamedTuple):
     issuer: bytes
 
     def opens(self, action: str, path: Path) -> bool:
-        """Whether this action at this path is what the link is for. What is the service's own no link opens."""
+        """Whether the link is for this action at this path. No link opens a path of the service itself."""
         below = self.path.endswith("/") and path.startswith(self.path) and not path.startswith(SERVICE_PATHS)
         return (path == self.path or below) and (action == self.action or (action, self.action) == ("list", "read"))
 
 
 class Reading(NamedTuple):
-    """A GET of a file by a counted link, as the table knows it: nothing can be read from the two texts.
+    """A GET of a file by a counted link, as the table knows the GET. Nobody can read the two texts.
 
     Attributes:
         file: stands for the client, the link and the exact request without its `Range`.
-        part: stands for the bytes of the file that are asked for; the whole file is a part like any other.
-        resumes: whether a range is asked for, so that the GET may continue another GET of the same file.
+        part: stands for the bytes of the file that the request asks for; the whole file is a part, too.
+        resumes: whether the request asks for a range, so that the GET may continue another GET of the same file.
     """
 
     file: str
@@ -64,11 +66,11 @@ class Reading(NamedTuple):
 
 
 class LinkTokens:
-    """Makes tokens and reads them; nothing is stored for either.
+    """Makes tokens and reads tokens. Nothing is stored for a token.
 
     Args:
-        signer: whose purpose is links alone.
-        random: for ids.
+        signer: a signer whose purpose is links alone.
+        random: makes the ids of links.
     """
 
     def __init__(self, signer: Signer, random: Random) -> None:
@@ -81,34 +83,35 @@ class LinkTokens:
         """Return a new link and its token.
 
         Args:
-            path: what it opens.
+            path: the path that the link opens.
             action: one of `LINK_ACTIONS`.
             uses: 0 to `MAX_USES`.
             expires_at: Unix time in seconds, until 2106.
-            issuer: the name of the principal who makes it.
-            deadline: of the request.
+            issuer: the name of the principal who makes the link.
+            deadline: the deadline of the request.
         """
-        found = (self._random(12), fingerprint(issuer))
-        promised = b"".join((bytes([LINK_ACTIONS.index(action)]), uses.to_bytes(2), expires_at.to_bytes(4), *found))
-        link = Link(encode(found[0]), path, action, uses, expires_at, found[1])
-        return link, encode(promised + self._signer.sign(deadline, promised, path.encode()))
+        link_id, issuer_mark = self._random(_ID_BYTES), fingerprint(issuer)
+        head = bytes([LINK_ACTIONS.index(action)]) + uses.to_bytes(2) + expires_at.to_bytes(4)
+        content = head + link_id + issuer_mark
+        link = Link(encode(link_id), path, action, uses, expires_at, issuer_mark)
+        return link, encode(content + self._signer.sign(deadline, content, path.encode()))
 
     def read(self, token: str, path: Path, deadline: Deadline) -> Link:
-        """Return the link of a token that was made for this path, or for a directory above it.
+        """Return the link of a token that was made for this path, or for a directory above the path.
 
-        Whether it has ended is not asked: see `check_not_expired`.
+        The link may have ended: see `check_not_expired`.
 
         Raises:
-            LinkInvalid: it was not made here, or for another path.
+            LinkInvalid: the token was not made here, or was made for another path.
         """
         data = decode(token)
         if data is None or len(data) != _TOKEN_BYTES:
             raise LinkInvalid()
-        promised, signature = data[:-MAC_BYTES], data[-MAC_BYTES:]
-        for place in (path, *directories_above(path)):
-            if self._signer.verifies(deadline, signature, promised, place.encode()):
-                uses, expires_at = int.from_bytes(promised[1:3]), int.from_bytes(promised[3:7])
-                return Link(encode(promised[7:19]), place, LINK_ACTIONS[promised[0]], uses, expires_at, promised[19:])
+        content, signature = data[:-MAC_BYTES], data[-MAC_BYTES:]
+        for opened in (path, *directories_above(path)):
+            if self._signer.verifies(deadline, signature, content, opened.encode()):
+                uses, expires_at = int.from_bytes(content[1:3]), int.from_bytes(content[3:7])
+                return Link(encode(content[7:19]), opened, LINK_ACTIONS[content[0]], uses, expires_at, content[19:])
         raise LinkInvalid()
 
 

@@ -1,4 +1,4 @@
-"""Who is asking: authenticators, tried in order; the first that finds something to judge decides."""
+"""Principals: who makes a request. Authenticators are tried in order, and the first with credentials decides."""
 
 import binascii
 import hashlib
@@ -14,11 +14,12 @@ from .signing import fingerprint
 
 
 class Principal(NamedTuple):
-    """Someone who asks.
+    """The person or program that makes a request.
 
     Attributes:
-        id: their own id, which `{user}` in a rule stands for; empty for anyone.
-        tags: all that a rule's `to` can call them: `anyone`, `authenticated`, `key:ID`, `group:NAME`.
+        id: the id of the API key, which `{user}` in a rule stands for; empty for anyone.
+        tags: all names that a rule's `to` can have for the principal: `anyone`, `authenticated`, `group:NAME`,
+            `key:ID`.
     """
 
     id: str
@@ -26,22 +27,22 @@ class Principal(NamedTuple):
 
     @property
     def name(self) -> str:
-        """How the log and the refusals call them."""
+        """The name of the principal in the log and in refusals."""
         return self.tags[-1]
 
 
 ANYONE = Principal("", ("anyone",))
 
 Authenticator = Callable[[Request, float], Principal | None]
-"""Takes a request and the time. Returns None where the request holds nothing of its kind, and raises where what it
-holds is bad."""
+"""Takes a request and the time. Returns None where the request has no credentials of this kind, and raises a Problem
+where its credentials are bad."""
 
 
 def identify(request: Request, authenticators: Iterable[Authenticator], now: float) -> Principal:
-    """Return who is asking, ANYONE where nothing says so.
+    """Return the principal of a request, ANYONE for a request without credentials.
 
     Raises:
-        Unauthorized, CrossSite: what came is bad.
+        Unauthorized, CrossSite: the credentials are bad.
     """
     for authenticate in authenticators:
         principal = authenticate(request, now)
@@ -51,13 +52,13 @@ def identify(request: Request, authenticators: Iterable[Authenticator], now: flo
 
 
 class ApiKey(NamedTuple):
-    """An API key as the settings hold it.
+    """An API key, as the settings hold it.
 
     Attributes:
-        id: its name.
-        sha256: of its secret, in hex; the secret itself is kept nowhere.
-        groups: those that rules may speak to.
-        in_urls: whether the key is publishable: it stands in URLs of images on pages, and is good for nothing else.
+        id: the name of the key.
+        sha256: the SHA-256 of its secret, in hex; the secret itself is stored nowhere.
+        groups: the groups of the key, which rules can name.
+        in_urls: whether the key is publishable: the key stands in the URLs of images on pages, and works only there.
     """
 
     id: str
@@ -66,19 +67,19 @@ class ApiKey(NamedTuple):
     in_urls: bool = False
 
     def principal(self) -> Principal:
-        """Whom this key speaks for; a publishable key, which every reader of a page has, authenticates no one."""
+        """Return the principal of this key. Every reader of a page has a publishable key: it authenticates nobody."""
         groups = (f"group:{name}" for name in self.groups)
         authenticated = () if self.in_urls else ("authenticated",)
         return Principal(self.id, ("anyone", *authenticated, *groups, f"key:{self.id}"))
 
 
 class ApiKeys:
-    """The keys there are.
+    """All API keys of the service.
 
-    A key is found by the SHA-256 of the secret that came. So a wrong secret and an unknown id take the same steps, and
-    the time of a look-up by the hash of a guess tells nothing about any stored hash.
+    A key is looked up by the SHA-256 of the secret in the request. So a wrong secret and an unknown id take the same
+    steps, and the time of a look-up tells nothing about the stored hashes.
 
-    Publishable keys are found by `publishable` alone: they open no session, and make no link.
+    Only `publishable` returns publishable keys: they open no session, and make no link.
     """
 
     def __init__(self, keys: Sequence[ApiKey]) -> None:
@@ -87,18 +88,18 @@ class ApiKeys:
         self._principals = {key.id: key.principal() for key in keys}
 
     def with_secret(self, secret: str, key_id: str | None = None) -> ApiKey | None:
-        """Return the key that has this secret, and this id where one is given."""
-        found = self._find(secret)
-        known_id = found.id.encode() if found else b""
+        """Return the key that has this secret; where an id is given, the key must have that id, too."""
+        key = self._look_up(secret)
+        known_id = key.id.encode() if key else b""
         same_id = key_id is None or hmac.compare_digest(known_id, key_id.encode("utf-8", "surrogatepass"))
-        return found if same_id and found and not found.in_urls else None
+        return key if same_id and key and not key.in_urls else None
 
     def publishable(self, secret: str) -> ApiKey | None:
         """Return the publishable key that has this secret."""
-        found = self._find(secret)
-        return found if found and found.in_urls else None
+        key = self._look_up(secret)
+        return key if key and key.in_urls else None
 
-    def _find(self, secret: str) -> ApiKey | None:
+    def _look_up(self, secret: str) -> ApiKey | None:
         return self._by_digest.get(hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest())
 
     def with_id(self, key_id: str) -> ApiKey | None:
@@ -106,11 +107,11 @@ class ApiKeys:
         return self._by_id.get(key_id)
 
     def principal(self, key: ApiKey) -> Principal:
-        """Return whom a key speaks for, made once."""
+        """Return the principal of a key, which is made once."""
         return self._principals[key.id]
 
     def issuer(self, of: bytes) -> Principal | None:
-        """Return the principal that has this fingerprint: whoever made a link, while they still have their key."""
+        """Return the principal with this fingerprint, the issuer of a link; None after the key is removed."""
         return self._by_fingerprint.get(of)
 
     @cached_property
@@ -119,12 +120,15 @@ class ApiKeys:
 
     @cached_property
     def _by_fingerprint(self) -> dict[bytes, Principal]:
-        principals = (self._principals[key_id] for key_id in self._by_id)
-        return {fingerprint(one.name): one for one in (ANYONE, *principals)}
+        principals = (ANYONE, *(self._principals[key_id] for key_id in self._by_id))
+        return {fingerprint(principal.name): principal for principal in principals}
 
 
 class AuthorizationHeader:
-    """Authenticates `Authorization: Basic` with id:secret (RFC 7617), `Bearer` with that or the secret (RFC 6750)."""
+    """Authenticates `Authorization: Basic` with id:secret (RFC 7617), and `Bearer` with id:secret or the secret alone.
+
+    RFC 6750 defines `Bearer`.
+    """
 
     def __init__(self, keys: ApiKeys) -> None:
         self._keys = keys
@@ -136,7 +140,7 @@ class AuthorizationHeader:
             return None
         scheme, _, value = header.strip(BLANKS).partition(" ")
         if scheme.lower() == "basic":
-            value = _basic(value)
+            value = _decode_basic(value)
         elif scheme.lower() != "bearer":
             raise CredentialsInvalid()
         before, colon, after = value.strip(BLANKS).partition(":")
@@ -147,13 +151,13 @@ class AuthorizationHeader:
 
 
 class UrlKeys:
-    """Authenticates `?k=SECRET`, a publishable key, where images are rendered."""
+    """Authenticates `?k=SECRET`, a publishable key, at the image endpoints."""
 
     def __init__(self, keys: ApiKeys) -> None:
         self._keys = keys
 
     def __call__(self, request: Request, now: float) -> Principal | None:
-        """Return the key's principal, None without `k`; raise UrlKeyInvalid for anything but a publishable key."""
+        """Return the key's principal, None without `k`; raise UrlKeyInvalid unless `k` is a publishable key."""
         secret = request.query.get("k")
         if secret is None:
             return None
@@ -163,7 +167,7 @@ class UrlKeys:
         return self._keys.principal(key)
 
 
-def _basic(value: str) -> str:
+def _decode_basic(value: str) -> str:
     """Decode Basic credentials (RFC 7617 §2: base64 of `id:secret`, here UTF-8)."""
     try:
         decoded = binascii.a2b_base64(value.strip(BLANKS), strict_mode=True).decode("utf-8")

@@ -1,6 +1,7 @@
-"""What they may do: an indexed rule set, and the only maker of a Grant."""
+"""Rules: an indexed rule set, which decides about every action, and which alone makes a Grant."""
 
-from typing import NamedTuple, NoReturn
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple, NoReturn
 
 from chalicelib.core.web.paths import SERVICE_PATHS, Path
 from chalicelib.core.web.problems import CredentialsMissing, Forbidden, LinkInvalid
@@ -8,25 +9,26 @@ from chalicelib.core.web.problems import CredentialsMissing, Forbidden, LinkInva
 from .link_tokens import Link
 from .principals import ANYONE, Principal
 
-ACTIONS = ("read", "list", "write", "delete", "share", "versions", "purge")
+ACTIONS: Final = ("read", "list", "write", "delete", "share", "versions", "purge")
 
 
 class Rule(NamedTuple):
     """One `[[rules]]` table of the settings.
 
     Attributes:
-        number: its place in the file, from 1.
-        path: literal segments, `*` for one segment, `{user}` for the caller's own id, `**` for the rest, at the end.
-        allows: True allows, False denies.
-        actions: those that it speaks of.
-        to: the principals that it speaks to, as in `Principal.tags`.
-        overwrite: False demands of an upload that it replaces nothing.
-        max_bytes: an upload's greatest size; None sets no limit.
-        content_types: what an upload may be, `image/*` or whole types; empty sets no limit.
-        checksum: whether an upload must say a checksum of itself.
-        require_headers: what an upload must say in these headers, names in lower case.
-        image_sizes: the sizes that images are read in, as `images.Rendition.size` says them; empty sets no limit.
-        pass_headers: the `x-amz-*` headers that are signed besides those that always are, names in lower case.
+        number: the place of the rule in the file, from 1; of all rules that match, the lowest number decides.
+        path: a pattern: literal segments, `*` for one segment, `{user}` for the caller's own id, and at the end `**`
+            for the rest.
+        allows: True for a rule that allows, False for a rule that denies.
+        actions: the actions that the rule allows or denies.
+        to: the principals of the rule, as `Principal.tags` names them.
+        overwrite: whether an upload may replace a file.
+        max_bytes: the largest upload; None for no limit.
+        content_types: the media types of uploads, `image/*` or whole types; empty for no limit.
+        checksum: whether an upload must send a checksum.
+        require_headers: the headers that an upload must send, with their values; names in lower case.
+        image_sizes: the sizes of images, written `320x240`, `320x` or `x240`; empty for no limit.
+        pass_headers: `x-amz-*` headers that are signed in addition to the usual ones, names in lower case.
     """
 
     number: int
@@ -44,11 +46,14 @@ class Rule(NamedTuple):
 
 
 class Grant(NamedTuple):
-    """The rules said yes: this principal may do this at this path. Only a RuleSet makes one.
+    """A yes of the rules: this principal may do this action at this path. Only a RuleSet makes a Grant.
 
     Attributes:
-        principal: who may; of a link its issuer, in whose stead its holder acts.
-        link: what its holder came by; None where the principal came in person.
+        principal: the caller; for a link the issuer of the link, whose rights the caller uses.
+        action: one of `ACTIONS`.
+        path: the path of the request.
+        rule: the rule that allows.
+        link: the link that the caller uses; None if the caller authenticated itself.
     """
 
     principal: Principal
@@ -59,15 +64,18 @@ class Grant(NamedTuple):
 
     @property
     def may_replace(self) -> bool:
-        """Whether an upload may replace a file: the rule says so, and no link is used that may not read the file."""
+        """Whether an upload may replace a file: the rule allows it, and a link that is used may also read the file."""
         return self.rule.overwrite and (self.link is None or self.link.opens("read", self.path))
 
 
 class Node:
-    """A place in the tree of patterns: the segments that may follow, and the rules that end here.
+    """One segment of the patterns, in a tree: its children are the segments that can follow.
 
-    `here` and `below` (for `**`) find a rule by action and principal, so that ten thousand rules on one path cost what
-    one costs. Of several rules with the same action, principal and path only the first can decide; only it is kept.
+    `literal`, `any` and `user` are the children: by name, for `*`, and for `{user}`.
+
+    `here` has the rules whose pattern ends at this node, and `below` has the rules whose pattern goes on with `**`.
+    Both find a rule by action and tag, so ten thousand rules on one path cost the same as one rule. Of several rules
+    with the same action, tag and path only the first can decide, and only the first is kept.
     """
 
     __slots__ = ("any", "below", "here", "literal", "user")
@@ -80,7 +88,7 @@ class Node:
         self.below: dict[tuple[str, str], Rule] = {}
 
     def add(self, rule: Rule) -> None:
-        """Add a rule below this node, which is the root of the tree; the rules come in the order of the file."""
+        """Add a rule below this node, the root of the tree. Rules must be added in the order of the file."""
         *segments, last = rule.path[1:].split("/")
         node = self
         for segment in segments:
@@ -91,7 +99,7 @@ class Node:
                 table.setdefault((action, tag), rule)
 
     def child(self, segment: str) -> "Node":
-        """The node for one more segment of a pattern, made if there is none."""
+        """Return the node for the next segment of a pattern; a missing node is made."""
         if segment == "*":
             self.any = self.any or Node()
             return self.any
@@ -100,60 +108,61 @@ class Node:
             return self.user
         return self.literal.setdefault(segment, Node())
 
-    def rules(self, questions: "list[tuple[str, str]]") -> "list[Rule]":
-        """All rules here and below that answer one of the questions."""
+    def rules(self, action_tags: Sequence[tuple[str, str]]) -> list[Rule]:
+        """Return all rules at this node and in its subtree for one of these pairs of action and tag."""
         children = [*self.literal.values(), *filter(None, (self.any, self.user))]
-        own = [table[question] for table in (self.here, self.below) for question in questions if question in table]
-        return own + [rule for child in children for rule in child.rules(questions)]
+        own = [table[pair] for table in (self.here, self.below) for pair in action_tags if pair in table]
+        return own + [rule for child in children for rule in child.rules(action_tags)]
 
     def follow(self, segment: str, user: str) -> "list[Node]":
-        """The nodes that a segment of a path leads to. `*` and `{user}` stand for one segment that is not empty."""
-        found = []
+        """Return the children that a segment of a path matches. `*` and `{user}` never match an empty segment."""
+        children = []
         if segment in self.literal:
-            found.append(self.literal[segment])
+            children.append(self.literal[segment])
         if self.any and segment:
-            found.append(self.any)
+            children.append(self.any)
         if self.user and segment and segment == user:
-            found.append(self.user)
-        return found
+            children.append(self.user)
+        return children
 
 
 class RuleSet:
-    """The rules in file order; the first that matches path, action and principal decides."""
+    """The rules of a service; of the rules that match path, action and principal, the first in the file decides."""
 
-    def __init__(self, rules: "tuple[Rule, ...] | list[Rule]") -> None:
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        rules = (*rules,)
         self._root = Node()
-        for rule in (*rules, _renderers(len(rules) + 1)):
+        for rule in (*rules, _default_image_rule(len(rules) + 1)):
             self._root.add(rule)
-        self._own = self._root.literal[SERVICE_PATHS.strip("/")]
+        self._service_paths = self._root.literal[SERVICE_PATHS.strip("/")]
 
     def find(self, principal: Principal, action: str, path: Path) -> Rule | None:
-        """Return the rule that decides, None where none matches. The cost does not grow with the number of rules.
+        """Return the rule that decides, None where no rule matches. The cost does not grow with the number of rules.
 
-        To what is the service's own no pattern leads, but only a rule that names it: `/**` is about the files.
+        Patterns never match a path of the service itself, so `/**` is about files: a rule must name `/-/`.
         """
-        questions = [(action, tag) for tag in principal.tags]
+        action_tags = [(action, tag) for tag in principal.tags]
         matching: list[Rule] = []
         nodes, segments = [self._root], path[1:].split("/")
         if path.startswith(SERVICE_PATHS):
-            nodes, segments = [self._own], segments[1:]
+            nodes, segments = [self._service_paths], segments[1:]
         for segment in segments:
             following: list[Node] = []
             for node in nodes:
                 if node.below:
-                    matching += [node.below[question] for question in questions if question in node.below]
+                    matching += [node.below[pair] for pair in action_tags if pair in node.below]
                 following += node.follow(segment, principal.id)
             nodes = following
         for node in nodes:
-            matching += [node.here[question] for question in questions if question in node.here]
-        return min(matching, default=None)  # a Rule's first field is its place in the file
+            matching += [node.here[pair] for pair in action_tags if pair in node.here]
+        return _first(matching)
 
     def authorize(self, principal: Principal, action: str, path: Path) -> Grant:
-        """Return the Grant that everything after this needs.
+        """Return the Grant, without which nothing is resolved or signed.
 
         Raises:
-            CredentialsMissing: refused, and no one is asking: signing in may help.
-            Forbidden: refused to someone.
+            CredentialsMissing: the rules refuse anyone, and signing in may help.
+            Forbidden: the rules refuse this principal.
         """
         rule = self.find(principal, action, path)
         if rule is None or not rule.allows:
@@ -161,11 +170,11 @@ class RuleSet:
         return Grant(principal, action, path, rule)
 
     def authorize_link(self, link: Link, issuer: Principal, action: str, path: Path) -> Grant:
-        """Return the Grant of a link's holder, as if its issuer asked at this moment, for this very path.
+        """Return the Grant of a caller with a link; the rules decide as if the issuer asked now, for this very path.
 
         Raises:
-            LinkInvalid: the link is for something else; or its issuer may no longer do that at the path, or share the
-                path or the link's own.
+            LinkInvalid: the link is for another action or path; or its issuer may not do the action at the path any
+                more, or may not share this path or the path of the link.
         """
         rule = self._allowing(issuer, link, action, path)
         if rule is None or not self._allows(issuer, "share", link.path):
@@ -178,7 +187,7 @@ class RuleSet:
         return None if rule is None else Grant(grant.principal, action, path, rule, grant.link)
 
     def _allowing(self, principal: Principal, link: Link | None, action: str, path: Path) -> Rule | None:
-        """The rule that allows an action; by a link only what the link is for, where its issuer may share the path."""
+        """Return the rule that allows an action. A link allows its own action alone, while its issuer may share."""
         rule = self.find(principal, action, path)
         if rule is None or not rule.allows:
             return None
@@ -190,33 +199,42 @@ class RuleSet:
         return rule is not None and rule.allows
 
     def require(self, grant: Grant, action: str, path: Path) -> Grant:
-        """Return the Grant of something else to whoever has this one; raise where they may not.
+        """Grant the same caller another action, or another path; raise where the rules refuse it.
 
         Raises:
-            CredentialsMissing, Forbidden: as `authorize` does.
-            LinkInvalid: they came by a link, which is not for that.
+            CredentialsMissing, Forbidden: for the same reasons as in `authorize`.
+            LinkInvalid: the caller uses a link, and the link is for another action or path.
         """
         if grant.link:
             return self.authorize_link(grant.link, grant.principal, action, path)
         return self.authorize(grant.principal, action, path)
 
     def covers(self, grant: Grant) -> bool:
-        """Whether one rule decides, for whoever has a Grant to a directory, about everything that can be below it."""
-        questions = [(grant.action, tag) for tag in grant.principal.tags]
+        """Whether the rule of a Grant to a directory decides about everything below the directory."""
+        action_tags = [(grant.action, tag) for tag in grant.principal.tags]
         nodes, above = [self._root], []
         for segment in grant.path.split("/")[1:-1]:
-            above += [node.below[question] for node in nodes for question in questions if question in node.below]
+            above += [node.below[pair] for node in nodes for pair in action_tags if pair in node.below]
             nodes = [child for node in nodes for child in node.follow(segment, grant.principal.id)]
-        inside = [rule for node in nodes for rule in node.rules(questions)]
-        return min([*above, *inside], default=None) == grant.rule and grant.rule.path.endswith("/**")
+        inside = [rule for node in nodes for rule in node.rules(action_tags)]
+        return _first([*above, *inside]) == grant.rule and grant.rule.path.endswith("/**")
 
     def open_to_anyone(self, grant: Grant) -> bool:
-        """Whether anyone may do what was granted, so that a shared cache may keep the answer."""
+        """Whether anyone may do the action of a Grant, so that a shared cache may keep the answer."""
         return self._allows(ANYONE, grant.action, grant.path)
 
 
-def _renderers(number: int) -> Rule:
-    """The rule after all others: who says who they are may have images rendered, where no rule said otherwise."""
+def _first(rules: list[Rule]) -> Rule | None:
+    """Return the first rule in the order of the file. (A loop: `min` with a key takes longer.)"""
+    first = None
+    for rule in rules:
+        if first is None or rule.number < first.number:
+            first = rule
+    return first
+
+
+def _default_image_rule(number: int) -> Rule:
+    """Return the last rule: every authenticated principal may use the image endpoints, unless a rule denies it."""
     return Rule(number=number, path=f"{SERVICE_PATHS}*", allows=True, actions=("read",), to=("authenticated",))
 
 

@@ -1,4 +1,4 @@
-"""Sessions: a cookie that keeps a browser signed in with an API key for twelve hours, without holding the key."""
+"""Sessions: a cookie that keeps a browser signed in for twelve hours with an API key, and does not hold the key."""
 
 from typing import Final
 
@@ -11,22 +11,25 @@ from .signing import MAC_BYTES, Signer, decode, encode
 
 SESSION_SECONDS: Final = 12 * 3600
 
-# RFC 6265bis §4.1.3.2: a name that browsers take from this host alone, over HTTPS and for the whole of it.
+# RFC 6265bis §4.1.3.2: browsers accept this name from this host alone, over HTTPS, and for the whole host.
 COOKIE_NAME: Final = "__Host-signpost"
 _ATTRIBUTES: Final = "Path=/; Secure; HttpOnly; SameSite=Lax"
 CLOSING_COOKIE: Final = f"{COOKIE_NAME}=; Max-Age=0; {_ATTRIBUTES}"
 """The `Set-Cookie` that ends a session."""
 
-_READS: Final = ("GET", "HEAD", "OPTIONS")
-_FINGERPRINT: Final = 8  # bytes of a key's SHA-256: a key that was replaced signs its sessions out
+_READ_METHODS: Final = ("GET", "HEAD", "OPTIONS")
+_END_BYTES: Final = 4
+_FINGERPRINT_BYTES: Final = 8  # of a key's SHA-256: the sessions of a key end when the key gets another secret
 
 
 class Sessions:
-    """Authenticates the cookie, and makes it.
+    """Authenticates the session cookie, and makes the cookie.
+
+    The cookie holds the end of the session, the fingerprint of the key, the id of the key, and a signature.
 
     Args:
-        keys: a session ends with the key that it was opened with.
-        signer: whose purpose is sessions alone.
+        keys: the API keys; a session ends when its key is removed.
+        signer: a signer whose purpose is sessions alone.
     """
 
     def __init__(self, keys: ApiKeys, signer: Signer) -> None:
@@ -34,53 +37,54 @@ class Sessions:
         self._signer = signer
 
     def __call__(self, request: Request, now: float) -> Principal | None:
-        """Return whose session it is, None without one, or with one that has ended.
+        """Return the principal of the session, None without a session, or with a session that has ended.
 
         Raises:
-            CookieInvalid: it was not made here.
-            CrossSite: it comes with a write that is not from a page of our own.
+            CookieInvalid: the service did not make the cookie.
+            CrossSite: the cookie comes with a write that is not from a page of this service.
         """
         value = _cookie(request)
         if value is None:
             return None
         data = decode(value) or b""
-        promised, signature = data[:-MAC_BYTES], data[-MAC_BYTES:]
-        if not self._signer.verifies(request.deadline, signature, promised):
+        content, signature = data[:-MAC_BYTES], data[-MAC_BYTES:]
+        if not self._signer.verifies(request.deadline, signature, content):
             raise CookieInvalid(CLOSING_COOKIE)
-        key = self._keys.with_id(promised[4 + _FINGERPRINT :].decode())
-        if now >= int.from_bytes(promised[:4]) or key is None or _fingerprint(key) != promised[4 : 4 + _FINGERPRINT]:
+        end, rest = content[:_END_BYTES], content[_END_BYTES:]
+        key = self._keys.with_id(rest[_FINGERPRINT_BYTES:].decode())
+        if now >= int.from_bytes(end) or key is None or _fingerprint(key) != rest[:_FINGERPRINT_BYTES]:
             return None
-        if request.method not in _READS:
+        if request.method not in _READ_METHODS:
             check_same_origin(request)
         return self._keys.principal(key)
 
     def cookie(self, key: ApiKey, now: float, deadline: Deadline) -> str:
         """Return the `Set-Cookie` that opens a session."""
-        promised = (int(now) + SESSION_SECONDS).to_bytes(4) + _fingerprint(key) + key.id.encode()
-        value = encode(promised + self._signer.sign(deadline, promised))
+        content = (int(now) + SESSION_SECONDS).to_bytes(_END_BYTES) + _fingerprint(key) + key.id.encode()
+        value = encode(content + self._signer.sign(deadline, content))
         return f"{COOKIE_NAME}={value}; Max-Age={SESSION_SECONDS}; {_ATTRIBUTES}"
 
 
 def check_same_origin(request: Request) -> None:
-    """Raise CrossSite for a write that does not come from a page of our own.
+    """Raise CrossSite for a write that does not come from a page of this service.
 
-    Browsers say where a write comes from (Fetch Standard, "append a request `Origin` header"), and no page can make
-    them say something else.
+    A browser sends the origin of the page with every write (Fetch Standard, "append a request `Origin` header"), and
+    no page can change the header.
     """
     if request.headers.get("origin") != origin_of(request.base_url):
         raise CrossSite()
 
 
 def _cookie(request: Request) -> str | None:
-    """Return the value of the session's cookie; None without one, and where two differ.
+    """Return the value of the session cookie; None without a cookie, and for two cookies with different values.
 
-    The grammar is the browser's (RFC 6265 §5.4 makes the field, §5.2 reads its parts). Two cookies of this name differ
-    where another site set one of them, so neither is trusted.
+    The grammar is the browser's (RFC 6265 §5.4 writes the field, §5.2 reads its parts). Where two cookies of this name
+    differ, another site set one of the two, so neither is trusted.
     """
     pairs = (pair.partition("=") for pair in request.headers.get("cookie", "").split(";"))
-    found = {value.strip(BLANKS) for name, _, value in pairs if name.strip(BLANKS) == COOKIE_NAME}
-    return found.pop() if len(found) == 1 else None
+    values = {value.strip(BLANKS) for name, _, value in pairs if name.strip(BLANKS) == COOKIE_NAME}
+    return values.pop() if len(values) == 1 else None
 
 
 def _fingerprint(key: ApiKey) -> bytes:
-    return bytes.fromhex(key.sha256)[:_FINGERPRINT]
+    return bytes.fromhex(key.sha256)[:_FINGERPRINT_BYTES]

@@ -1,7 +1,7 @@
-"""Signing what comes back to us: tokens, cookies, cursors. HMAC-SHA256, a key for each purpose, several secrets.
+"""Signing of texts that clients send back: tokens, cookies, cursors. HMAC-SHA256, with a key for each purpose.
 
-New signatures are made with the last of the secrets and those of all are accepted, so a secret is replaced in two
-steps: add the new one at the end; remove the old one when nothing that it signed is in use any more.
+The last secret makes new signatures, and the signatures of all secrets are accepted. So a secret is replaced in two
+steps: add the new secret at the end; remove the old secret when nobody uses its signatures any more.
 """
 
 import hashlib
@@ -14,19 +14,21 @@ from typing import Final
 from chalicelib.core.web.times import Deadline
 
 Secrets = Callable[[Deadline], Sequence[bytes]]
-"""Returns the signing secrets, at least one; raises NotOffered where there are none, Unavailable out of reach."""
+"""Returns the signing secrets, at least one.
+
+Raises NotOffered where no signing secret is set, and Unavailable where the secrets cannot be fetched."""
 
 MAC_BYTES: Final = 16  # RFC 2104 §5: half of the hash's own length, and no less than 80 bits
 
 
 class Signer:
-    """Signs for one purpose: what is signed for another does not verify.
+    """Signs for one purpose. A signature for another purpose does not verify.
 
     Each method takes the deadline of the request, because the secrets may have to be fetched first.
 
     Args:
-        secrets: asked at every use.
-        purpose: a name of its own for each kind of thing that is signed.
+        secrets: returns the secrets, and is called at every use.
+        purpose: the name of one kind of text, such as `link` or `session`.
     """
 
     def __init__(self, secrets: Secrets, purpose: str) -> None:
@@ -34,15 +36,15 @@ class Signer:
         self._salt = f"signpost {purpose}".encode()
 
     def sign(self, deadline: Deadline, *parts: bytes) -> bytes:
-        """Return the signature of some texts in this order: `MAC_BYTES` bytes."""
+        """Return the signature of some texts in this order, which has `MAC_BYTES` bytes."""
         return self._mac(self._secrets(deadline)[-1], parts)
 
     def verifies(self, deadline: Deadline, signature: bytes, *parts: bytes) -> bool:
-        """Whether one of the secrets made this signature of these texts; the time taken does not tell how nearly."""
-        found = False
+        """Whether one of the secrets made this signature of these texts; all are compared: the time tells nothing."""
+        matches = False
         for secret in self._secrets(deadline):
-            found |= hmac.compare_digest(self._mac(secret, parts), signature)
-        return found
+            matches |= hmac.compare_digest(self._mac(secret, parts), signature)
+        return matches
 
     def seal(self, deadline: Deadline, text: bytes, *context: bytes) -> str:
         """Return a text that nobody else can read or change, as URL-safe base64.
@@ -67,7 +69,7 @@ class Signer:
 
     def _mac(self, secret: bytes, parts: Sequence[bytes]) -> bytes:
         key = _key(secret, self._salt)
-        lengths = ",".join(str(len(part)) for part in parts).encode()  # so that no two lists of texts read the same
+        lengths = ",".join(str(len(part)) for part in parts).encode()  # so no two lists of texts have one signature
         return hmac.digest(key, b"\0".join((lengths, *parts)), "sha256")[:MAC_BYTES]
 
     def _masked(self, secret: bytes, start: bytes, text: bytes) -> bytes:
@@ -87,7 +89,7 @@ def encode(data: bytes) -> str:
 
 
 def decode(text: str) -> bytes | None:
-    """Return what `encode` was given, None for a text that it never returns: each has one spelling only."""
+    """Return the bytes that `encode` spells so, None for a text that `encode` never returns."""
     try:
         data = urlsafe_b64decode(text + "=" * (-len(text) % 4))
     except ValueError:
@@ -96,5 +98,5 @@ def decode(text: str) -> bytes | None:
 
 
 def fingerprint(name: str) -> bytes:
-    """Return ten bytes that stand for a principal's name."""
+    """Return ten bytes that stand for the name of a principal."""
     return hashlib.sha256(name.encode()).digest()[:10]

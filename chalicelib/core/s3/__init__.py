@@ -1,1 +1,1 @@
-"""S3: where the keys are, and what is signed for S3. Nothing is signed without a Grant."""
+"""S3: mounts, signatures, and the parameters and headers that are signed. Nothing is signed without a Grant."""

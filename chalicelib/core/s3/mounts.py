@@ -1,4 +1,4 @@
-"""Mounts: which bucket and key a granted path stands for, and by what name clients reach that bucket."""
+"""Mounts: the bucket and the key of a granted path."""
 
 from collections.abc import Iterable
 from typing import Final, NamedTuple
@@ -50,18 +50,19 @@ class Mount(NamedTuple):
 
 
 class Target(NamedTuple):
-    """A bucket and key that a Grant opened. Only Mounts make one, and only a Target can be signed."""
+    """A bucket and key that a Grant opens. Only Mounts make a Target, and only a Target can be signed."""
 
     mount: Mount
     key: str
 
 
 DERIVED: Final = "-/derived/"
-"""Below each mount's prefix, what the service makes itself; `.chalice/resources.json` lets it expire."""
+"""The place of the files that the service makes, below the prefix of each mount. `.chalice/resources.json` lets the
+files expire."""
 
 
 class Mounts:
-    """The mounts of a service; the longest that matches a path by whole segments wins."""
+    """The mounts of a service. Of the mounts that match the first segments of a path, the longest wins."""
 
     def __init__(self, mounts: Iterable[Mount]) -> None:
         self._by_path = {mount.path: mount for mount in mounts}
@@ -71,9 +72,9 @@ class Mounts:
         """Return the object that a granted path stands for.
 
         Raises:
-            NotFound: no mount has this path, or the key is the service's own.
-            BadPath: the path is the mount itself, so there is no key, or the key would start with a slash.
-            KeyTooLong: too long with the mount's prefix before it.
+            NotFound: no mount has this path, or the key belongs to the service.
+            BadPath: the path is a whole mount, which has no key, or the key would start with a slash.
+            KeyTooLong: the prefix of the mount and the rest of the path are too long together.
         """
         target = self._target(grant.path)
         if target is None:
@@ -87,31 +88,31 @@ class Mounts:
         return target
 
     def derived(self, grant: Grant, name: str) -> Target:
-        """Return where something is kept that was made of what is at a granted path, or for whoever has that grant.
+        """Return the target of a file that the service makes for a request.
 
-        No path leads there: whoever could write there could show others what they like.
+        No path leads to such a file. A client that could write there could show others any image.
 
         Args:
-            grant: whose mount it is; for a path that no mount has, the first one.
-            name: of letters and digits.
+            grant: the grant of the request; its mount holds the file, and for a path without a mount the first mount.
+            name: letters and digits.
         """
-        own = self._target(grant.path)
-        mount = own.mount if own else next(iter(self._by_path.values()))
+        granted = self._target(grant.path)
+        mount = granted.mount if granted else next(iter(self._by_path.values()))
         return Target(mount, f"{mount.prefix}{DERIVED}{name}")
 
     def may_hold_derived(self, target: Target) -> bool:
-        """Whether keys that begin like this one can be the service's own."""
-        return any(bucket == target.mount.bucket and start.startswith(target.key) for bucket, start in self._derived)
+        """Whether a key that begins with this target's key can belong to the service."""
+        return any(bucket == target.mount.bucket and place.startswith(target.key) for bucket, place in self._derived)
 
     def directory(self, grant: Grant, path: str) -> Target | None:
-        """Return the prefix of the keys below a directory, None where no mount has it.
+        """Return the prefix of the keys below a directory, None where no mount has the directory.
 
         Args:
-            grant: to list this directory, or one that it is in.
-            path: the directory's, with a slash at its end.
+            grant: a grant to list this directory, or a directory above.
+            path: the path of the directory, with a slash at its end.
 
         Raises:
-            NotFound: it is the service's own.
+            NotFound: the directory belongs to the service.
         """
         target = self._target(path) if path.startswith(grant.path) else None
         if target is not None:
@@ -119,27 +120,29 @@ class Mounts:
         return target
 
     def below(self, path: str) -> list[str]:
-        """Return the paths of the mounts that are inside a directory, each with a slash at its end, in their order."""
-        inside = (f"{mounted}/" for mounted in self._by_path)
-        return sorted(one for one in inside if one.startswith(path) and one != path)
+        """Return the paths of the mounts inside a directory, sorted, each with a slash at its end."""
+        directories = (f"{mount_path}/" for mount_path in self._by_path)
+        return sorted(directory for directory in directories if directory.startswith(path) and directory != path)
 
     def origins(self, path: str) -> set[str]:
-        """Return where clients reach the buckets that hold what is in a directory."""
-        own = self._target(path)
-        inside = {self._by_path[one.removesuffix("/")].bucket_url.origin for one in self.below(path)}
-        return inside | ({own.mount.bucket_url.origin} if own else set())
+        """Return the origins of the buckets that hold the files of a directory."""
+        mounts = [self._by_path[directory.removesuffix("/")] for directory in self.below(path)]
+        target = self._target(path)
+        if target is not None:
+            mounts.append(target.mount)
+        return {mount.bucket_url.origin for mount in mounts}
 
     def _check_not_derived(self, target: Target) -> None:
         if DERIVED not in target.key:
             return
-        if any(bucket == target.mount.bucket and target.key.startswith(start) for bucket, start in self._derived):
+        if any(bucket == target.mount.bucket and target.key.startswith(place) for bucket, place in self._derived):
             raise NotFound("Keys below -/derived/ belong to the service. Use another path.")
 
     def _target(self, path: str) -> Target | None:
-        start = len(path)
-        while path[:start] not in self._by_path:
-            start = path.rfind("/", 0, start)
-            if start < 0:
+        end = len(path)
+        while path[:end] not in self._by_path:
+            end = path.rfind("/", 0, end)
+            if end < 0:
                 return None
-        mount = self._by_path[path[:start]]
-        return Target(mount, mount.prefix + path[start + 1 :])
+        mount = self._by_path[path[:end]]
+        return Target(mount, mount.prefix + path[end + 1 :])

@@ -1,4 +1,4 @@
-"""What of a request is passed on to S3, signed: some query parameters and some headers, and what may never be."""
+"""Passthrough: the query parameters and headers of a request that are signed and passed on to S3, and all others."""
 
 import string
 from typing import Final
@@ -10,7 +10,7 @@ from chalicelib.core.web.message import Request, is_plain
 from chalicelib.core.web.paths import CONTROLS, Path
 from chalicelib.core.web.problems import BadHeader, BadParameter, NotOffered
 
-# S3 API Reference, GetObject: the headers of its answer that a signed request may set.
+# S3 API Reference, GetObject: the parameters by which a signed request sets headers of the answer.
 _OVERRIDES: Final = (
     "response-cache-control",
     "response-content-disposition",
@@ -20,14 +20,14 @@ _OVERRIDES: Final = (
     "response-expires",
 )
 
-# RFC 9110 §5.6.2: what the name of a header may hold; and what a file name may, to be sent as it is.
+# The characters of a header's name (RFC 9110 §5.6.2), and of a file name that is sent without an encoding.
 _TOKEN: Final = frozenset("!#$%&'*+-.^_`|~" + string.digits + string.ascii_letters)
 _PLAIN: Final = frozenset(" !#$&'()+,-.;=@^_`{}~" + string.digits + string.ascii_letters)
 
-MAX_PARAMETER_BYTES: Final = 1_024  # of a parameter's value: S3 User Guide, "Version IDs"; the others need no more
-MAX_FILE_NAME_BYTES: Final = 255  # of a download: as long as file systems let the name of a file be
+MAX_PARAMETER_BYTES: Final = 1_024  # of a parameter's value: S3 User Guide, "Version IDs"; other parameters need less
+MAX_FILE_NAME_BYTES: Final = 255  # of a download: the limit of file systems
 
-# The headers that are signed where the client sends them (S3 API Reference: PutObject, GetObject, multipart calls).
+# The headers that are signed if the client sends them (S3 API Reference: PutObject, GetObject, multipart calls).
 _SIGNED: Final = ("x-amz-checksum-", "x-amz-meta-")
 _SIGNED_NAMES: Final = frozenset(
     {
@@ -38,78 +38,82 @@ _SIGNED_NAMES: Final = frozenset(
     }
 )
 
-# The headers that never go on to S3: CloudFront adds the first two kinds (FACTS 8.14); the URL itself says the others.
+# The headers that are never passed on: CloudFront adds the first two kinds (FACTS 8.14), and the URL has the others.
 _IGNORED: Final = ("x-amz-cf-", "x-amz-source-")
 _IGNORED_NAMES: Final = frozenset({"x-amz-content-sha256", "x-amz-date", "x-amz-security-token"})
 
 
 def query(request: Request, path: Path, step: str | None = None) -> dict[str, str]:
-    """Return the parameters for S3: `versionId`, and for a GET or HEAD `response-*` and `?download`.
+    """Return the query parameters for S3: `versionId`, and for a GET or HEAD `response-*` and `?download`.
 
-    For a call of an upload in parts, as `step_of` names the call, these are the parameters of that call instead.
+    For a call of an upload in parts, which `step_of` names, these are the parameters of the call.
 
     Raises:
-        BadParameter: a value with characters that S3 does not take; a file name with a slash, or a long one.
+        BadParameter: a value has characters that S3 does not take, or is too long; a file name has a slash.
     """
-    names: tuple[str, ...] = ()
-    if request.method in ("GET", "HEAD"):
-        names = ("versionId", *_OVERRIDES)
-    elif request.method == "DELETE":
-        names = ("versionId",)
-    found = {name: request.query[name] for name in names if name in request.query}
+    reads = step is None and request.method in ("GET", "HEAD")
     if step is not None:
-        found = multipart_parameters.parameters(step, request.query)
-    for name, value in found.items():
+        names = multipart_parameters.PARAMETERS[step]
+    elif reads:
+        names = ("versionId", *_OVERRIDES)
+    else:
+        names = ("versionId",) if request.method == "DELETE" else ()
+    parameters = {name: request.query[name] for name in names if name in request.query}
+    for name, value in parameters.items():
         _check(name, value)
-    if step is None and request.method in ("GET", "HEAD") and "download" in request.query:
+    if reads and "download" in request.query:
         name = request.query["download"]
-        _check("download", name)
-        if "/" in name or "\\" in name:
-            raise BadParameter("download", "a file name has no slash in it. Leave the folders out.")
-        if not is_file_name(name):
-            raise BadParameter(
-                "download", f"a file name has up to {MAX_FILE_NAME_BYTES} bytes of UTF-8. Use a shorter one."
-            )
-        found["response-content-disposition"] = _attachment(name or path.rpartition("/")[2])
-    return found
+        _check_file_name(name)
+        parameters["response-content-disposition"] = _attachment(name or path.rpartition("/")[2])
+    return parameters
+
+
+def _check_file_name(name: str) -> None:
+    _check("download", name)
+    if "/" in name or "\\" in name:
+        raise BadParameter("download", "a file name has no slash in it. Leave the folders out.")
+    if not is_file_name(name):
+        raise BadParameter(
+            "download", f"a file name has up to {MAX_FILE_NAME_BYTES} bytes of UTF-8. Use a shorter one."
+        )
 
 
 def is_file_name(name: str) -> bool:
-    """Whether a file can be saved under a name as long as this."""
+    """Whether a name is short enough for a file."""
     return len(name.encode()) <= MAX_FILE_NAME_BYTES
 
 
 def headers(request: Request, grant: Grant, step: str | None = None) -> dict[str, str]:
-    """Return the headers to sign: those that S3 defines for the request and that the rule lets through.
+    """Return the headers to sign: the headers that S3 defines for the request and that the rule lets through.
 
-    The client sends them on to S3, which refuses any `x-amz-*` that is not signed (FACTS 3.1). What is not named here
-    is refused, since S3 grows headers, and some of them go past the rules (FACTS 8.22).
+    The client sends these headers to S3, which refuses any `x-amz-*` that is not signed (FACTS 3.1). A header that is
+    not named here is refused, because AWS adds new headers, and some headers avoid the rules (FACTS 8.22).
 
     Args:
-        request: the client's.
-        grant: whose rule can let more headers through, though never for a link.
-        step: the call of an upload in parts, as `multipart_parameters.step_of` names it.
+        request: the request of the client.
+        grant: its rule can let more headers through, though never for a link.
+        step: the call of an upload in parts, as `multipart_parameters.step_of` names the call.
 
     Raises:
-        BadHeader: a header that is not passed on, or that is not plain ASCII.
+        BadHeader: a header is not passed on, or is not plain ASCII.
         NotOffered: the rule demands a header that is not passed on for a link.
     """
-    found: dict[str, str] = {}
+    signed: dict[str, str] = {}
     demanded = _demanded(grant, step)
     for name, value in request.headers.items():
         if name.startswith("x-amz-"):
             if _is_signed(name) or (not grant.link and (name in demanded or name in grant.rule.pass_headers)):
-                found[name] = value
+                signed[name] = value
             elif name not in _IGNORED_NAMES and not name.startswith(_IGNORED):
                 shown = name if _TOKEN.issuperset(name) else ascii(name)
                 raise BadHeader(shown, "the access rules here do not let it through to S3. Leave it out.")
-    # The call that begins an upload in parts takes neither condition, nor does a part (FACTS 8.22).
+    # CreateMultipartUpload and UploadPart take neither condition (FACTS 8.22).
     if step == multipart_parameters.COMPLETE or (request.method == "PUT" and step is None):
-        found |= {name: request.headers[name] for name in ("if-match", "if-none-match") if name in request.headers}
-    for name, value in found.items():
+        signed |= {name: request.headers[name] for name in ("if-match", "if-none-match") if name in request.headers}
+    for name, value in signed.items():
         if not (_TOKEN.issuperset(name) and is_plain(value)):
             raise BadHeader(ascii(name), "only printable ASCII can be signed. Percent-encode the rest.")
-    return found
+    return signed
 
 
 def _is_signed(name: str) -> bool:
@@ -117,7 +121,7 @@ def _is_signed(name: str) -> bool:
 
 
 def _demanded(grant: Grant, step: str | None) -> tuple[str, ...]:
-    """The headers that the rule demands of an upload, whose values `uploads.promises` checks."""
+    """Return the names of the headers that the rule demands of an upload. `upload_limits` checks the values."""
     if not grant.rule.require_headers or grant.action != "write" or step not in (None, multipart_parameters.CREATE):
         return ()
     names = tuple(name for name, _ in grant.rule.require_headers)
@@ -127,9 +131,9 @@ def _demanded(grant: Grant, step: str | None) -> tuple[str, ...]:
 
 
 def _attachment(name: str) -> str:
-    """Make a Content-Disposition that saves under `name` (RFC 6266 §4.1, §5; RFC 8187 for what is not plain ASCII).
+    """Return the Content-Disposition for a file name (RFC 6266 §4.1, §5; RFC 8187 for names that are not plain ASCII).
 
-    The name of a key can be too long for a file. Such a name is left to the browser, which shortens it.
+    The name in a key can be too long for a file. Then the browser chooses and shortens the name.
     """
     if not is_file_name(name):
         return "attachment"
@@ -140,7 +144,7 @@ def _attachment(name: str) -> str:
 
 
 def _check(name: str, value: str) -> None:
-    lone_surrogate = any("\ud800" <= char <= "\udfff" for char in value)  # JSON can spell it, UTF-8 cannot
+    lone_surrogate = any("\ud800" <= char <= "\udfff" for char in value)  # JSON can hold it, UTF-8 cannot
     if lone_surrogate or not CONTROLS.isdisjoint(value):
         raise BadParameter(name, "it holds a character that cannot be sent. Leave it out.")
     if len(value.encode()) > MAX_PARAMETER_BYTES:

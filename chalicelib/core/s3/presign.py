@@ -1,7 +1,8 @@
 """Presigning: AWS Signature Version 4 for S3, in the query of a URL and in the policy of a form.
 
-Source: S3 API Reference, "Authenticating Requests: Using Query Parameters (AWS Signature Version 4)". It is ours since
-it is what Signpost exists for: botocore takes a quarter of a second to load (FACTS 6), and is the oracle in the tests.
+Source: S3 API Reference, "Authenticating Requests: Using Query Parameters (AWS Signature Version 4)". Signing is the
+purpose of Signpost, so the signer is its own code: botocore takes a quarter of a second to load (FACTS 6). In the
+tests botocore is the oracle.
 """
 
 import binascii
@@ -25,13 +26,13 @@ if TYPE_CHECKING:
 
 
 class SignedUrl(NamedTuple):
-    """A presigned URL: whoever has it may do the one thing that it was signed for, until it ends.
+    """A presigned URL. Anyone with the URL may make the one request that was signed, until the URL ends.
 
     Attributes:
-        method: the only method that S3 takes it with.
+        method: the only method that S3 accepts with the URL.
         url: the URL, a secret.
-        headers: header fields that must be sent with it, exactly so, besides `Host`.
-        expires_at: when it ends, a Unix time in whole seconds.
+        headers: header fields that the client must send with the URL, unchanged, in addition to `Host`.
+        expires_at: when the URL ends, a Unix time in whole seconds.
     """
 
     method: str
@@ -40,7 +41,7 @@ class SignedUrl(NamedTuple):
     expires_at: int
 
     def __repr__(self) -> str:
-        """Nothing that could be used."""
+        """Hide the URL."""
         return f"SignedUrl({self.method} …)"
 
 
@@ -55,16 +56,16 @@ def presign(
 ) -> SignedUrl:
     """Sign a URL for one method on one object.
 
-    It lives for the mount's `url_seconds`, or as long as the credentials where they end sooner (FACTS 4.3). With
+    The URL is good for the mount's `url_seconds`, or until the credentials end, if that is sooner (FACTS 4.3). With
     `stable_seconds` the signing time is rounded down, never up, so that the URL is the same, byte for byte, throughout
     the window (FACTS 4.8).
 
     Args:
         target: the object.
         method: `GET`, `HEAD`, `PUT`, `DELETE`.
-        query: parameters for S3, signed with the rest.
-        headers: fields the client will send: names in lower case, values ASCII.
-        credentials: whose permission the URL carries.
+        query: parameters for S3.
+        headers: header fields that the client will send: names in lower case, values ASCII.
+        credentials: the credentials whose permissions the URL has.
         now: Unix time in seconds.
 
     Raises:
@@ -105,12 +106,12 @@ def presign(
 
 
 class SignedForm(NamedTuple):
-    """A form that S3 takes files from until it ends: whoever has it may upload.
+    """A signed form. Anyone with the form may upload, until the form ends.
 
     Attributes:
-        url: where it is posted to.
-        fields: its hidden fields, by name.
-        expires_at: when it ends, a Unix time in whole seconds.
+        url: the URL that the form is posted to.
+        fields: the hidden fields, by name.
+        expires_at: when the form ends, a Unix time in whole seconds.
     """
 
     url: str
@@ -118,12 +119,12 @@ class SignedForm(NamedTuple):
     expires_at: int
 
     def __repr__(self) -> str:
-        """Nothing that could be used."""
+        """Hide the fields."""
         return "SignedForm(…)"
 
 
 def sign_form(target: Target, form: "PostPolicy", *, credentials: Credentials, now: float) -> SignedForm:
-    """Sign a form's policy; it lives as long as a URL would.
+    """Sign the policy of a form; the form is good for as long as a URL would be.
 
     Raises:
         Unavailable: the credentials have ended.
@@ -145,7 +146,7 @@ def sign_form(target: Target, form: "PostPolicy", *, credentials: Credentials, n
 
 
 class _Life(NamedTuple):
-    """When a signature begins, as `X-Amz-Date` writes it, and how many seconds it lives from then."""
+    """The life of a signature: its begin, also as `X-Amz-Date` writes it, and the seconds from then to its end."""
 
     date: str
     signed_at: int
@@ -169,12 +170,13 @@ def _life(mount: Mount, credentials: Credentials, now: float) -> _Life:
 
 
 class _Scope(NamedTuple):
-    """What all signatures of a day, region and set of credentials share.
+    """The part that all signatures of one day, region and pair of keys share.
 
     Attributes:
         name: the credential scope.
-        key: the signing key, four HMACs away from the secret key.
-        credential, token: the query parameters that name the credentials; without a session token there is none.
+        key: the signing key, which four HMACs derive from the secret key.
+        credential: the query parameter with the access key and the scope.
+        token: the query parameter with the session token, if there is a token.
     """
 
     name: str

@@ -1,19 +1,20 @@
-"""Cross-origin requests: which other sites' pages may call us (Fetch Standard, "CORS protocol")."""
+"""Cross-origin requests: the other sites whose pages may call the service (Fetch Standard, "CORS protocol")."""
 
 from collections.abc import Sequence
 
 from .message import Reply, Request, is_plain
 
 _EXPOSED = "Allow, ETag, Retry-After, WWW-Authenticate, X-Request-Id"
-_PREFLIGHT_SECONDS = "600"  # Chromium would keep one for two hours; ten minutes let a changed setting arrive
+_PREFLIGHT_SECONDS = "600"  # Chromium would cache a preflight for two hours; after ten minutes a new setting works
 
 
 class Cors:
-    """Answers for the configured origins; every other origin gets no CORS header at all.
+    """The CORS headers for the configured origins; every other origin gets no CORS header.
 
-    `vary` names the request headers that decide an answer; a cache needs to know them.
+    `vary` names the request headers that decide an answer; a cache needs these names.
 
-    Cookies are never asked for (`Access-Control-Allow-Credentials`): other sites send an API key or a token.
+    Pages of other sites never send the session cookie (no `Access-Control-Allow-Credentials`): such pages send an API
+    key or a token.
     """
 
     def __init__(self, origins: Sequence[str], methods: Sequence[str]) -> None:
@@ -22,20 +23,20 @@ class Cors:
         self.vary = "Authorization, Cookie, Origin" if origins else "Authorization, Cookie"
 
     def headers(self, request: Request) -> dict[str, str]:
-        """Return what an answer to this request carries, so that the calling page may read it."""
+        """Return the headers that let the calling page read the answer to this request."""
         origin = request.headers.get("origin", "")
         if origin not in self._origins:
             return {}
         return {"Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": _EXPOSED}
 
     def preflight(self, request: Request) -> Reply | None:
-        """Answer a preflight of a configured origin, None for any other request.
+        """Return the answer to a preflight of a configured origin, None for any other request.
 
-        A preflight never carries credentials, so this is the one answer given before asking who it is for. It is the
-        same for every path, so it says nothing about any.
+        A preflight never has credentials, so this is the only answer before the principal is known. The answer is the
+        same for every path, so it tells nothing about a path.
         """
-        asks = request.method == "OPTIONS" and "access-control-request-method" in request.headers
-        if not asks or request.headers.get("origin", "") not in self._origins:
+        is_preflight = request.method == "OPTIONS" and "access-control-request-method" in request.headers
+        if not is_preflight or request.headers.get("origin", "") not in self._origins:
             return None
         headers = {
             "Allow": self._methods,
@@ -43,7 +44,7 @@ class Cors:
             "Access-Control-Max-Age": _PREFLIGHT_SECONDS,
             "Vary": "Origin, Access-Control-Request-Method, Access-Control-Request-Headers",
         }
-        asked = request.headers.get("access-control-request-headers", "")
-        if asked and is_plain(asked):
-            headers["Access-Control-Allow-Headers"] = asked
+        requested = request.headers.get("access-control-request-headers", "")
+        if requested and is_plain(requested):
+            headers["Access-Control-Allow-Headers"] = requested
         return Reply(204, headers)

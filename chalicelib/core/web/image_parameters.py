@@ -1,4 +1,4 @@
-"""Images: what may be asked of them, what they are, and what a derivative is called."""
+"""Image parameters: the sizes and formats that a request can ask for, the kinds of images, and names of derivatives."""
 
 import hashlib
 import re
@@ -11,28 +11,28 @@ from .problems import BadParameter, SizeNotAllowed
 FITS: Final = ("contain", "cover", "fill")
 FORMATS: Final = ("jpeg", "png", "webp", "avif")
 
-MAX_IMAGE_BYTES: Final = 32 * 1024**2  # of an image that is rendered
-MAX_SIDE_PIXELS: Final = 4_096  # pixels of what is made of it
+MAX_IMAGE_BYTES: Final = 32 * 1024**2  # of an image before it is rendered
+MAX_SIDE_PIXELS: Final = 4_096  # of the width and the height of a rendered image
 
-# A number of another quality means another loss in each format; these look alike. PNG loses nothing, so it has none.
+# The same number means another loss in each format; these qualities look alike. PNG has no loss, and no quality.
 _QUALITIES: Final[Mapping[str, int]] = {"jpeg": 80, "webp": 80, "avif": 55}
 
-# Of what ends so a page shows a small image: on white and still, whatever it is.
+# The file names with a thumbnail on pages, by their last letters.
 _THUMBNAILS: Final = frozenset({"jpg", "jpeg", "png", "webp", "avif", "gif"})
 _THUMBNAIL: Final = "96x96"
 
-_RENDERING: Final = "2"  # another number gives all derivatives new names: for when the same is rendered otherwise
+_RENDERING: Final = "2"  # a new number gives all derivatives new names: change it when the renderer changes
 
 
 class Rendition(NamedTuple):
-    """What is made of an image, in the one way to say it.
+    """The parameters of a rendered image. Two queries with the same meaning give equal renditions.
 
     Attributes:
-        width, height: pixels; 0 for what the other makes of it.
-        fit: how the image fills them. `contain`: as much of them as it can without being cut or enlarged; `cover`: all
-            of them, cut at the edges; `fill`: all of them, distorted.
-        format: one of `FORMATS`; empty for the image's own, and WebP for a GIF.
-        quality: 1 to 100; 0 for the usual one of the format.
+        width, height: pixels; 0 for the pixels that keep the shape of the image.
+        fit: how the image fills width and height. `contain`: without a cut, and without enlarging; `cover`: fully, with
+            the edges cut; `fill`: fully, distorted.
+        format: one of `FORMATS`; empty for the format of the image, and WebP for a GIF.
+        quality: 1 to 100; 0 for the usual quality of the format.
     """
 
     width: int
@@ -43,18 +43,18 @@ class Rendition(NamedTuple):
 
     @property
     def size(self) -> str:
-        """As a rule lists it: `320x240`, `320x` or `x240`."""
+        """The size as a rule lists sizes: `320x240`, `320x` or `x240`."""
         return f"{self.width or ''}x{self.height or ''}"
 
 
 class Image(NamedTuple):
-    """An image as it is answered: its media type and its bytes."""
+    """An image in a reply: its media type and its bytes."""
 
     media_type: str
     body: bytes
 
     def __repr__(self) -> str:
-        """Without the bytes."""
+        """Hide the bytes."""
         return f"Image({self.media_type}, {len(self.body)} bytes)"
 
 
@@ -67,7 +67,7 @@ def rendition(query: Mapping[str, str]) -> Rendition:
     """Read `w`, `h`, `fit`, `format` and `q`.
 
     Raises:
-        BadParameter: one is missing or cannot be used.
+        BadParameter: a parameter is missing or cannot be used.
     """
     width, height = _number(query, "w", MAX_SIDE_PIXELS), _number(query, "h", MAX_SIDE_PIXELS)
     if not (width or height):
@@ -78,32 +78,34 @@ def rendition(query: Mapping[str, str]) -> Rendition:
     for name, value in (("w", width), ("h", height)):
         if fit != FITS[0] and not value:
             raise BadParameter(name, f"it is missing: fit={fit} needs both w and h.")
-    made = _choice(query, "format", FORMATS)
+    image_format = _choice(query, "format", FORMATS)
     quality = _number(query, "q", 100)
-    return Rendition(width, height, fit, made, 0 if made == "png" or quality == usual_quality(made) else quality)
+    if image_format == "png" or quality == usual_quality(image_format):
+        quality = 0
+    return Rendition(width, height, fit, image_format, quality)
 
 
-def usual_quality(made: str) -> int:
-    """Return the quality that is used in a format where none is asked for."""
-    return _QUALITIES.get(made, 0)
+def usual_quality(image_format: str) -> int:
+    """Return the quality of a format for a request without `q`; 0 for PNG."""
+    return _QUALITIES.get(image_format, 0)
 
 
 def check_size(rendition: Rendition, sizes: tuple[str, ...]) -> None:
-    """Raise SizeNotAllowed where a rule lists sizes, and this is none of them, or has a quality of its own.
+    """Raise SizeNotAllowed if the rule lists sizes, and the rendition has another size or an unusual quality.
 
-    So there are only so many derivatives of an image, however many strangers ask.
+    So an image has a limited number of derivatives, although anyone can ask for images.
     """
     if sizes and (rendition.size not in sizes or rendition.quality):
         raise SizeNotAllowed(sizes)
 
 
 def thumbnail(name: str, size: int, sizes: tuple[str, ...]) -> str:
-    """Return the query that asks for a small still image of a file, as a page shows it; empty where there is none.
+    """Return the query of a file's thumbnail on a page: a small JPEG; empty for a file without a thumbnail.
 
     Args:
-        name: the file's; its last few letters say what it should be.
-        size: bytes.
-        sizes: those that its rule lists; none where any is allowed.
+        name: the name of the file; its extension decides.
+        size: the bytes of the file.
+        sizes: the sizes that its rule lists; empty where every size is allowed.
     """
     extension = name.lower().rpartition(".")[2]
     if extension not in _THUMBNAILS or size > MAX_IMAGE_BYTES:
@@ -112,23 +114,23 @@ def thumbnail(name: str, size: int, sizes: tuple[str, ...]) -> str:
 
 
 def is_size(text: object) -> bool:
-    """Whether a text is a size as a rule lists it: a width, a height or both, up to `MAX_SIDE_PIXELS` pixels."""
+    """Whether a text is a size for a rule: a width, a height or both, up to `MAX_SIDE_PIXELS` pixels."""
     sides = re.fullmatch(r"([1-9][0-9]{0,3})?x([1-9][0-9]{0,3})?", text) if isinstance(text, str) else None
     return bool(sides) and text != "x" and all(int(side) <= MAX_SIDE_PIXELS for side in str(text).split("x") if side)
 
 
 def query_of(size: str) -> str:
-    """Return the query that asks for a size: `w=320&h=240` for `320x240`."""
+    """Return the query for a size: `w=320&h=240` for `320x240`."""
     width, _, height = size.partition("x")
     return "&".join(f"{side}={pixels}" for side, pixels in (("w", width), ("h", height)) if pixels)
 
 
 def kind_of(data: bytes) -> str | None:
-    """Return the media type that the start of an image tells, None for what is none that we read.
+    """Return the media type of an image, by its first bytes; None for a kind that the service does not read.
 
-    The first 32 bytes tell all but an AVIF, which its first box tells: `avif` is one of the brands there, or `avis`.
+    The first 32 bytes are enough, except for an AVIF: its first box, `ftyp`, has the brand `avif` or `avis`.
 
-    Sources: WHATWG MIME Sniffing §6.1 for all but AVIF; ISO/IEC 14496-12 §4.3 and the AVIF specification §6 for that.
+    Sources: WHATWG MIME Sniffing §6.1; for AVIF ISO/IEC 14496-12 §4.3 and the AVIF specification §6.
     """
     if data.startswith(b"\xff\xd8\xff"):
         return "image/jpeg"
@@ -138,26 +140,26 @@ def kind_of(data: bytes) -> str | None:
         return "image/gif"
     if data[:4] == b"RIFF" and data[8:14] == b"WEBPVP":
         return "image/webp"
-    end = int.from_bytes(data[:4])  # of the first box; its brands are a major one, a version, and the compatible ones
+    end = int.from_bytes(data[:4])  # of the first box: a major brand, a version, and the compatible brands
     if data[4:8] == b"ftyp" and re.match(b"(?:.{4})*?avi[fs]", data[8:12] + data[16 : max(16, end)], re.DOTALL):
         return "image/avif"
     return None
 
 
 def derivative_name(key: str, etag: str, rendition: Rendition) -> str:
-    """Name what is made of an object: other for another object, another content and another rendition.
+    """Return the name of a derivative: different for each key, content and rendition.
 
     Args:
-        key: the object's.
-        etag: as S3 says it.
-        rendition: what is made of it.
+        key: the key of the object.
+        etag: the ETag of the object, which stands for its content.
+        rendition: the parameters of the derivative.
     """
-    said = "\0".join((_RENDERING, key, etag, *map(str, rendition)))
-    return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()
+    source = "\0".join((_RENDERING, key, etag, *map(str, rendition)))
+    return hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def content_name(image: Image) -> str:
-    """Name an image by what it is."""
+    """Return the name of an image: the hash of its bytes."""
     return hashlib.sha256(image.body).hexdigest()
 
 
@@ -165,13 +167,13 @@ def _longest_side(size: str) -> int:
     return max(int(side) for side in size.split("x") if side)
 
 
-def _number(query: Mapping[str, str], name: str, most: int) -> int:
+def _number(query: Mapping[str, str], name: str, maximum: int) -> int:
     text = query.get(name)
     if text is None:
         return 0
-    number = whole_number(text, 1, most)
+    number = whole_number(text, 1, maximum)
     if number is None:
-        raise BadParameter(name, f"it must be a whole number from 1 to {most:,}.")
+        raise BadParameter(name, f"it must be a whole number from 1 to {maximum:,}.")
     return number
 
 

@@ -1,4 +1,4 @@
-"""Request and Reply: what comes in and what goes out, whichever door it uses."""
+"""Request and Reply: the messages of the service, the same for both entry points."""
 
 from collections.abc import Mapping
 from typing import Final, NamedTuple
@@ -6,28 +6,28 @@ from typing import Final, NamedTuple
 from .times import Deadline
 
 BLANKS: Final = " \t"
-"""What may stand around the parts of a field's value (RFC 9110 §5.6.3). Python's `strip` takes Unicode's blanks too."""
+"""The blanks around the parts of a field's value (RFC 9110 §5.6.3). (`str.strip` also removes blanks of Unicode.)"""
 
 
 def is_plain(text: str) -> bool:
-    """Whether a text is printable ASCII: it can stand in a header, and no line ends in it (RFC 9110 §5.5)."""
+    """Whether a text is printable ASCII, so that it can be the value of a header (RFC 9110 §5.5)."""
     return text.isascii() and text.isprintable()
 
 
 class Request(NamedTuple):
-    """A request as it came, with nothing decided yet.
+    """A request as the client sent it, before any check.
 
     Attributes:
         method: upper case.
         raw_path: the path, percent-encoded as the client sent it, from its leading slash.
-        query: parameters, decoded; of a repeated one, the last.
-        headers: names in lower case; repeated values joined by a comma, those of Cookie by `; `.
-        request_id: the platform's id for this request.
-        base_url: how the client calls us: scheme, host and what stands before the path, without a slash at its end.
+        query: the decoded parameters; of a repeated parameter, the last.
+        headers: names in lower case; repeated values joined by a comma, or by `; ` for Cookie.
+        request_id: the id that the platform gave the request.
+        base_url: the URL of the service as the client calls it: scheme, host and prefix, without a last slash.
         client_address: the address of the client, as the platform saw it.
         deadline: the time by which the request must be answered.
-        body: of a POST; that of a PUT is for S3, and is not looked at here.
-        length_arrives: whether the client gets to see a `Content-Length` that the service sets (FACTS 1.7).
+        body: the body of a POST. (The service never reads the body of a PUT, which is for S3.)
+        length_arrives: whether the client sees a `Content-Length` that the service sets (FACTS 1.7).
         unsupported: why the entry point cannot serve an event of this kind; empty for all others.
     """
 
@@ -61,7 +61,7 @@ class _Reply(NamedTuple):
 
 
 class Reply(_Reply):
-    """An answer that no door can mangle: every header is checked at birth.
+    """An answer that every entry point can send: each header is checked when the reply is made.
 
     Args:
         status: the HTTP status.
@@ -69,14 +69,14 @@ class Reply(_Reply):
         body: the bytes to send.
 
     Raises:
-        ValueError: a header that would not arrive as one header.
+        ValueError: a header is not printable ASCII, so it could not be sent as one header.
     """
 
     __slots__ = ()
 
     def __new__(cls, status: int, headers: Mapping[str, str], body: bytes = b"") -> "Reply":
         if not is_plain("".join((*headers, *headers.values()))):
-            raise ValueError("a header is not plain ASCII")  # which one is not said: it may be a secret
+            raise ValueError("a header is not plain ASCII")  # the text names no header: its value may be a secret
         return super().__new__(cls, status, headers, body)
 
     def __repr__(self) -> str:

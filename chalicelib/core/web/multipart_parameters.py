@@ -1,4 +1,4 @@
-"""Uploads in parts: which of S3's multipart calls a request is, and what of its query is passed on.
+"""Uploads in parts: the multipart call of S3 that a request is, the parameters of the call, and the sizes of parts.
 
 Source: S3 API Reference, CreateMultipartUpload, UploadPart, CompleteMultipartUpload, AbortMultipartUpload, ListParts.
 """
@@ -11,24 +11,32 @@ from .problems import BadParameter
 
 CREATE, PART, COMPLETE, ABORT, LIST = "create", "part", "complete", "abort", "list"
 
-MAX_PARTS: Final = 10_000  # S3 User Guide, "Amazon S3 multipart upload limits", as is the next
-MIN_PART_BYTES: Final = 5 * 1024**2  # of all parts but the last
+MAX_PARTS: Final = 10_000  # S3 User Guide, "Amazon S3 multipart upload limits", as for the next limit
+MIN_PART_BYTES: Final = 5 * 1024**2  # of every part except the last
 
-_PARAMETERS: Final = frozenset({"uploads", "uploadId", "partNumber"})
+PARAMETERS: Final[Mapping[str, tuple[str, ...]]] = {
+    CREATE: ("uploads",),
+    PART: ("partNumber", "uploadId"),
+    COMPLETE: ("uploadId",),
+    ABORT: ("uploadId",),
+    LIST: ("uploadId", "max-parts", "part-number-marker"),
+}
+"""The query parameters that S3 must get, signed, for each call."""
+
+_MARKS: Final = frozenset({"uploads", "uploadId", "partNumber"})
 _STEPS: Final = {"PUT": PART, "POST": COMPLETE, "DELETE": ABORT, "GET": LIST}
-_LIST_PARAMETERS: Final = ("max-parts", "part-number-marker")
 
 
 def step_of(method: str, query: Mapping[str, str]) -> str | None:
-    """Name the multipart call that a request is, None for a request that is none.
+    """Return the multipart call that a request is, None for any other request.
 
     Raises:
-        BadParameter: the parameters are those of a multipart call, and it is none that there is. Passed over as unknown
-            they would make a part replace a whole object, or delete it.
+        BadParameter: the query has parameters of multipart calls, but names no call of S3. Without these parameters the
+            request would replace or delete the whole object.
     """
-    if _PARAMETERS.isdisjoint(query) or method == "OPTIONS":
+    if _MARKS.isdisjoint(query) or method == "OPTIONS":
         return None
-    given = _PARAMETERS & query.keys()
+    given = _MARKS & query.keys()
     if "uploads" in given:
         if method != "POST" or len(given) > 1:
             raise BadParameter("uploads", "it begins an upload in parts, by POST, and goes with no other of its kind.")
@@ -50,22 +58,16 @@ def part_number(query: Mapping[str, str]) -> int:
     return number
 
 
-def parameters(step: str, query: Mapping[str, str]) -> dict[str, str]:
-    """Return what of the query S3 must get, signed."""
-    names = {CREATE: ("uploads",), PART: ("partNumber", "uploadId"), LIST: ("uploadId", *_LIST_PARAMETERS)}
-    return {name: query[name] for name in names.get(step, ("uploadId",)) if name in query}
-
-
 def part_bytes(max_bytes: int) -> int:
-    """Return how large the parts of an upload are whose size is bounded: of all but the last, no more and no less.
+    """Return the exact size of every part except the last, for an upload with a limit.
 
-    Each part's number and size are signed, and nothing remembers the others, so what bounds them all together is that
-    there are only so many of one size.
+    The number and the size of each part are signed, and the service remembers no part. So the size of the whole upload
+    is limited by one fixed size of all parts, and by the number of parts.
     """
     return max(MIN_PART_BYTES, -(-max_bytes // MAX_PARTS))
 
 
-def most_of_part(max_bytes: int, number: int) -> int:
-    """Return how large a part may be, so that with those before it the upload is not larger than `max_bytes`."""
+def max_part_bytes(max_bytes: int, number: int) -> int:
+    """Return the limit of a part, so that this part and all parts before are not larger than `max_bytes`."""
     size = part_bytes(max_bytes)
     return max(0, min(size, max_bytes - (number - 1) * size))

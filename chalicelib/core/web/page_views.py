@@ -1,15 +1,15 @@
-"""What a page shows, already decided: a template only arranges it."""
+"""Page views: the values that a page shows. The features decide the values, and a template only arranges them."""
 
 from typing import NamedTuple
 
 
 class Visitor(NamedTuple):
-    """Who looks at a page, and how they came.
+    """The person who looks at a page.
 
     Attributes:
-        name: as the refusals call them: `key:ci`; empty for anyone.
-        by_cookie: signed in by a cookie, so they can sign out.
-        link_expires_at: when the link that they came by ends, a Unix time in seconds; None without a link.
+        name: the name of the principal, like `key:ci`; empty for anyone, and for the holder of a link.
+        by_cookie: whether a cookie keeps the person signed in, so that signing out is offered.
+        link_expires_at: when the link that the person uses ends, a Unix time in seconds; None without a link.
         sign_in: whether signing in is offered.
         base_url: scheme, host and prefix of the service, without a last slash.
     """
@@ -22,7 +22,7 @@ class Visitor(NamedTuple):
 
 
 class Crumb(NamedTuple):
-    """A directory above the one that is shown, or that one itself, last."""
+    """A directory above the directory that the page shows; the last crumb is that directory itself."""
 
     name: str
     url: str
@@ -32,13 +32,13 @@ class Row(NamedTuple):
     """One entry of a directory.
 
     Attributes:
-        name: the last segment, with its slash if it is a directory.
-        is_directory: whether it is one.
-        url: the absolute URL, with the visitor's own token if they came by a link.
+        name: the last segment of the path; the name of a directory ends in a slash.
+        is_directory: whether the entry is a directory.
+        url: the absolute URL, with the token of the visitor's link, if there is a link.
         size: bytes; None for a directory.
         modified: Unix time in seconds; None for a directory.
-        may_delete, may_share: what the visitor may do with it.
-        thumbnail: the URL of a small image of it; empty where there is none.
+        may_delete, may_share: whether the visitor may delete or share the entry.
+        thumbnail: the URL of a small image of the file; empty for an entry without a thumbnail.
     """
 
     name: str
@@ -52,11 +52,12 @@ class Row(NamedTuple):
 
 
 class Uploads(NamedTuple):
-    """What may be uploaded into a directory: as `rules.Rule` says it.
+    """The uploads that a directory accepts, with the limits of `rules.Rule`.
 
     Attributes:
-        part_bytes: how large all parts but the last must be where there is a greatest size; None where they may differ.
-        inbox: whether the visitor may not read the files that they upload: then no file may be replaced.
+        overwrite, max_bytes, content_types, checksum: the limits of the rule.
+        part_bytes: the size of every part except the last, if the rule limits the size; None for parts of any size.
+        inbox: whether the visitor may upload files, but not read them: then no file may be replaced.
     """
 
     overwrite: bool
@@ -71,13 +72,14 @@ class DirectoryView(NamedTuple):
     """The page of a directory.
 
     Attributes:
-        visitor: who looks.
-        crumbs: from the top to this directory, never empty.
-        rows: in the order of their names, directories and files mixed; None for someone who may upload and not look.
+        visitor: the person who looks at the page.
+        crumbs: the directories from the top to this directory, never empty.
+        rows: the entries in the order of their names, directories and files mixed; None for a visitor who may upload
+            but not list.
         next_url: the page after this one; empty on the last.
         is_first: whether this is the first page.
         url: the directory's own absolute URL, with its last slash and without a query.
-        uploads: None where the visitor may not upload.
+        uploads: the uploads that are accepted; None if the visitor may not upload.
         may_share: whether the visitor may make a link to the directory itself.
     """
 
@@ -95,10 +97,10 @@ class ProblemView(NamedTuple):
     """A refusal as a page.
 
     Attributes:
-        visitor: who is refused.
-        status, title, detail, code: those of the Problem.
-        request_id: what its administrator will ask for.
-        next_path: where signing in leads to, a percent-encoded path below `visitor.base_url`; empty where signing in
+        visitor: the person whose request is refused.
+        status, title, detail, code: the attributes of the Problem.
+        request_id: the id of the request, which an administrator needs.
+        next_path: the page after signing in, a percent-encoded path below `visitor.base_url`; empty if signing in
             cannot help.
     """
 
@@ -115,9 +117,9 @@ class SignInView(NamedTuple):
     """The page at `/-/login`.
 
     Attributes:
-        visitor: who is signed in already, or anyone.
-        next_path: where signing in leads to.
-        failed: whether the key that was given is wrong.
+        visitor: the person who is signed in already, or anyone.
+        next_path: the page after signing in.
+        failed: whether the person entered a wrong key.
     """
 
     visitor: Visitor
@@ -126,7 +128,7 @@ class SignInView(NamedTuple):
 
 
 class Asset(NamedTuple):
-    """A file that pages load: its media type and its bytes."""
+    """A file that pages load, such as a stylesheet: its media type and its bytes."""
 
     media_type: str
     body: bytes

@@ -1,4 +1,4 @@
-"""URL path to key: decoded once, here, and never altered afterwards."""
+"""Paths: the path of a URL is decoded once, here, and never altered afterwards."""
 
 import re
 from collections.abc import Iterator
@@ -11,16 +11,16 @@ Path = NewType("Path", str)
 """A decoded path that may be authorised: one slash, then the key. Only `decode` makes one."""
 
 AFTER_ALL: Final = "\U0010fffd"
-"""Comes after every name in a directory."""
+"""A character that sorts after every name in a directory."""
 
 SERVICE_PATHS: Final = "/-/"
-"""What is below belongs to the service."""
+"""The prefix of the paths that belong to the service."""
 
 THUMBNAIL: Final = f"{SERVICE_PATHS}thumbnail"
 RESIZE: Final = f"{SERVICE_PATHS}resize"
 
 IMAGE_ENDPOINTS: Final = {THUMBNAIL: ("POST", "OPTIONS"), RESIZE: ("GET", "HEAD", "POST", "OPTIONS")}
-"""What answers images, and the methods of each: rules may speak of these, though they are the service's own."""
+"""The image endpoints, with their methods. Rules may name these paths, although they belong to the service."""
 
 MAX_KEY_BYTES = 1024  # S3 User Guide, "Naming Amazon S3 objects": UTF-8, at most 1,024 bytes
 
@@ -28,7 +28,7 @@ CONTROLS: Final = frozenset(map(chr, (*range(0x20), *range(0x7F, 0xA0))))
 """The control characters: C0, DEL and C1, Unicode's category Cc."""
 
 DOT_SEGMENTS: Final = frozenset({".", ".."})
-"""The segments that every client collapses (FACTS 3.4)."""
+"""The segments that every client removes (FACTS 3.4)."""
 
 
 def decode(raw_path: str) -> Path:
@@ -39,10 +39,10 @@ def decode(raw_path: str) -> Path:
 
     Raises:
         BadPath: a broken escape, bytes that are not UTF-8, a control character, a leading slash in the key, or a
-            segment `.` or `..`, which every client collapses before S3 sees it (FACTS 3.4).
+            segment `.` or `..`, which every client removes before S3 gets the path (FACTS 3.4).
         KeyTooLong: more than 1,024 bytes after the first slash.
     """
-    if "%" in raw_path and re.search(r"%(?![0-9A-Fa-f]{2})", raw_path):  # compiled by the first path that has one
+    if "%" in raw_path and re.search(r"%(?![0-9A-Fa-f]{2})", raw_path):  # compiled at the first path with %
         raise BadPath("A percent sign must be followed by two hex digits; write a literal one as %25.")
     try:
         path = unquote_to_bytes(raw_path).decode("utf-8")
@@ -61,7 +61,7 @@ def decode(raw_path: str) -> Path:
 
 
 def directories_above(path: Path) -> Iterator[Path]:
-    """Return the directories that a path is in, the nearest first, each with its slash at the end."""
+    """Return the directories above a path, the nearest first, each with a slash at its end."""
     end = path.rfind("/", 0, len(path) - 1)
     while end >= 0:
         yield Path(path[: end + 1])

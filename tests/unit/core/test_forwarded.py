@@ -12,7 +12,7 @@ from chalicelib.core.access.link_tokens import Link
 from chalicelib.core.access.principals import ANYONE
 from chalicelib.core.access.rules import Rule, RuleSet
 from chalicelib.core.s3 import passthrough
-from chalicelib.core.web.multipart_parameters import ABORT, COMPLETE, CREATE, LIST, PART, parameters
+from chalicelib.core.web.multipart_parameters import ABORT, COMPLETE, CREATE, LIST, PARAMETERS, PART
 from chalicelib.core.web.problems import BadHeader, BadParameter, NotOffered
 from tests.support.builders import allow, path, request
 
@@ -88,7 +88,7 @@ def test_a_parameter_of_an_upload_in_parts_that_cannot_be_sent_is_refused() -> N
     upload = {"uploadId": "u", "partNumber": "1", "max-parts": "9", "part-number-marker": "8", "download": "x"}
     for method, step in STEPS:
         found = passthrough.query(request(method, query={**upload, "uploads": ""}), path("/a"), step)
-        assert found == parameters(step, {**upload, "uploads": ""})
+        assert found == {name: value for name, value in {**upload, "uploads": ""}.items() if name in PARAMETERS[step]}
         for name in found:
             for odd in ("\ud800", "\n", "\0", "u" * 1_025):
                 with pytest.raises(BadParameter):

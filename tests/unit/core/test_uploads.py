@@ -13,7 +13,7 @@ from chalicelib.core.access.link_tokens import Link
 from chalicelib.core.access.principals import ANYONE
 from chalicelib.core.access.rules import Grant, Rule, RuleSet
 from chalicelib.core.s3.upload_limits import MEDIA_TYPE, check_media_type, required_headers
-from chalicelib.core.web.multipart_parameters import ABORT, COMPLETE, CREATE, LIST, PART, most_of_part, part_bytes
+from chalicelib.core.web.multipart_parameters import ABORT, COMPLETE, CREATE, LIST, PART, max_part_bytes, part_bytes
 from chalicelib.core.web.problems import (
     BadHeader,
     BadParameter,
@@ -271,10 +271,10 @@ def test_the_parts_of_any_limit_are_what_s3_takes_and_add_up_to_it(limit: int) -
     full, rest = divmod(limit, size)
     assert 5 * 1024**2 <= size <= 5 * 1024**3
     assert full + (rest > 0) <= 10_000
-    assert most_of_part(limit, full + 1) == rest
-    assert most_of_part(limit, full + 2) == 0
+    assert max_part_bytes(limit, full + 1) == rest
+    assert max_part_bytes(limit, full + 2) == 0
     if full:
-        assert most_of_part(limit, 1) == most_of_part(limit, full) == size
+        assert max_part_bytes(limit, 1) == max_part_bytes(limit, full) == size
 
 
 @given(

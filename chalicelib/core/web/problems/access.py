@@ -1,0 +1,149 @@
+"""The refusals of access: credentials, rules, sessions and links."""
+
+from .base import Problem
+
+
+class Unauthorized(Problem):
+    """The client must authenticate; the answer carries a challenge (RFC 9110 §11.6.1)."""
+
+    status, title, code = 401, "Unauthorized", "unauthorized"
+
+
+class CredentialsMissing(Unauthorized):
+    """The request has no credentials, and the rules do not let anyone do this."""
+
+    code = "credentials-missing"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This needs an API key. Send it with `curl -u ID:SECRET`, or as the header `Authorization: Bearer SECRET`."
+        )
+
+
+class CredentialsInvalid(Unauthorized):
+    """The credentials are bad. A wrong id, a wrong secret and a wrong form get the same answer."""
+
+    code = "credentials-invalid"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The key's id or its secret is wrong, or the Authorization header is not `Basic` with id:secret "
+            "or `Bearer` with the secret. Check both, or ask for a new key."
+        )
+
+
+class UrlKeyInvalid(Unauthorized):
+    """The key in the URL of an image is wrong, or is not publishable. Both get the same answer."""
+
+    code = "url-key-invalid"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The key in ?k is wrong, or is not publishable. Use a key that `python -m chalicelib key new ID --in-urls` "
+            "made, or send another key in the Authorization header."
+        )
+
+
+class CookieInvalid(Unauthorized):
+    """The service did not make this session cookie. The answer deletes the cookie, so the next request has none.
+
+    Args:
+        closing_cookie: the `Set-Cookie` that deletes the cookie.
+    """
+
+    code = "cookie-invalid"
+
+    def __init__(self, closing_cookie: str) -> None:
+        super().__init__("The cookie that signs you in is not valid here. Sign in again.")
+        self.headers = {"Set-Cookie": closing_cookie}
+
+
+class Forbidden(Problem):
+    """The rules refuse this to the principal. `rule` is the number of the rule that denies, None for no rule."""
+
+    status, title, code = 403, "Forbidden", "forbidden"
+
+    def __init__(self, principal: str, action: str, rule: int | None) -> None:
+        words = {"versions": "read old versions", "purge": "erase versions"}.get(action, action)
+        super().__init__(
+            f"You are {principal}, who may not {words} here. "
+            f"Use another key, or ask the administrator for a rule that allows it."
+        )
+        self.principal, self.action, self.rule = principal, action, rule
+
+
+class LinkInvalid(Problem):
+    """The service did not make the token in the URL, or made the token for another path or action."""
+
+    status, title, code = 403, "Forbidden", "link-invalid"
+
+    def __init__(
+        self, detail: str = "This link is not valid. Copy it again in full, or ask its sender for a new one."
+    ) -> None:
+        super().__init__(detail)
+
+
+class CrossSite(Problem):
+    """A browser sends the session cookie with a request that a page of another site made."""
+
+    status, title, code = 403, "Forbidden", "cross-site"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Signed in by a cookie, you can change things from this site's own pages alone. "
+            "Open this site itself, or send an API key."
+        )
+
+
+class Prefetched(Problem):
+    """A browser fetches a link before its user opens it, which must not take a use (Fetch Standard, "Sec-Purpose")."""
+
+    status, title, code = 403, "Forbidden", "prefetch-refused"
+
+    def __init__(self) -> None:
+        super().__init__("This link has a number of uses, so it is not fetched ahead of time. Open it.")
+
+
+class LinkGone(Problem):
+    """The link was good earlier, and is not good now."""
+
+    status, title = 410, "Gone"
+
+
+class LinkExpired(LinkGone):
+    """The time of the link is over."""
+
+    code = "link-expired"
+
+    def __init__(self) -> None:
+        super().__init__("This link has expired. Ask its sender for a new one.")
+
+
+class LinkUsedUp(LinkGone):
+    """No use of the link is left."""
+
+    code = "link-used-up"
+
+    def __init__(self) -> None:
+        super().__init__("This link has been used as often as it may be. Ask its sender for a new one.")
+
+
+class LinkRevoked(LinkGone):
+    """The issuer of the link revoked it."""
+
+    code = "link-revoked"
+
+    def __init__(self) -> None:
+        super().__init__("This link was revoked by its sender. Ask for a new one.")
+
+
+class NotRevocable(Problem):
+    """The link has no number of uses. No request by such a link asks the table, so the table could not stop it."""
+
+    status, title, code = 409, "Conflict", "not-revocable"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A link without a number of uses cannot be revoked: it works until it expires, or its issuer's key or "
+            "right to share is taken away. To be able to revoke a link, make it with `uses`."
+        )

@@ -1,0 +1,67 @@
+"""The refusals of images: the size, the source, or the image itself."""
+
+from collections.abc import Sequence
+
+from .base import Problem
+
+
+class SizeNotAllowed(Problem):
+    """The rule lists the sizes of images, and the request asks for another size."""
+
+    status, title, code = 403, "Forbidden", "size-not-allowed"
+
+    def __init__(self, sizes: Sequence[str]) -> None:
+        super().__init__(
+            f"Images here come in the sizes {', '.join(sizes)}, in the usual quality. Ask for one of them, without ?q."
+        )
+        self.sizes = tuple(sizes)
+
+
+class SourceNotAllowed(Problem):
+    """The service does not fetch images from this URL."""
+
+    status, title, code = 403, "Forbidden", "source-not-allowed"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Images are fetched by HTTPS, and from hosts that the administrator has listed. "
+            "Use such a URL, or ask for the host to be added."
+        )
+
+
+class ImageTooLarge(Problem):
+    """An image has too many bytes, pixels or frames, or takes too long to render; `what` names the limit."""
+
+    status, title, code = 413, "Content Too Large", "image-too-large"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} Use a smaller image, or ask for a smaller one.")
+        self.what = what
+
+
+class NotAnImage(Problem):
+    """The bytes are no image of a kind that the service reads, whatever the name is; `what` names the reason."""
+
+    status, title, code = 415, "Unsupported Media Type", "not-an-image"
+
+    def __init__(self, what: str = "This is no JPEG, PNG, WebP, AVIF or GIF image. Send one as it is") -> None:
+        super().__init__(f"{what}, or read it without ?w and ?h.")
+
+
+class ImageBroken(Problem):
+    """An image of a kind that the service reads ends too early, or contradicts itself."""
+
+    status, title, code = 422, "Unprocessable Content", "image-broken"
+
+    def __init__(self) -> None:
+        super().__init__("The image is damaged and cannot be shown. Send it again, from its original.")
+
+
+class SourceFailed(Problem):
+    """The site that has the image does not send it; `what` describes the answer of the site."""
+
+    status, title, code = 502, "Bad Gateway", "source-failed"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} Open the URL yourself to see what it is.")
+        self.what = what
