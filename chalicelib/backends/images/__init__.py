@@ -1,1 +1,1 @@
-"""Images: the renderer, the parsers of image files that stand before it, and images of other sites."""
+"""Images: fetched from other sites, checked by parsers, and rendered by libvips. README.md is the map."""

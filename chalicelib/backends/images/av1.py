@@ -1,16 +1,29 @@
-"""The sequence header of an AV1 stream: what its decoder would make, whatever the file around it says (AV1 §5.5)."""
+"""AV1 streams: the sequence header, from which the decoder takes the size of the picture (AV1 §5.5).
 
+Source: AV1 Bitstream & Decoding Process Specification, by section.
+"""
+
+import re
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-_MAX_HEADER_BYTES: Final = 256  # of a header; one without the times of a film has fewer
-_SELECTED: Final = 2  # SELECT_SCREEN_CONTENT_TOOLS (AV1 §3)
+from .limits import PartCounter
+
+_MAX_HEADER_BYTES: Final = 256  # a header without the timing of a film has fewer
+_SELECT_SCREEN_CONTENT_TOOLS: Final = 2  # §3
+_UNSPECIFIED: Final = 2  # as a code point of colours (§6.4.2)
+_BT709, _SRGB, _IDENTITY = 1, 13, 0  # code points of primaries, transfer and matrix: together they mean RGB
+_MIN_LEVEL_WITH_TIER: Final = 8
+
+_ZEROS: Final = re.compile(b"\0*")
+_SEQUENCE_HEADER: Final = 1  # the type of a unit
 
 
-class Codes(NamedTuple):
-    """What values mean.
+class ColourCodes(NamedTuple):
+    """What the values of a picture mean.
 
     Attributes:
-        primaries, transfer, matrix: code points of ITU-T H.273; 2 where they are not said.
+        primaries, transfer, matrix: code points of ITU-T H.273; 2 stands for unspecified.
         narrow: black is 16 and white 235, of 8 bits.
     """
 
@@ -20,92 +33,121 @@ class Codes(NamedTuple):
     narrow: bool
 
 
-class Sequence(NamedTuple):
-    """What a sequence header says.
+class SequenceHeader(NamedTuple):
+    """A sequence header.
 
     Attributes:
-        pixels: how many frames have at most.
+        pixels: of the largest frame.
         bits: of a value: 8, 10 or 12.
-        is_grey: there is no colour.
+        is_grey: the picture has no colour.
         codes: what its values mean.
     """
 
     pixels: int
     bits: int
     is_grey: bool
-    codes: Codes
+    codes: ColourCodes
 
 
-class _Bits:
+def sequence_headers(stream: bytes, parts: PartCounter) -> Iterator[SequenceHeader]:
+    """Yield the sequence headers among the units of a stream (§5.3).
+
+    Args:
+        stream: the units, one after the other.
+        parts: counts the units.
+
+    Raises:
+        IndexError, ValueError: a unit or a header is incomplete, or no encoder of pictures writes it.
+    """
+    position = 0
+    while position < len(stream):
+        parts.count()
+        unit = stream[position]
+        if unit == 0:
+            position = _ZEROS.match(stream, position).end()  # type: ignore[union-attr]  # the decoder skips zeros
+            continue
+        if not unit & 2:
+            raise ValueError("a unit without its size, which the decoder refuses")
+        position += 2 if unit & 4 else 1
+        size = 0
+        for shift in range(0, 56, 7):
+            byte = stream[position]
+            size |= (byte & 127) << shift
+            position += 1
+            if byte < 128:
+                break
+        if unit >> 3 & 15 == _SEQUENCE_HEADER:
+            yield _sequence_header(stream[position : position + size])
+        position += size
+
+
+class _BitReader:
     """Reads numbers of so many bits, one after the other."""
 
     def __init__(self, data: bytes) -> None:
         self._bits = "".join(f"{byte:08b}" for byte in data)
-        self._place = 0
+        self._position = 0
 
     def read(self, size: int) -> int:
-        """Return the next number; raise ValueError where the data ends."""
-        self._place += size
-        if self._place > len(self._bits):
-            raise ValueError("a header that breaks off")
-        return int(self._bits[self._place - size : self._place], 2)
+        """Return the next number; raise ValueError at the end of the data."""
+        self._position += size
+        if self._position > len(self._bits):
+            raise ValueError("an incomplete header")
+        return int(self._bits[self._position - size : self._position], 2)
 
 
-def sequence(header: bytes) -> Sequence:
-    """Read a sequence header (AV1 §5.5.1).
-
-    Raises:
-        ValueError: it breaks off, or has the times of a film.
-    """
-    bits = _Bits(header[:_MAX_HEADER_BYTES])
+def _sequence_header(header: bytes) -> SequenceHeader:
+    """Read one header (§5.5.1)."""
+    bits = _BitReader(header[:_MAX_HEADER_BYTES])
     profile = bits.read(3)
     bits.read(1)
-    is_still = bool(bits.read(1))
+    is_still = bool(bits.read(1))  # such a header is shorter: `reduced_still_picture_header`
     if is_still:
         bits.read(5)
     else:
         _skip_operating_points(bits)
-    width_size, height_size = bits.read(4) + 1, bits.read(4) + 1
-    pixels = (bits.read(width_size) + 1) * (bits.read(height_size) + 1)
+    width_bits, height_bits = bits.read(4) + 1, bits.read(4) + 1
+    pixels = (bits.read(width_bits) + 1) * (bits.read(height_bits) + 1)
     if not is_still and bits.read(1):
         bits.read(7)
     bits.read(3)
     if not is_still:
         _skip_tools(bits)
     bits.read(3)
-    return Sequence(pixels, *_colours(bits, profile))
+    return SequenceHeader(pixels, *_colour_config(bits, profile))
 
 
-def _skip_operating_points(bits: _Bits) -> None:
+def _skip_operating_points(bits: _BitReader) -> None:
     if bits.read(1):
-        raise ValueError("the times of a film")
-    delayed = bits.read(1)
+        raise ValueError("the timing of a film")
+    has_delay = bits.read(1)
     for _ in range(bits.read(5) + 1):
         bits.read(12)
-        if bits.read(5) > 7:
+        if bits.read(5) >= _MIN_LEVEL_WITH_TIER:
             bits.read(1)
-        if delayed and bits.read(1):
+        if has_delay and bits.read(1):
             bits.read(4)
 
 
-def _skip_tools(bits: _Bits) -> None:
+def _skip_tools(bits: _BitReader) -> None:
     bits.read(4)
     has_order = bits.read(1)
     if has_order:
         bits.read(2)
-    screen = _SELECTED if bits.read(1) else bits.read(1)
-    if screen and not bits.read(1):
+    screen_tools = _SELECT_SCREEN_CONTENT_TOOLS if bits.read(1) else bits.read(1)
+    if screen_tools and not bits.read(1):
         bits.read(1)
     if has_order:
         bits.read(3)
 
 
-def _colours(bits: _Bits, profile: int) -> tuple[int, bool, Codes]:
-    """All attributes of a Sequence but the first (AV1 §5.5.2)."""
+def _colour_config(bits: _BitReader, profile: int) -> tuple[int, bool, ColourCodes]:
+    """All attributes of a SequenceHeader except `pixels` (§5.5.2)."""
     depth = 10 if bits.read(1) else 8
     if profile == 2 and depth == 10 and bits.read(1):
         depth = 12
     is_grey = profile != 1 and bool(bits.read(1))
-    primaries, transfer, matrix = (bits.read(8), bits.read(8), bits.read(8)) if bits.read(1) else (2, 2, 2)
-    is_rgb = not is_grey and (primaries, transfer, matrix) == (1, 13, 0)
-    return depth, is_grey, Codes(primaries, transfer, matrix, narrow=not (is_rgb or bits.read(1)))
+    has_codes = bits.read(1)
+    primaries, transfer, matrix = [bits.read(8) if has_codes else _UNSPECIFIED for _ in range(3)]
+    is_rgb = not is_grey and (primaries, transfer, matrix) == (_BT709, _SRGB, _IDENTITY)
+    return depth, is_grey, ColourCodes(primaries, transfer, matrix, narrow=not (is_rgb or bits.read(1)))

@@ -1,6 +1,6 @@
-"""Colours that a file declares by numbers: ICC profiles for them, as libvips converts colours by profiles alone.
+"""Colours that a file declares by numbers, and ICC profiles made of these numbers: libvips converts by profiles only.
 
-The sources are ITU-T H.273 for the code points that AVIF and PNG's cICP use, and ICC.1 for the profiles.
+Sources: ITU-T H.273 for the code points of AVIF and of PNG's cICP, ICC.1 for the profiles.
 """
 
 import struct
@@ -15,7 +15,7 @@ _BT709: Final = (_D65, (0.640, 0.330), (0.300, 0.600), (0.150, 0.060))
 _BT601: Final = (_D65, (0.630, 0.340), (0.310, 0.595), (0.155, 0.070))
 _P3: Final = ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060))
 
-# The primaries of H.273 table 2: white, red, green and blue as CIE xy. All others are read as those of BT.709.
+# The primaries of H.273 table 2: white, red, green and blue as CIE xy. Every other code point is read as BT.709.
 _PRIMARIES: Final[dict[int, tuple[_Pair, ...]]] = {
     4: (_C, (0.67, 0.33), (0.21, 0.71), (0.14, 0.08)),
     5: (_D65, (0.64, 0.33), (0.29, 0.60), (0.15, 0.06)),
@@ -27,13 +27,16 @@ _PRIMARIES: Final[dict[int, tuple[_Pair, ...]]] = {
     12: (_D65, *_P3),
     22: (_D65, (0.630, 0.340), (0.295, 0.605), (0.155, 0.077)),
 }
-# The exponents of H.273 table 3. All others are read as the curve of sRGB, as browsers read those of video.
+# The exponents of H.273 table 3. Every other code point is read as the curve of sRGB; browsers read curves of video so.
 _EXPONENTS: Final = {4: 2.2, 5: 2.8, 8: 1.0}
 
-_SRGB_EXPONENT: Final = 2.2  # PNG says the curve of sRGB so (PNG §11.3.2.5)
-_SRGB_CURVE: Final = (3, (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045))  # IEC 61966-2-1 as ICC.1 §10.18 has it
-_NEAR: Final = 0.05  # of an exponent: libpng and browsers see no difference below that
-_SAME: Final = 0.002  # of a coordinate: writers of sRGB round as much
+_SRGB_EXPONENT: Final = 2.2  # gAMA stands for the curve of sRGB with this exponent (PNG §11.3.2.5)
+_SRGB_CURVE: Final = (
+    3,
+    (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045),
+)  # IEC 61966-2-1, written as in ICC.1 §10.18
+_EXPONENT_TOLERANCE: Final = 0.05  # libpng and browsers ignore a smaller difference
+_COORDINATE_TOLERANCE: Final = 0.002  # programs that write sRGB round by so much
 
 _WHITE_D50: Final = (0.9642, 1.0, 0.8249)  # ICC.1 §7.2.16
 _BRADFORD: Final = [[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]]
@@ -44,7 +47,7 @@ class Colours(NamedTuple):
 
     Attributes:
         primaries: white, red, green and blue as CIE xy.
-        exponent: the power that makes light of a value; 0 for the curve of sRGB.
+        exponent: light is the value to the power of this number; 0 stands for the curve of sRGB.
         narrow: black is 16 and white 235 of 255.
     """
 
@@ -59,17 +62,17 @@ def of_code_points(primaries: int, transfer: int, narrow: bool) -> Colours:
 
 
 def of_png(exponent: float, primaries: tuple[_Pair, ...]) -> Colours:
-    """Return the colours that gAMA and cHRM stand for, and sRGB's own where they are as good as these (PNG §11.3.2)."""
-    is_srgb = abs(exponent / _SRGB_EXPONENT - 1) < _NEAR and _is_bt709(primaries)
+    """Return the colours that gAMA and cHRM stand for; exactly sRGB if the numbers are near to it (PNG §11.3.2)."""
+    is_srgb = abs(exponent / _SRGB_EXPONENT - 1) < _EXPONENT_TOLERANCE and _is_bt709(primaries)
     return Colours() if is_srgb else Colours(primaries, exponent)
 
 
 def profile(colours: Colours, is_grey: bool) -> bytes | None:
-    """Return the ICC profile of colours; None where they are sRGB's, or cannot be.
+    """Return the ICC profile of some colours; None if the colours are sRGB's, or are impossible.
 
     Args:
         colours: what the file declares.
-        is_grey: the image has no colour; its profile has a curve alone.
+        is_grey: the image has no colour, so its profile has only a curve.
     """
     curve = (0, (colours.exponent,)) if colours.exponent else _SRGB_CURVE
     if not colours.exponent and (is_grey or _is_bt709(colours.primaries)):
@@ -77,22 +80,22 @@ def profile(colours: Colours, is_grey: bool) -> bytes | None:
     try:
         tags = {b"kTRC": _curve(*curve)} if is_grey else _matrix_tags(colours.primaries, _curve(*curve))
     except (ArithmeticError, struct.error):
-        return None  # no light has such primaries or such a curve
+        return None  # such primaries, or such a curve, do not exist
     return _icc(b"GRAY" if is_grey else b"RGB ", tags)
 
 
 def _is_bt709(primaries: tuple[_Pair, ...]) -> bool:
     pairs = zip(primaries, _BT709, strict=True)
-    return all(abs(a - b) < _SAME for pair in pairs for a, b in zip(*pair, strict=True))
+    return all(abs(a - b) < _COORDINATE_TOLERANCE for pair in pairs for a, b in zip(*pair, strict=True))
 
 
 def _matrix_tags(primaries: tuple[_Pair, ...], curve: bytes) -> dict[bytes, bytes]:
-    """The tags of a matrix and three curves: the primaries under D50, to which Bradford adapts them (ICC.1 annex E)."""
+    """The tags of a matrix and three curves. Bradford's method adapts the primaries to D50 (ICC.1 annex E)."""
     white, *columns = ([x / y, 1, (1 - x - y) / y] for x, y in primaries)
     matrix = [list(row) for row in zip(*columns, strict=True)]
     amounts = _times(_inverse(matrix), white)
     cones = zip(_times(_BRADFORD, list(_WHITE_D50)), _times(_BRADFORD, white), strict=True)
-    ratios = [to / of for to, of in cones]
+    ratios = [d50 / own for d50, own in cones]
     tags = dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve)
     for name, column, amount in zip((b"rXYZ", b"gXYZ", b"bXYZ"), columns, amounts, strict=True):
         adapted = [cone * ratio for cone, ratio in zip(_times(_BRADFORD, column), ratios, strict=True)]
