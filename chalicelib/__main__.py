@@ -1,6 +1,6 @@
 """The administrator's tool: `python -m chalicelib check | key new ID | explain METHOD PATH | link PATH | policy`.
 
-It exits with 0, with 1 where the answer is no, and with 2 where the settings or the command line are wrong.
+The exit status is 0, 1 for a refusal, and 2 for a mistake in the settings or in the command line.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from chalicelib.core.access.link_tokens import LINK_ACTIONS, MAX_LINK_SECONDS, M
 from chalicelib.core.access.rules import RuleSet
 from chalicelib.core.features.links import DEFAULT_LINK_SECONDS
 from chalicelib.core.web import paths
+from chalicelib.core.web.numbers import whole_number
 from chalicelib.core.web.problems import Problem
 from chalicelib.explain import explain, pasted, principal_of
 from chalicelib.iam_policy import policy, stack_policy
@@ -40,55 +41,55 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m chalicelib", description="Signpost's administration.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     stage = argparse.ArgumentParser(add_help=False)
-    stage.add_argument("--stage", help="with the environment of a stage in .chalice/config.json, and not with this one")
+    stage.add_argument("--stage", help="use the environment of a stage in .chalice/config.json, not this environment")
 
     check = commands.add_parser("check", parents=[stage], help="report every mistake in the settings")
     check.add_argument("--strict", action="store_true", help="fail on warnings too")
     check.set_defaults(run=_check)
 
     key = commands.add_parser("key", help="make API keys").add_subparsers(required=True, metavar="COMMAND")
-    new = key.add_parser("new", help="make a key: prints its secret once, and the TOML to paste")
+    new = key.add_parser("new", help="make an API key: print the secret once, and the TOML to paste")
     new.add_argument("id", metavar="ID", type=_key_id, help="lower-case letters, digits and '-'")
     new.add_argument(
-        "--in-urls", action="store_true", help="publishable: for the URLs of images on a page, and for nothing else"
+        "--in-urls", action="store_true", help="make a publishable key, only for the URLs of images on a page"
     )
     new.set_defaults(run=_key_new)
 
-    explained = commands.add_parser("explain", parents=[stage], help="say what happens to a request, and why")
+    explained = commands.add_parser("explain", parents=[stage], help="say how the service answers a request, and why")
     explained.add_argument("method", metavar="METHOD", type=str.upper, choices=METHODS)
-    explained.add_argument("url", metavar="PATH", help="the URL, or what follows the host, as you would paste it")
+    explained.add_argument("url", metavar="PATH", help="a URL, or its path and query, as you would paste it")
     explained.add_argument(
-        "--as", dest="who", metavar="ID", help="who asks: ID of a key, key:ID, group:NAME …; anyone if left out"
+        "--as", dest="caller", metavar="ID", help="the caller: the ID of a key, key:ID, group:NAME …; default: anyone"
     )
     explained.set_defaults(run=_explain)
 
     link = commands.add_parser("link", parents=[stage], help="make a link, signed with SIGNPOST_SECRET")
     link.set_defaults(run=_link)
     link.add_argument(
-        "path", metavar="PATH", help="as in the URL, from its slash; with one at its end all that is below"
+        "path", metavar="PATH", help="the path of the URL; a slash at its end opens everything below the directory"
     )
-    link.add_argument("--as", dest="who", metavar="ID", required=True, help="the key that may do and share this")
+    link.add_argument("--as", dest="caller", metavar="ID", required=True, help="the ID of the API key of the maker")
     link.add_argument("--action", choices=LINK_ACTIONS, default="read")
     link.add_argument(
         "--expires-in",
         metavar="SECONDS",
-        type=_within(1, MAX_LINK_SECONDS),
+        type=_number(1, MAX_LINK_SECONDS),
         default=DEFAULT_LINK_SECONDS,
         help="default: a day",
     )
-    link.add_argument("--uses", type=_within(0, MAX_USES), default=1, help="default: 1; 0 for no limit")
+    link.add_argument("--uses", type=_number(0, MAX_USES), default=1, help="default: 1; 0: no limit")
 
     role = commands.add_parser("policy", parents=[stage], help="print the IAM policy that the functions' role needs")
-    role.add_argument("--write", action="store_true", help="put it into .chalice/policy-STAGE.json instead")
+    role.add_argument("--write", action="store_true", help="write the policy to .chalice/policy-STAGE.json instead")
     role.set_defaults(run=_policy)
     return parser
 
 
 _PUBLISHABLE = """\
-The key, shown this once:     {secret}
+The key, shown only now:      {secret}
 Its use:                      <img src="https://YOUR-HOST/-/resize?w=320&k={secret}&u=URL">
-The key is publishable: whoever reads a page that uses it has it. It shows images at /-/resize and /-/thumbnail, as far
-as the rules that name it allow, and opens nothing else. List the sizes, or strangers choose what you pay for.
+The key is publishable: every reader of a page with this key has the key. It opens only /-/resize and /-/thumbnail, as
+far as the rules that name the key allow. Name the sizes: else strangers choose the sizes, and you pay for them.
 In signpost.toml:
 
 {table}
@@ -107,13 +108,14 @@ def _key_id(text: str) -> str:
     return text
 
 
-def _within(least: int, most: int) -> Callable[[str], int]:
-    def number(text: str) -> int:
-        if not (text.isdecimal() and least <= int(text) <= most):
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least:,} to {most:,}")
-        return int(text)
+def _number(minimum: int, maximum: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        number = whole_number(text, minimum, maximum)
+        if number is None:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {minimum:,} to {maximum:,}")
+        return number
 
-    return number
+    return parse
 
 
 def _settings(environ: Mapping[str, str]) -> Settings:
@@ -146,7 +148,7 @@ def _key_new(options: argparse.Namespace) -> int:
     if options.in_urls:
         print(_PUBLISHABLE.format(id=options.id, secret=secret, table=table))
         return 0
-    print(f"The secret, shown this once:  {secret}")
+    print(f"The secret, shown only now:   {secret}")
     print(f"Its use:                      curl -L -u {options.id}:{secret} URL")
     print(f"In signpost.toml:\n\n{table}")
     return 0
@@ -155,9 +157,9 @@ def _key_new(options: argparse.Namespace) -> int:
 def _explain(options: argparse.Namespace) -> int:
     environ = wiring.environment(options.stage)
     settings = _settings(environ)
-    principal = principal_of(settings, options.who)
+    principal = principal_of(settings, options.caller)
     if principal is None:
-        print(f"There is no key {options.who!r}.", file=sys.stderr)
+        print(f"There is no key {options.caller!r}.", file=sys.stderr)
         return 1
     request = pasted(options.method, options.url, settings.public_url, wiring.deadline(None))
     explained = explain(settings, wiring.links(environ), principal, request, wiring.now())
@@ -169,9 +171,9 @@ def _link(options: argparse.Namespace) -> int:
     environ = wiring.environment(options.stage)
     settings = _settings(environ)
     makers = (key for key in settings.keys if not key.in_urls)
-    principal = next((key.principal() for key in makers if key.id == options.who), None)
+    principal = next((key.principal() for key in makers if key.id == options.caller), None)
     if principal is None:
-        print(f"There is no key {options.who!r}; a link is as good as the key that it is made with.", file=sys.stderr)
+        print(f"There is no key {options.caller!r}; a link needs the API key of its maker.", file=sys.stderr)
         return 1
     rules = RuleSet(settings.rules)
     try:
@@ -193,20 +195,22 @@ def _policy(options: argparse.Namespace) -> int:
     settings = _settings(environ)
     mounts, rules, cdn_secret = settings.mounts, settings.rules, settings.cdn_secret
     if options.stage == stages.STACK:
-        made = stack_policy(stages.template_policy(), mounts, rules, environ["SIGNPOST_BUCKET"], cdn_secret)
+        document = stack_policy(stages.template_policy(), mounts, rules, environ["SIGNPOST_BUCKET"], cdn_secret)
     else:
-        made = policy(mounts, rules, environ.get("SIGNPOST_TABLE"), environ.get("SIGNPOST_SECRET"), cdn_secret)
-    text = json.dumps(made, indent=2)
+        document = policy(mounts, rules, environ.get("SIGNPOST_TABLE"), environ.get("SIGNPOST_SECRET"), cdn_secret)
+    text = json.dumps(document, indent=2)
     if not options.write:
         print(text)
         return 0
     if options.stage in (None, stages.STACK):
-        print("--write needs --stage, and any stage but stack, whose policy `make package` completes.", file=sys.stderr)
+        print(
+            "--write needs a --stage other than stack: `make package` writes the policy of the stack.", file=sys.stderr
+        )
         return 2
     file = stages.policy_file(options.stage)
-    new = file.with_name(f"{file.name}.new")  # the policy of before stays until the new one is whole
-    new.write_text(f"{text}\n")
-    new.replace(file)
+    new_file = file.with_name(f"{file.name}.new")  # the old policy stays until the new policy is complete
+    new_file.write_text(f"{text}\n")
+    new_file.replace(file)
     print(f"{file} is written.")
     return 0
 

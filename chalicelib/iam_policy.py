@@ -1,6 +1,6 @@
-"""The IAM policy that a settings file needs: what the service may do on AWS, and nothing besides.
+"""The IAM policy that a settings file needs: the permissions of the service on AWS, and no others.
 
-A presigned URL carries the permissions of whoever signed it, so the role must hold what the rules may ever allow.
+A presigned URL has the permissions of its signer, so the role must have every permission that a rule can need.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,7 +10,8 @@ from .core.access.rules import Rule
 from .core.s3.mounts import Mount
 from .core.s3.stores import partition
 
-# "Actions, resources, and condition keys for Amazon S3": what GET, HEAD, PUT and DELETE need, and uploads in parts.
+# The permissions for GET, HEAD, PUT, DELETE and multipart uploads (Service Authorization Reference, "Actions,
+# resources, and condition keys for Amazon S3").
 _OBJECT_ACTIONS = (
     "s3:GetObject",
     "s3:PutObject",
@@ -19,7 +20,8 @@ _OBJECT_ACTIONS = (
     "s3:DeleteObject",
 )
 
-# What S3 asks for besides, by what a rule allows and by the headers that it lets through (PutObject, "Permissions").
+# The further permissions that S3 demands for an action of a rule, or for a header that a rule passes to S3 (S3 API
+# Reference, PutObject, "Permissions").
 _RULE_ACTIONS = {
     "versions": "s3:GetObjectVersion",
     "purge": "s3:DeleteObjectVersion",
@@ -29,10 +31,12 @@ _RULE_ACTIONS = {
     "x-amz-object-lock-legal-hold": "s3:PutObjectLegalHold",
 }
 
-# S3 User Guide, "Using server-side encryption with AWS KMS": to read, and to write; an upload in parts needs both.
-_KEY_ACTIONS = ("kms:Decrypt", "kms:GenerateDataKey")
+# S3 User Guide, "Using server-side encryption with AWS KMS": a read needs the first, a write the second, and a
+# multipart upload both.
+_KMS_ACTIONS = ("kms:Decrypt", "kms:GenerateDataKey")
 
-# The same reference for DynamoDB, Secrets Manager and Systems Manager: what backends/tokens.py and secrets.py call.
+# The same reference for DynamoDB, Secrets Manager and Systems Manager: the calls of `backends.dynamodb` and
+# `backends.secrets`.
 _TABLE_ACTIONS = ("dynamodb:GetItem", "dynamodb:UpdateItem")
 _SECRET_ACTIONS = {"secretsmanager": "secretsmanager:GetSecretValue", "ssm": "ssm:GetParameter"}
 
@@ -47,42 +51,41 @@ def policy(
     """Return a policy document for the role of the functions.
 
     Args:
-        mounts: those at other stores than AWS need no permission here.
-        rules: those that allow `versions` or `purge`, or let some headers through, need more of S3.
-        table: the name of the one that counts the uses of links, if there is one.
-        secret, cdn_secret: what `backends.secrets.secret_source` takes; each needs a permission only if it is an ARN.
+        mounts: all mounts; a mount at another store than AWS needs no permission.
+        rules: all rules; a rule that allows `versions` or `purge`, or passes some headers, needs more permissions.
+        table: the name of the DynamoDB table, None for no table.
+        secret, cdn_secret: references for `backends.secrets.secret_source`; only an ARN needs a permission.
     """
     on_aws = [mount for mount in mounts if mount.on_aws]
     home, _ = partition(on_aws[0].region if on_aws else "")
-    links = [_allow("Table", _TABLE_ACTIONS, f"arn:{home}:dynamodb:*:*:table/{table}")] if table else []
-    links += [*_secret("Secret", secret), *_secret("CdnSecret", cdn_secret)]
+    others = [_allow("Table", _TABLE_ACTIONS, f"arn:{home}:dynamodb:*:*:table/{table}")] if table else []
+    others += [*_secret("Secret", secret), *_secret("CdnSecret", cdn_secret)]
     log_streams = f"arn:{home}:logs:*:*:log-group:/aws/lambda/signpost-*:*"
-    # Chalice makes the log group under another name than the function's, so Lambda has to make that itself.
+    # Chalice creates a log group with another name than the function's, so Lambda must create the right log group.
     logs = _allow("Logs", ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"), log_streams)
-    return {"Version": "2012-10-17", "Statement": [*_buckets(on_aws, rules, 1), *_keys(on_aws), *links, logs]}
+    return {"Version": "2012-10-17", "Statement": [*_buckets(on_aws, rules, 1), *_kms_keys(on_aws), *others, logs]}
 
 
 def stack_policy(
     document: dict[str, Any], mounts: Iterable[Mount], rules: Iterable[Rule], bucket: str, cdn_secret: str | None = None
 ) -> dict[str, Any]:
-    """Return the policy of the stack, with what the mounts and the rules need besides.
+    """Return the policy of the stack: the template's own, and what the mounts and the rules need besides.
 
     Args:
-        document: the policy of the template, which opens that bucket.
-        mounts, rules: as in `policy`.
-        bucket: what stands for the name of that bucket.
-        cdn_secret: as in `policy`.
+        document: the policy of the template, for the template's bucket.
+        mounts, rules, cdn_secret: as in `policy`.
+        bucket: the placeholder for the name of the template's bucket.
     """
     on_aws = [mount for mount in mounts if mount.on_aws]
     others = [mount for mount in on_aws if mount.bucket != bucket]
-    opened = {"Action": list(_object_actions(rules))}
-    own = [{**one, **opened} if one["Sid"] == "Objects1" else one for one in document["Statement"]]
-    added = [*_buckets(others, rules, 2), *_keys(on_aws), *_secret("CdnSecret", cdn_secret)]
+    actions = {"Action": list(_object_actions(rules))}
+    own = [statement | (actions if statement["Sid"] == "Objects1" else {}) for statement in document["Statement"]]
+    added = [*_buckets(others, rules, 2), *_kms_keys(on_aws), *_secret("CdnSecret", cdn_secret)]
     return document | {"Statement": [*own, *added]}
 
 
 def _secret(sid: str, reference: str | None) -> list[dict[str, Any]]:
-    """The statement for a secret that AWS keeps; none for a secret in clear."""
+    """The statement for a secret that AWS stores; no statement for a secret in clear."""
     arn = (reference or "").strip()
     match arn.split(":"):
         case ["arn", _, service, *_] if service in _SECRET_ACTIONS:
@@ -99,27 +102,28 @@ def _buckets(mounts: Sequence[Mount], rules: Iterable[Rule], first: int) -> list
         _allow(f"Objects{number}", object_actions, f"{bucket}/{prefix}*")
         for number, (bucket, prefix) in enumerate(prefixes, first)
     ]
-    # Without it S3 answers 403 for a missing key instead of 404 (FACTS 4.7).
+    # Without this permission, S3 answers 403 in place of 404 for a missing key (FACTS 4.7).
     lists = [_allow(f"List{number}", ("s3:ListBucket",), bucket) for number, bucket in enumerate(buckets, first)]
     return [*objects, *lists]
 
 
-def _keys(mounts: Iterable[Mount]) -> list[dict[str, Any]]:
-    """The statements for the keys that S3 encrypts buckets with: S3 alone may use them for the service."""
+def _kms_keys(mounts: Iterable[Mount]) -> list[dict[str, Any]]:
+    """The statements for the KMS keys that encrypt buckets: the service may use the keys only through S3."""
     arns = dict.fromkeys(mount.kms_key for mount in mounts if mount.kms_key)
     return [
-        _allow(f"Key{number}", _KEY_ACTIONS, arn) | {"Condition": {"StringEquals": {"kms:ViaService": _s3_of(arn)}}}
+        _allow(f"Key{number}", _KMS_ACTIONS, arn) | {"Condition": {"StringEquals": {"kms:ViaService": _s3_of(arn)}}}
         for number, arn in enumerate(arns, 1)
     ]
 
 
 def _s3_of(key_arn: str) -> list[str]:
-    """The names of S3 to KMS in the region of a key; outside the standard partition the ending is not certain."""
+    """The names under which S3 calls KMS in a key's region; outside AWS's main partition the suffix is uncertain."""
     region = key_arn.split(":")[3]
     return [f"s3.{region}.{suffix}" for suffix in dict.fromkeys((partition(region)[1], "amazonaws.com"))]
 
 
 def _object_actions(rules: Iterable[Rule]) -> tuple[str, ...]:
+    """The permissions for objects: the usual ones, and those that the rules' actions and headers need."""
     named: set[str] = set()
     for rule in rules:
         if rule.allows:

@@ -1,4 +1,4 @@
-"""The environment that a stage's functions will have, as the files in `.chalice` describe it."""
+"""The stages of a deployment: the environment and the policy of a stage's functions, from the files in `.chalice`."""
 
 import json
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from .settings.mounts import UNKNOWN_REGION
 
 PROJECT: Final = Path(__file__).resolve().parent.parent
 STACK: Final = "stack"
-"""The stage that `make package` packages. A template sets some of its variables."""
+"""The stage of `make package`. A CloudFormation template sets some variables of this stage."""
 
 _CONFIG: Final = PROJECT / ".chalice/config.json"
 _TEMPLATE: Final = PROJECT / ".chalice/resources.json"
@@ -37,8 +37,8 @@ _SET_BY_LAMBDA: Final = (
     "TZ",
 )
 
-# What stands for a value that only the deployment knows. Other names stand for themselves.
-_UNKNOWN: Final = {
+# Placeholders for values that only the deployment knows. For every other variable, its own name is the placeholder.
+_PLACEHOLDERS: Final = {
     "AWS_DEFAULT_REGION": UNKNOWN_REGION,
     "AWS_REGION": UNKNOWN_REGION,
     "SIGNPOST_SECRET": f"arn:aws:secretsmanager:{UNKNOWN_REGION}:000000000000:secret:of-the-stack",
@@ -48,19 +48,19 @@ _UNKNOWN: Final = {
 def environment_of(stage: str, own: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of a stage's functions.
 
-    A value that only the deployment knows, which Lambda or the template sets, comes from `own`, else a text stands for
-    the value. Nothing else of `own` counts, as the functions never see it.
+    Lambda and the template set some variables, whose values only the deployment knows. Such a value comes from `own`,
+    else it is a placeholder. The functions see no other variable of `own`.
 
     Args:
-        stage: its name in `.chalice/config.json`.
-        own: the environment of the tool, for the values of the deployment, and for `SIGNPOST_CONFIG`.
+        stage: the name of the stage in `.chalice/config.json`.
+        own: the environment of the tool.
 
     Raises:
-        InvalidSettings: there is no such stage, or a file cannot be used.
+        InvalidSettings: the stage does not exist, or a file in `.chalice` cannot be used.
     """
     given = _variables(stage)
     unknown = [*_SET_BY_LAMBDA, *(name for name, value in given.items() if not isinstance(value, str))]
-    environ = {name: own.get(name) or _UNKNOWN.get(name, name.lower().replace("_", "-")) for name in unknown}
+    environ = {name: own.get(name) or _PLACEHOLDERS.get(name, name.lower().replace("_", "-")) for name in unknown}
     environ |= {name: value for name, value in given.items() if isinstance(value, str)}
     if "SIGNPOST_CONFIG" in environ:  # on Lambda the project is in /var/task, which is also the current directory
         environ["SIGNPOST_CONFIG"] = str(PROJECT / environ["SIGNPOST_CONFIG"].removeprefix("/var/task/"))
@@ -70,18 +70,18 @@ def environment_of(stage: str, own: Mapping[str, str]) -> dict[str, str]:
 
 
 def policy_file(stage: str) -> Path:
-    """Return the file with the policy of a stage's role, as Chalice looks for it; raises `InvalidSettings`."""
+    """Return the file of the policy of a stage's role, which Chalice reads; raise InvalidSettings for no such stage."""
     config, own = _stage(stage)
     return _CONFIG.parent / str(own.get("iam_policy_file") or config.get("iam_policy_file") or f"policy-{stage}.json")
 
 
 def template_policy() -> dict[str, Any]:
-    """Return the policy of the stack's role, for what the template itself makes; raises `InvalidSettings`."""
+    """Return the policy for the resources of the template; raise InvalidSettings where the file cannot be used."""
     return _read(policy_file(STACK))
 
 
 def _variables(stage: str) -> dict[str, Any]:
-    """The variables of the functions, as Chalice merges them; one that the template computes is no text."""
+    """The variables of the functions, merged as Chalice merges them; a value that the template computes is no text."""
     config, own = _stage(stage)
     template = _read(_TEMPLATE)["Globals"]["Function"]["Environment"]["Variables"] if stage == STACK else {}
     handler = own.get("lambda_functions", {}).get("api_handler", {})
@@ -108,11 +108,11 @@ def _stage(stage: str) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        found = json.loads(file.read_text("utf-8"))
+        content = json.loads(file.read_text("utf-8"))
     except OSError as error:
         raise InvalidSettings([f"{file}: cannot be read: {error.strerror}"]) from None
     except ValueError as error:
         raise InvalidSettings([f"{file}: is not JSON: {error}"]) from None
-    if not isinstance(found, dict):
+    if not isinstance(content, dict):
         raise InvalidSettings([f"{file}: must be an object: {{…}}"])
-    return found
+    return content

@@ -1,29 +1,39 @@
-"""The administrator's tool, run as its user runs it: `python -m chalicelib …`."""
+"""The administrator's tool: `check`, `key new`, `explain` and `link`."""
 
 import hashlib
-import json
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
-PROJECT = Path(__file__).parents[2]
+from tests.support.builders import BASE_URL, Fields, url_event
+from tests.support.entry_points import Answer, at_function_url
+from tests.support.fakes import SIGNING_SECRET
+from tests.support.tool import Tool
 
-SETTINGS = """
+SETTINGS = f"""
+[service]
+public_url = "{BASE_URL}/base"
+
 [[mounts]]
 path = "/"
-bucket = "${SIGNPOST_BUCKET}"
+bucket = "${{SIGNPOST_BUCKET}}"
 prefix = "acme/"
 region = "eu-west-1"
 url_seconds = 90
 
 [[keys]]
 id = "ci"
-sha256 = "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b"
+sha256 = "{hashlib.sha256(b"ci").hexdigest()}"
 groups = ["builders"]
+
+[[keys]]
+id = "guest"
+sha256 = "{hashlib.sha256(b"guest").hexdigest()}"
 
 [[rules]]
 path = "/secret/**"
@@ -32,237 +42,182 @@ to = ["anyone"]
 
 [[rules]]
 path = "/builds/**"
-allow = ["read", "write"]
-to = ["group:builders"]
-max_bytes = 1000000
-content_types = ["application/zip"]
-overwrite = false
+allow = ["read", "write", "list"]
+to = ["group:builders", "key:guest"]
 
 [[rules]]
-path = "/users/{user}/**"
-allow = ["read", "list"]
-to = ["authenticated"]
+path = "/**"
+allow = ["share"]
+to = ["key:ci"]
 """
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Path:
-    """A settings file without a mistake, where its variable is set."""
-    file = tmp_path / "signpost.toml"
-    file.write_text(SETTINGS)
-    return file
-
-
-def run(
-    settings: Path, *arguments: str, bucket: str | None = "acme-files", **variables: str
-) -> subprocess.CompletedProcess[str]:
-    """Run the tool in an environment of its own."""
-    environ = {"PATH": os.environ["PATH"], "SIGNPOST_CONFIG": str(settings), **variables}
-    if bucket:
-        environ["SIGNPOST_BUCKET"] = bucket
-    command = [sys.executable, "-m", "chalicelib", *arguments]
-    return subprocess.run(command, cwd=PROJECT, env=environ, capture_output=True, text=True, timeout=30)
-
-
-def test_check_says_where_paths_lead(settings: Path) -> None:
-    """A good file is summed up, and the exit status is 0."""
-    done = run(settings, "check")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "no mistake" in done.stdout
-    assert "https://acme-files.s3.eu-west-1.amazonaws.com/acme/…" in done.stdout
-    assert "1 keys, 3 rules" in done.stdout
-
-
-def test_check_reports_every_mistake(settings: Path) -> None:
-    """All at once, each with its line, and the exit status is 2."""
-    settings.write_text(SETTINGS.replace("deny", "dney").replace('"list"', '"lsit"'))
-    done = run(settings, "check", bucket=None)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert f"{settings}:4: mounts[1].bucket: the environment variable SIGNPOST_BUCKET is not set" in done.stderr
-    assert f'{settings}:16: rules[1].dney: is unknown; did you mean "deny"?' in done.stderr
-    assert 'did you mean "list"?' in done.stderr
-    assert "nothing is served" in done.stderr
-
-
-DEAD = """
+UNREACHABLE = """
 [[rules]]
-path = "/users/{user}/**"
+path = "/builds/x/**"
 allow = ["read"]
 to = ["key:ci"]
 """
 
 
-def test_warnings_fail_a_strict_check_and_stop_nothing(settings: Path) -> None:
+@pytest.fixture
+def file(environment: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The settings file, in an environment in which both the tool and the service run."""
+    file = tmp_path / "signpost.toml"
+    file.write_text(SETTINGS)
+    environment.setenv("SIGNPOST_CONFIG", str(file))
+    environment.setenv("SIGNPOST_BUCKET", "acme-files")
+    environment.setenv("SIGNPOST_SECRET", SIGNING_SECRET.decode())
+    environment.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    environment.setenv("AWS_SECRET_ACCESS_KEY", "example")
+    return file
+
+
+@pytest.fixture
+def tool(file: Path, capsys: pytest.CaptureFixture[str]) -> Tool:
+    return Tool(capsys)
+
+
+def test_the_tool_is_a_module_that_exits_with_its_status(file: Path) -> None:
+    for variables, status in ((os.environ, 0), ({**os.environ, "SIGNPOST_CONFIG": f"{file}.missing"}, 2)):
+        run = subprocess.run(
+            [sys.executable, "-m", "chalicelib", "check"], env=variables, capture_output=True, text=True, timeout=60
+        )
+        assert run.returncode == status
+        assert ("cannot be read" in run.stderr) == (status == 2)
+        assert "Traceback" not in run.stderr
+
+
+def test_check_prints_where_paths_lead_or_every_mistake(
+    tool: Tool, file: Path, environment: pytest.MonkeyPatch
+) -> None:
+    run = tool("check")
+    assert (run.status, run.err) == (0, "")
+    assert f"{file}: no mistake\n" in run.out
+    assert "https://acme-files.s3.eu-west-1.amazonaws.com/acme/…" in run.out
+    assert "2 keys, 3 rules" in run.out
+    environment.delenv("SIGNPOST_BUCKET")
+    file.write_text(SETTINGS.replace("deny", "dney"))
+    run = tool("check")
+    assert (run.status, run.out) == (2, "")
+    assert f"{file}:7: mounts[1].bucket: the environment variable SIGNPOST_BUCKET is not set" in run.err
+    assert f'{file}:23: rules[1].dney: is unknown; did you mean "deny"?' in run.err
+    assert "3 mistakes: nothing is served." in run.err
+
+
+def test_warnings_fail_only_a_strict_check(tool: Tool, file: Path) -> None:
     """A rule that can never match is a warning where the rule allows, and a mistake where the rule denies."""
-    settings.write_text(SETTINGS + DEAD)
-    warning = f"{settings}:32: rules[4]: warning: can never match: rules[3] comes first and decides"
+    file.write_text(SETTINGS + UNREACHABLE)
+    warning = f"{file}:36: rules[4]: warning: can never match: rules[2] comes first and decides"
     statuses = {("check",): 0, ("check", "--strict"): 1, ("explain", "GET", "/builds/a", "--as", "ci"): 0}
     for arguments, status in statuses.items():
-        done = run(settings, *arguments)
-        assert (done.returncode, done.stderr.count("\n")) == (status, 1)
-        assert done.stderr.startswith(warning)
-    assert "no mistake, 1 warning\n" in run(settings, "check").stdout
-    assert run(settings, "policy").returncode == 0
-    settings.write_text(SETTINGS + DEAD + DEAD.replace("allow", "deny"))
+        run = tool(*arguments)
+        assert (run.status, run.err.count("\n")) == (status, 1)
+        assert run.err.startswith(warning)
+    assert "no mistake, 1 warning\n" in tool("check").out
+    assert tool("policy").status == 0
+    file.write_text(SETTINGS + UNREACHABLE + UNREACHABLE.replace("allow", "deny"))
     for arguments in statuses:
-        done = run(settings, *arguments)
-        assert (done.returncode, done.stdout) == (2, "")
-        assert warning in done.stderr
-        assert f"{settings}:37: rules[5]: can never match: " in done.stderr
+        run = tool(*arguments)
+        assert (run.status, run.out) == (2, "")
+        assert warning in run.err
+        assert f"{file}:41: rules[5]: can never match: " in run.err
 
 
-def test_check_without_a_file(tmp_path: Path) -> None:
-    """A file that is not there is a mistake like any other, not a traceback."""
-    done = run(tmp_path / "missing.toml", "check")
-    assert done.returncode == 2
-    assert "cannot be read" in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-def test_key_new_is_a_key(settings: Path) -> None:
-    """The TOML to paste has the hash of the secret that is printed, which has 256 bits and is never the same."""
-    done, other = run(settings, "key", "new", "nightly"), run(settings, "key", "new", "nightly")
-    match = re.search(r"-u nightly:(\S+)", done.stdout)
-    assert match
-    secret = match[1]
-    assert len(secret) == 43
-    assert hashlib.sha256(secret.encode()).hexdigest() in done.stdout
-    assert done.stdout != other.stdout
-    settings.write_text(SETTINGS + done.stdout.partition("In signpost.toml:")[2])
-    assert "2 keys" in run(settings, "check").stdout
-
-
-def test_a_publishable_key_says_what_it_is(settings: Path) -> None:
-    """What is printed can be pasted, and the key makes no links."""
-    done = run(settings, "key", "new", "site", "--in-urls")
-    secret = re.search(r"k=(\S+)&", done.stdout)
+def test_a_new_key_has_a_secret_and_the_table_to_paste(tool: Tool, file: Path) -> None:
+    first, second = tool("key", "new", "nightly"), tool("key", "new", "nightly")
+    secret = re.search(r"-u nightly:(\S{43}) ", first.out)  # 256 bits in base64
     assert secret
-    assert hashlib.sha256(secret[1].encode()).hexdigest() in done.stdout
-    assert "whoever reads a page that uses it has it" in done.stdout
-    settings.write_text(SETTINGS + done.stdout.partition("In signpost.toml:")[2])
-    assert "2 keys, 4 rules" in run(settings, "check").stdout
-    assert run(settings, "explain", "GET", "/-/resize", "--as", "site").returncode == 0
-    asked = run(settings, "explain", "GET", f"/-/resize?u=https://a.example/&w=320&k={secret[1]}")
-    assert "key     ?k decides, whoever asks: key:site" in asked.stdout
-    assert "401 credentials-invalid" in run(settings, "explain", "GET", "/users/site/x", "--as", "site").stdout
-    refused = run(settings, "link", "/users/site/x", "--as", "site", SIGNPOST_SECRET="s" * 32)
-    assert (refused.returncode, refused.stdout) == (1, "")
-    assert "There is no key 'site'" in refused.stderr
+    assert hashlib.sha256(secret[1].encode()).hexdigest() in first.out
+    assert first.out != second.out
+    file.write_text(SETTINGS + first.out.partition("In signpost.toml:")[2])
+    assert "3 keys" in tool("check").out
+    refused = tool("key", "new", "Not An Id")
+    assert refused.status == 2
+    assert "lower-case letters" in refused.err
 
 
-def test_key_new_refuses_a_bad_id(settings: Path) -> None:
-    """An id that the settings would refuse is refused here."""
-    done = run(settings, "key", "new", "Not An Id")
-    assert done.returncode == 2
-    assert "lower-case letters" in done.stderr
+def test_a_new_publishable_key_opens_only_images(tool: Tool, file: Path) -> None:
+    run = tool("key", "new", "site", "--in-urls")
+    secret = re.search(r"k=(\S+)&", run.out)
+    assert secret
+    assert hashlib.sha256(secret[1].encode()).hexdigest() in run.out
+    assert "every reader of a page with this key has the key" in " ".join(run.out.split())
+    file.write_text(SETTINGS + run.out.partition("In signpost.toml:")[2])
+    assert "3 keys, 4 rules" in tool("check").out
+    assert tool("explain", "GET", "/-/resize", "--as", "site").status == 0
+    explained = tool("explain", "GET", f"/-/resize?u=https://a.example/&w=320&k={secret[1]}")
+    assert "key     ?k decides, whoever asks: key:site" in explained.out
+    assert "401 credentials-invalid" in tool("explain", "GET", "/builds/x", "--as", "site").out
+    refused = tool("link", "/builds/x", "--as", "site")
+    assert (refused.status, refused.out) == (1, "")
+    assert "There is no key 'site'" in refused.err
 
 
-@pytest.mark.parametrize(
-    ("arguments", "status", "expected"),
-    [
-        (("PUT", "/builds/a%20b.zip", "--as", "ci"), 0, ("key:ci asks to write /builds/a b.zip", "rule    2:")),
-        (
-            ("PUT", "/builds/a.zip", "--as", "ci"),
-            0,
-            ("uploads at most 1,000,000 bytes, of type application/zip, that overwrite nothing",),
-        ),
-        (("get", "/builds/a", "--as", "ci"), 0, ("bucket  acme-files", "key     acme/builds/a", "life    90 s")),
-        (("GET", "/users/ann/x", "--as", "ann"), 0, ("user:ann asks to read", "rule    3:")),
-        (("GET", "/users/ann/", "--as", "ann"), 0, ("asks to list",)),
-        (("GET", "/users/ann/x", "--as", "bob"), 1, ("none matches", "403 forbidden")),
-        (("GET", "/secret/x", "--as", "ci"), 1, ("rule    1: /secret/** denies read", "403 forbidden")),
-        (("GET", "/-/resize", "--as", "ci"), 0, ("asks to read /-/resize", "allows read to authenticated")),
-        (("POST", "/-/thumbnail"), 1, ("none matches", "401 credentials-missing")),
-        (("GET", "/builds/a"), 1, ("anyone asks", "401 credentials-missing")),
-        (("GET", "/a/../b"), 1, ("400 bad-path",)),
-    ],
-)
-def test_explain(settings: Path, arguments: tuple[str, ...], status: int, expected: tuple[str, ...]) -> None:
-    """Who, what, under which rule, where to and for how long; or why not."""
-    done = run(settings, "explain", *arguments)
-    assert (done.returncode, done.stderr) == (status, "")
-    for text in expected:
-        assert text in done.stdout
+def test_explain_exits_with_1_for_a_refusal(tool: Tool) -> None:
+    for arguments, status, words in [
+        (("put", "/builds/a%20b.zip", "--as", "ci"), 0, "key:ci asks to write /builds/a b.zip"),
+        (("GET", "/secret/x", "--as", "ci"), 1, "rule    1: /secret/** denies read"),
+        (("GET", "/a", "--as", "key:nobody"), 1, "There is no key 'key:nobody'"),
+        (("BREW", "/a"), 2, "invalid choice: 'BREW'"),
+    ]:
+        run = tool("explain", *arguments)
+        assert run.status == status
+        assert words in run.out + run.err
 
 
-@pytest.mark.parametrize(("region", "start"), [("us-gov-west-1", "arn:aws-us-gov:"), ("us-iso-east-1", "arn:aws-iso:")])
-def test_policy_of_another_partition(settings: Path, region: str, start: str) -> None:
-    """Its ARNs have another beginning."""
-    settings.write_text(SETTINGS.replace("eu-west-1", region))
-    statements = json.loads(run(settings, "policy").stdout)["Statement"]
-    assert all(item["Resource"].startswith(start) for item in statements)
+def link(tool: Tool, *arguments: str) -> str:
+    """The link that the tool makes for the key ci: the tool prints nothing else."""
+    run = tool("link", *arguments, "--as", "ci")
+    assert (run.status, run.err) == (0, "")
+    (line,) = run.out.splitlines()
+    return line
 
 
-def test_policy(settings: Path) -> None:
-    """What the role needs for the mounts, and nothing for stores that are not on AWS."""
-    more = """
-[[mounts]]
-path = "/archive"
-bucket = "acme-archive"
-region = "cn-north-1"
-
-[[mounts]]
-path = "/archive/old"
-bucket = "acme-archive"
-region = "cn-north-1"
-
-[[mounts]]
-path = "/elsewhere"
-bucket = "other"
-region = "any"
-endpoint = "https://s3.example.com"
-"""
-    settings.write_text(SETTINGS + more)
-    statements = {item["Sid"]: item for item in json.loads(run(settings, "policy").stdout)["Statement"]}
-    resources = {name: item["Resource"] for name, item in statements.items()}
-    assert resources == {
-        "Objects1": "arn:aws:s3:::acme-files/acme/*",
-        "Objects2": "arn:aws-cn:s3:::acme-archive/*",
-        "List1": "arn:aws:s3:::acme-files",
-        "List2": "arn:aws-cn:s3:::acme-archive",
-        "Logs": "arn:aws:logs:*:*:log-group:/aws/lambda/signpost-*:*",
-    }
-    assert statements["List1"]["Action"] == ["s3:ListBucket"]
-    assert "s3:PutObject" in statements["Objects1"]["Action"]
-    assert all(item["Effect"] == "Allow" for item in statements.values())
+def opened(url: str, method: str = "GET", headers: Fields = ()) -> Answer:
+    """The service's answer to a request with a link."""
+    base, _, rest = url.partition("/base/")
+    assert base == BASE_URL
+    split = urlsplit(f"/{rest}")
+    return at_function_url(url_event(method, split.path, split.query, headers))
 
 
-def test_policy_follows_the_rules(settings: Path) -> None:
-    """S3 asks for more where a rule allows more: whether the role has that is not left to chance."""
-    more = '[[rules]]\npath = "/a"\nto = ["anyone"]\n'
-    kept = '{ x-amz-object-lock-mode = "GOVERNANCE", x-amz-object-lock-legal-hold = "ON" }'
-    for written, expected in {
-        'deny = ["versions", "purge"]': set(),
-        'allow = ["versions"]': {"s3:GetObjectVersion"},
-        'allow = ["purge"]': {"s3:DeleteObjectVersion"},
-        'allow = ["write"]\npass_headers = ["x-amz-tagging"]': {"s3:PutObjectTagging"},
-        f'allow = ["write"]\nrequire_headers = {kept}': {"s3:PutObjectRetention", "s3:PutObjectLegalHold"},
-    }.items():
-        settings.write_text(SETTINGS)
-        before = json.loads(run(settings, "policy").stdout)["Statement"][0]["Action"]
-        settings.write_text(f"{SETTINGS}{more}{written}\n")
-        assert {*json.loads(run(settings, "policy").stdout)["Statement"][0]["Action"]} - {*before} == expected
+def test_a_link_without_limit_needs_no_table_and_by_default_has_one_use(tool: Tool, file: Path) -> None:
+    unlimited = opened(link(tool, "/builds/b%20c+d.txt", "--uses", "0"))
+    assert unlimited.status == 307
+    location = unlimited.headers["location"]
+    assert location.startswith("https://acme-files.s3.eu-west-1.amazonaws.com/acme/builds/b%20c%2Bd.txt?")
+    url = link(tool, "/builds/a b?ü.txt")  # a character that a URL cannot have is escaped
+    assert url.startswith(f"{BASE_URL}/base/builds/a%20b%3F%C3%BC.txt?token=")
+    assert opened(url).status == 503  # without a table, the service cannot count the use
+    file.write_text(SETTINGS.replace("public_url", "# public_url"))
+    assert link(tool, "/builds/a.txt").startswith("/builds/a.txt?token=")
 
 
-def test_policy_with_links(settings: Path) -> None:
-    """Where the environment names a table and a secret, what they need is in it."""
-    arn = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:signpost-AbCdEf"
-    cdn = "arn:aws:ssm:eu-west-1:111122223333:parameter/cdn"
-    settings.write_text(SETTINGS + '[service]\ncdn_secret = "${CDN_SECRET}"\n')
-    done = run(settings, "policy", SIGNPOST_TABLE="signpost-links", SIGNPOST_SECRET=arn, CDN_SECRET=cdn)
-    statements = {item["Sid"]: item for item in json.loads(done.stdout)["Statement"]}
-    assert statements["Table"]["Resource"] == "arn:aws:dynamodb:*:*:table/signpost-links"
-    assert statements["Secret"]["Resource"] == arn
-    assert statements["CdnSecret"]["Resource"] == cdn
-    assert statements["CdnSecret"]["Action"] == ["ssm:GetParameter"]
+def test_a_link_opens_its_action_and_everything_below_its_directory(tool: Tool) -> None:
+    write = link(tool, "/builds/in.txt", "--action", "write", "--uses", "0", "--expires-in", "60")
+    assert [opened(write, method).status for method in ("PUT", "GET", "HEAD")] == [428, 403, 403]
+    assert opened(write, "PUT", [("If-None-Match", "*")]).status == 307
+    path, _, token = link(tool, "/builds/d/", "--uses", "0").partition("?")
+    assert [opened(f"{path}{more}?{token}").status for more in ("b.txt", "b/c.txt", "../b.txt")] == [307, 307, 400]
+    assert opened(f"{BASE_URL}/base/builds/b.txt?{token}").status == 403
 
 
-@pytest.mark.parametrize("stage", ["dev", "prod"])
-def test_committed_policies_are_what_policy_prints(stage: str) -> None:
-    """For the settings that are committed, and the bucket that the stage's configuration names."""
-    config = json.loads((PROJECT / ".chalice/config.json").read_text())
-    bucket = config["stages"][stage]["environment_variables"]["SIGNPOST_BUCKET"]
-    environ = {"PATH": os.environ["PATH"], "SIGNPOST_BUCKET": bucket, "AWS_REGION": "eu-west-1"}
-    command = [sys.executable, "-m", "chalicelib", "policy"]
-    done = subprocess.run(command, cwd=PROJECT, env=environ, capture_output=True, text=True)
-    assert json.loads(done.stdout) == json.loads((PROJECT / f".chalice/policy-{stage}.json").read_text())
+def test_link_refuses_for_the_reasons_of_the_service(tool: Tool, environment: pytest.MonkeyPatch) -> None:
+    for arguments, status, words in [
+        (("/builds/a.txt", "--as", "guest"), 1, "403 forbidden: You are key:guest, who may not share here."),
+        (("/secret/a.txt", "--as", "ci"), 1, "403 forbidden: You are key:ci, who may not read here."),
+        (("/builds/a.txt", "--as", "nobody"), 1, "There is no key 'nobody'"),
+        (("/a/../b", "--as", "ci"), 1, "400 bad-path"),
+        (("/a.txt",), 2, "--as"),
+        (("/a.txt", "--as", "ci", "--uses", "1001"), 2, "'1001' is not a whole number from 0 to 1,000"),
+        (("/a.txt", "--as", "ci", "--expires-in", "0"), 2, "'0' is not a whole number from 1 to 31,622,400"),
+        (("/a.txt", "--as", "ci", "--action", "delete"), 2, "invalid choice: 'delete'"),
+    ]:
+        run = tool("link", *arguments)
+        assert (run.status, run.out) == (status, "")
+        assert words in run.err
+    for secret, status in (("", 1), ("too-short", 2)):
+        environment.setenv("SIGNPOST_SECRET", secret)
+        run = tool("link", "/builds/a.txt", "--as", "ci")
+        assert (run.status, run.out) == (status, "")
+        assert "SIGNPOST_SECRET" in run.err
+        assert "too-short" not in run.err

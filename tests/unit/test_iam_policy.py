@@ -1,0 +1,115 @@
+"""The IAM policy has what the mounts and the rules need, and nothing else."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chalicelib.iam_policy import policy, stack_policy
+from tests.support.settings_files import MOUNT_VALUES, loaded, table
+from tests.support.tool import Tool
+
+PROJECT = Path(__file__).parents[2]
+KEY = "arn:aws:kms:eu-west-1:111122223333:key/1a2b3c"
+CHINESE_KEY = "arn:aws-cn:kms:cn-north-1:111122223333:key/mrk-5"
+# A secret of each service of AWS that keeps secrets.
+ARN = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:signpost-AbCdEf"
+PARAMETER = "arn:aws:ssm:eu-west-1:111122223333:parameter/cdn"
+
+
+def mount(**values: str) -> str:
+    return table("[[mounts]]", MOUNT_VALUES | {key: f'"{value}"' for key, value in values.items()})
+
+
+MOUNTS = "".join(
+    [
+        mount(prefix="acme/", kms_key=KEY),
+        mount(path="/two", bucket="two", kms_key=KEY),
+        mount(path="/cn", bucket="chinese", region="cn-north-1", kms_key=CHINESE_KEY),
+        mount(path="/cn/old", bucket="chinese", region="cn-north-1"),
+        mount(path="/elsewhere", bucket="other", region="any", endpoint="https://s3.example.com"),
+    ]
+)
+
+
+def statements(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {statement["Sid"]: statement for statement in document["Statement"]}
+
+
+def test_each_mount_on_aws_has_its_statements(tmp_path: Path) -> None:
+    found = statements(policy(loaded(tmp_path, MOUNTS).mounts))
+    assert {sid: statement["Resource"] for sid, statement in found.items()} == {
+        "Objects1": "arn:aws:s3:::acme/acme/*",
+        "Objects2": "arn:aws:s3:::two/*",
+        "Objects3": "arn:aws-cn:s3:::chinese/*",
+        "List1": "arn:aws:s3:::acme",
+        "List2": "arn:aws:s3:::two",
+        "List3": "arn:aws-cn:s3:::chinese",
+        "Key1": KEY,
+        "Key2": CHINESE_KEY,
+        "Logs": "arn:aws:logs:*:*:log-group:/aws/lambda/signpost-*:*",
+    }
+    assert all(statement["Effect"] == "Allow" for statement in found.values())
+    assert found["List1"]["Action"] == ["s3:ListBucket"]
+    assert "s3:PutObject" in found["Objects1"]["Action"]
+    # Only S3 may use the keys, and the upload of a part needs both actions.
+    assert found["Key1"]["Action"] == ["kms:Decrypt", "kms:GenerateDataKey"]
+    via = [found[sid]["Condition"]["StringEquals"]["kms:ViaService"] for sid in ("Key1", "Key2")]
+    assert via == [["s3.eu-west-1.amazonaws.com"], ["s3.cn-north-1.amazonaws.com.cn", "s3.cn-north-1.amazonaws.com"]]
+
+
+def test_all_arns_are_in_the_partition_of_the_bucket(tmp_path: Path) -> None:
+    for region, start in {"us-gov-west-1": "arn:aws-us-gov:", "us-iso-east-1": "arn:aws-iso:"}.items():
+        found = statements(policy(loaded(tmp_path, mount(region=region)).mounts, table="links"))
+        assert all(statement["Resource"].startswith(start) for statement in found.values())
+
+
+def test_a_rule_that_allows_more_needs_more_actions(tmp_path: Path) -> None:
+    lock = '{ x-amz-object-lock-mode = "GOVERNANCE", x-amz-object-lock-legal-hold = "ON" }'
+    start = f'{mount()}[[rules]]\npath = "/a"\nto = ["anyone"]\n'
+    usual = {*statements(policy(loaded(tmp_path, mount()).mounts))["Objects1"]["Action"]}
+    for text, expected in {
+        'deny = ["versions", "purge"]': set(),
+        'allow = ["versions"]': {"s3:GetObjectVersion"},
+        'allow = ["purge"]': {"s3:DeleteObjectVersion"},
+        'allow = ["write"]\npass_headers = ["x-amz-tagging"]': {"s3:PutObjectTagging"},
+        f'allow = ["write"]\nrequire_headers = {lock}': {"s3:PutObjectRetention", "s3:PutObjectLegalHold"},
+    }.items():
+        settings = loaded(tmp_path, start + text)
+        assert {*statements(policy(settings.mounts, settings.rules))["Objects1"]["Action"]} - usual == expected
+
+
+def test_the_table_and_the_secrets_on_aws_have_statements(tmp_path: Path) -> None:
+    mounts = loaded(tmp_path, mount()).mounts
+    found = statements(policy(mounts, table="links", secret=f" {ARN} ", cdn_secret=PARAMETER))
+    assert found["Table"]["Resource"] == "arn:aws:dynamodb:*:*:table/links"
+    assert found["Table"]["Action"] == ["dynamodb:GetItem", "dynamodb:UpdateItem"]
+    assert (found["Secret"]["Resource"], found["Secret"]["Action"]) == (ARN, ["secretsmanager:GetSecretValue"])
+    assert (found["CdnSecret"]["Resource"], found["CdnSecret"]["Action"]) == (PARAMETER, ["ssm:GetParameter"])
+    assert statements(policy(mounts, secret="s" * 32)).keys() == {"Objects1", "List1", "Logs"}
+
+
+def test_the_policy_of_the_stack_keeps_the_statements_of_the_template(tmp_path: Path) -> None:
+    template = json.loads((PROJECT / ".chalice/policy-stack.json").read_text())
+    settings = loaded(tmp_path, MOUNTS + '[[rules]]\npath = "/a"\nallow = ["purge"]\nto = ["anyone"]\n')
+    found = statements(stack_policy(template, settings.mounts, settings.rules, "acme", PARAMETER))
+    assert found.keys() - statements(template).keys() == {
+        *("Objects2", "Objects3", "List2", "List3", "Key1", "Key2", "CdnSecret")
+    }
+    assert found["Objects1"]["Resource"] == {"Fn::Sub": "${Bucket.Arn}/*"}
+    assert found["Objects2"]["Resource"] == "arn:aws:s3:::two/*"
+    for sid in ("Objects1", "Objects2"):
+        assert "s3:DeleteObjectVersion" in found[sid]["Action"]
+
+
+def test_the_committed_policies_are_those_that_the_tool_prints(
+    environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = json.loads((PROJECT / ".chalice/config.json").read_text())
+    environment.setenv("AWS_REGION", "eu-west-1")
+    for stage in ("dev", "prod"):
+        environment.setenv("SIGNPOST_BUCKET", config["stages"][stage]["environment_variables"]["SIGNPOST_BUCKET"])
+        assert json.loads(Tool(capsys)("policy").out) == json.loads(
+            (PROJECT / f".chalice/policy-{stage}.json").read_text()
+        )
