@@ -1,4 +1,4 @@
-"""AWS, called by boto3: the clients, and the calls, which end in time and whose failures are those of the service."""
+"""Calls to AWS: the clients of boto3, the deadline of each call, and failures as problems of the service."""
 
 import string
 from collections.abc import Callable
@@ -12,46 +12,46 @@ from .bounded import within
 
 T = TypeVar("T")
 
-_NAME: Final = frozenset("-." + string.digits + string.ascii_letters)
-_MAX_NAME_CHARACTERS: Final = 64  # characters
+_NAME_CHARACTERS: Final = frozenset("-." + string.digits + string.ascii_letters)
+_MAX_NAME_CHARACTERS: Final = 64
 
-_making = Lock()
+_session_lock = Lock()
 
 
-def client(service: str, *, config: dict[str, Any] | None = None, **options: Any) -> Any:
-    """Return a new client of boto3; to be called by the work of `call`, because it may look for credentials.
+def client(service: str, *, client_config: dict[str, Any] | None = None, **options: Any) -> Any:
+    """Return a new client of boto3. Only the work of `call` may make clients, because boto3 may look for credentials.
 
-    The deadline bounds a call as a whole. The time-outs here end a call that the deadline has abandoned, and leave time
-    to try again where a connection of a frozen container died.
+    The deadline limits a call as a whole. The time-outs here end a call after its deadline, and leave time for a second
+    attempt if the connection of a frozen container is dead.
 
     Args:
-        service: as boto3 names it.
-        config: more of `botocore.config.Config`.
-        options: more of `boto3.client`.
+        service: the name of the AWS service, as boto3 spells it.
+        client_config: more arguments of `botocore.config.Config`.
+        options: more arguments of `boto3.client`.
     """
     import boto3
     from botocore.config import Config
 
     retries: Any = {"mode": "standard", "total_max_attempts": 3}
-    bounds = Config(connect_timeout=1, read_timeout=4, retries=retries, **config or {})
-    with _making:  # boto3 User Guide, "Multithreading": the default session is for one thread at a time
-        return boto3.client(service, config=bounds, **options)  # type: ignore[call-overload]
+    config = Config(connect_timeout=1, read_timeout=4, retries=retries, **client_config or {})
+    with _session_lock:  # boto3 User Guide, "Multithreading": the default session is for one thread at a time
+        return boto3.client(service, config=config, **options)  # type: ignore[call-overload]
 
 
 def call(deadline: Deadline, work: Callable[[], T], *, otherwise: str) -> T:
-    """Return the result of some work that calls AWS and reads the answer.
+    """Return the result of `work`, which calls AWS and reads the answer.
 
-    Arguments, call and answer belong into the work: an argument that cannot be made, a call that fails and an answer
-    without an expected field are then all faults of the service, and none of them is a 500.
+    The work must also make the arguments of the call. Then a bad argument, a call that fails and an answer without an
+    expected field are all answered with 503, never with 500.
 
     Args:
         deadline: of the request.
-        work: raises a Problem for what the client must know.
-        otherwise: tells the client of every other failure.
+        work: raises a Problem if the client must know the cause.
+        otherwise: the detail for the client after any other failure.
 
     Raises:
-        Problem: of the work.
-        Unavailable: the work failed in another way, or is not finished at the deadline.
+        Problem: raised by the work.
+        Unavailable: the work raised another exception, or did not end before the deadline.
     """
 
     def guarded() -> T:
@@ -65,14 +65,14 @@ def call(deadline: Deadline, work: Callable[[], T], *, otherwise: str) -> T:
     return within(deadline, guarded, otherwise=otherwise)
 
 
-def unavailable(what: str, error: Exception) -> Unavailable:
-    """Return a refusal for the client, with the reason that AWS gave, for the log."""
-    operation = getattr(error, "operation_name", "")  # a ClientError alone has it: AWS, or a proxy, refused the call
-    return Unavailable(what, reason=_reason(operation, getattr(error, "response", {})) if operation else "")
+def unavailable(detail: str, error: Exception) -> Unavailable:
+    """Return a problem with a detail for the client, and with the reason that AWS gave for the log."""
+    operation = getattr(error, "operation_name", "")  # only a ClientError has an operation: an answer of AWS or a proxy
+    return Unavailable(detail, reason=_reason(operation, getattr(error, "response", {})) if operation else "")
 
 
 def _reason(operation: str, response: dict[str, Any]) -> str:
-    """Name a refusal by its code; its message and its other fields may hold keys and tokens."""
+    """Describe a refusal by its code only: the message and the other fields may hold keys and tokens."""
     answer = response.get("ResponseMetadata", {})
     region = answer.get("HTTPHeaders", {}).get("x-amz-bucket-region")
     code = response.get("Error", {}).get("Code")
@@ -84,4 +84,4 @@ def _reason(operation: str, response: dict[str, Any]) -> str:
 
 
 def _is_name(value: object) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= _MAX_NAME_CHARACTERS and _NAME.issuperset(value)
+    return isinstance(value, str) and 0 < len(value) <= _MAX_NAME_CHARACTERS and _NAME_CHARACTERS.issuperset(value)

@@ -1,4 +1,4 @@
-"""Waiting for a backend no longer than a request has time."""
+"""Work for a request that ends before the deadline of the request."""
 
 from collections.abc import Callable
 from threading import Thread
@@ -11,21 +11,21 @@ T = TypeVar("T")
 
 
 def within(deadline: Deadline, work: Callable[[], T], *, otherwise: str) -> T:
-    """Return the result of some work, or raise the exception of the work, before the deadline.
+    """Return the result of `work`, or raise the exception of `work`, before the deadline.
 
-    The work runs in a thread. Nothing else bounds every wait: the time-outs of a socket begin anew with each byte that
-    arrives, the resolver and a `credential_process` have none, and neither importing boto3 nor encoding an AVIF can be
-    interrupted. Work that is not finished at the deadline goes on in its thread, so the work must end by itself.
+    The work runs in a thread, because nothing else limits every wait: the time-out of a socket starts again with each
+    byte that arrives, the resolver and a `credential_process` have no time-out, and neither the import of boto3 nor the
+    encoding of an AVIF can be interrupted. After the deadline the thread continues, so the work must end by itself.
 
     Args:
         deadline: of the request.
-        work: takes its time.
-        otherwise: tells the client of the work that is not finished.
+        work: may take longer than the request has.
+        otherwise: the detail for the client if the work does not end in time.
 
     Raises:
-        Unavailable: the work is not finished at the deadline.
+        Unavailable: the work did not end before the deadline.
     """
-    from queue import Empty, SimpleQueue  # a redirect does without it
+    from queue import Empty, SimpleQueue  # a redirect does not need the module
 
     outcome: SimpleQueue[tuple[T, None] | tuple[None, BaseException]] = SimpleQueue()
 
@@ -45,5 +45,5 @@ def within(deadline: Deadline, work: Callable[[], T], *, otherwise: str) -> T:
         try:
             raise error
         finally:
-            del error  # else the exception and this frame would hold each other, and an image with them
+            del error  # otherwise the exception and this frame keep each other alive, with megabytes of an image
     return result  # type: ignore[return-value]

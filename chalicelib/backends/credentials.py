@@ -1,4 +1,4 @@
-"""AWS credentials: those of the environment, else boto3's usual chain."""
+"""The AWS credentials that sign URLs: those of the environment, or those that boto3's chain of sources finds."""
 
 from typing import Any
 
@@ -10,18 +10,18 @@ from .aws_calls import call
 
 
 class FixedCredentials:
-    """Credentials that were read once: on Lambda they are the role's, for the life of the container."""
+    """Credentials that never change: on Lambda, the role's credentials last as long as the container."""
 
     def __init__(self, credentials: Credentials) -> None:
         self._credentials = credentials
 
     def current(self, deadline: Deadline) -> Credentials:
-        """Return them; signing refuses where they have ended."""
+        """Return the credentials. If they have expired, the signer refuses to sign."""
         return self._credentials
 
 
 class ChainCredentials:
-    """boto3's chain: profiles, SSO, containers, instances. It refreshes what ends, minutes before it does."""
+    """The credentials of boto3's chain: profiles, SSO, containers, instances. boto3 renews them before they expire."""
 
     def __init__(self) -> None:
         self._chain: Any = None
@@ -30,24 +30,25 @@ class ChainCredentials:
         """Return credentials that are valid now.
 
         Raises:
-            Unavailable: the chain has none, or cannot refresh them.
+            Unavailable: the chain finds no credentials, or cannot renew them.
         """
         return call(deadline, self._current, otherwise="The service cannot get its own credentials for S3.")
 
     def _current(self) -> Credentials:
         if self._chain is None:
-            self._chain = self._find()
+            self._chain = _boto3_credentials()
         frozen = self._chain.get_frozen_credentials()
-        # botocore keeps the end of a refreshable set to itself; without one a set does not end.
+        # Only credentials that boto3 renews have an expiry, and botocore has no public name for it.
         expiry = getattr(self._chain, "_expiry_time", None)
         return Credentials(
             frozen.access_key, frozen.secret_key, frozen.token or None, expiry.timestamp() if expiry else None
         )
 
-    def _find(self) -> Any:
-        import boto3
 
-        chain = boto3.Session().get_credentials()
-        if chain is None:
-            raise Unavailable("The service has no credentials for S3.")
-        return chain
+def _boto3_credentials() -> Any:
+    import boto3
+
+    credentials = boto3.Session().get_credentials()
+    if credentials is None:
+        raise Unavailable("The service has no credentials for S3.")
+    return credentials

@@ -1,11 +1,11 @@
-"""DynamoDB, where the uses of links are counted: an item for each link that was used or revoked.
+"""DynamoDB, where the uses of links are counted. The table has an item for each link that was used or revoked.
 
-id              the link's; the partition key
-expires         a while after the link does, Unix time in seconds; the table's TTL attribute
-attempts        those that took a use, a set
-revoked         true once its issuer took it back
-file FILE       when a GET of `Reading.file` FILE last took a use, Unix time in seconds
-parts FILE      the parts of that file that were given since then, and the attempts that they were given to, a set
+id              the id of the link; the partition key
+expires         Unix time in seconds, some time after the link expires; the TTL attribute of the table
+attempts        a set: the attempts that took a use
+revoked         true after the issuer revoked the link
+file FILE       Unix time in seconds: when a GET of the `Reading.file` FILE last took a use
+parts FILE      a set: the ranges of that file that were sent since then, and the attempts that got the ranges
 """
 
 from functools import cached_property
@@ -20,32 +20,32 @@ from .aws_calls import call, client
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_FREE: Final = 60  # seconds: `ports.TokenStore.redeem`
-_MARGIN: Final = 3_600  # seconds that an item outlives its link, lest a clock that is slow finds the link unused
-_UNCOUNTED: Final = "The uses of this link cannot be counted now."
+_FREE_SECONDS: Final = 60  # see `ports.LinkUseCounter.redeem`
+_KEPT_SECONDS: Final = 3_600  # after the link expires, so that a service with a slow clock still sees the uses
+_NOT_COUNTED: Final = "The uses of this link cannot be counted now."
 
-_TAKE: Final = "SET expires = :expires ADD attempts :attempts"
-_TAKE_TO_READ: Final = "SET expires = :expires, #file = :now, #parts = :parts ADD attempts :attempts"
-# A set, not a number: an attempt that boto3 repeats because its answer was lost is in it already.
-_LEFT: Final = (
+# `attempts` is a set, not a number: if boto3 repeats an attempt because the answer was lost, the count stays right.
+_TAKE_USE: Final = "SET expires = :expires ADD attempts :attempts"
+_TAKE_USE_FOR_FILE: Final = "SET expires = :expires, #file = :now, #parts = :parts ADD attempts :attempts"
+_IS_USE_LEFT: Final = (
     "attribute_not_exists(revoked) AND "
     "(attribute_not_exists(attempts) OR contains(attempts, :attempt) OR size(attempts) < :uses)"
 )
-_GIVE: Final = "ADD #parts :given"
-_FREE_PART: Final = (
-    "attribute_not_exists(revoked) AND #file > :then AND "
+_SEND_FREE_RANGE: Final = "ADD #parts :sent"
+_IS_RANGE_FREE: Final = (
+    "attribute_not_exists(revoked) AND #file > :earliest AND "
     "(contains(#parts, :attempt) OR (NOT contains(#parts, :part) AND size(#parts) < :most))"
 )
 
 
 class DynamoLinkUseCounter:
-    """`ports.TokenStore` in a table.
+    """`ports.LinkUseCounter` in a table.
 
-    Credentials and endpoint are those that boto3 finds. The one client is made when it is first needed.
+    boto3 finds the credentials and the endpoint. The first call makes the only client.
 
     Args:
-        table: its name.
-        region: where it is; None for the one that boto3 finds.
+        table: the name of the table.
+        region: the region of the table; None for the region that boto3 finds.
     """
 
     def __init__(self, table: str, region: str | None = None) -> None:
@@ -53,10 +53,10 @@ class DynamoLinkUseCounter:
         self._region = region
 
     def redeem(self, link: Link, *, attempt: str, reading: Reading | None, now: float, deadline: Deadline) -> None:
-        """Take one use of a link, or give a part, each in one conditional write; see `ports.TokenStore.redeem`."""
+        """Take one use of a link, or allow a free range, with conditional writes; see `ports.LinkUseCounter.redeem`."""
 
         def work() -> None:
-            if reading and reading.resumes and self._gave(link, attempt, reading, now):
+            if reading and reading.resumes and self._is_free(link, attempt, reading, now):
                 return
             values = {
                 ":expires": _expires(link),
@@ -64,33 +64,35 @@ class DynamoLinkUseCounter:
                 ":attempts": {"SS": [attempt]},
                 ":uses": _number(link.uses),
             }
-            read = {":now": _number(now), ":parts": {"SS": [reading.part]}} if reading else {}
-            item = self._refused(link, _TAKE_TO_READ if reading else _TAKE, _LEFT, values | read, reading)
-            if item is not None:
-                raise LinkRevoked() if "revoked" in item else LinkUsedUp()
+            if reading:
+                values |= {":now": _number(now), ":parts": {"SS": [reading.part]}}
+            update = _TAKE_USE_FOR_FILE if reading else _TAKE_USE
+            refused = self._write_if(_IS_USE_LEFT, link, update, values, reading)
+            if refused is not None:
+                raise LinkRevoked() if "revoked" in refused else LinkUsedUp()
 
-        call(deadline, work, otherwise=_UNCOUNTED)
+        call(deadline, work, otherwise=_NOT_COUNTED)
 
-    def _gave(self, link: Link, attempt: str, reading: Reading, now: float) -> bool:
-        """Give a part of a file that is free, and return whether it is."""
+    def _is_free(self, link: Link, attempt: str, reading: Reading, now: float) -> bool:
+        """Return whether a range is free; if so, note that the range was sent."""
         values = {
-            ":then": _number(now - _FREE),
+            ":earliest": _number(now - _FREE_SECONDS),
             ":attempt": {"S": attempt},
             ":part": {"S": reading.part},
-            ":given": {"SS": [attempt, reading.part]},
-            ":most": _number(2 * MAX_FREE_RANGES),
+            ":sent": {"SS": [attempt, reading.part]},
+            ":most": _number(2 * MAX_FREE_RANGES),  # the set holds a range and an attempt for each
         }
-        return self._refused(link, _GIVE, _FREE_PART, values, reading) is None
+        return self._write_if(_IS_RANGE_FREE, link, _SEND_FREE_RANGE, values, reading) is None
 
-    def _refused(
-        self, link: Link, update: str, condition: str, values: dict[str, Any], reading: Reading | None
+    def _write_if(
+        self, condition: str, link: Link, update: str, values: dict[str, Any], reading: Reading | None
     ) -> dict[str, Any] | None:
-        """Write to a link's item on a condition; return None, or the item where the condition does not hold."""
+        """Write to a link's item if the condition is true; return None, or the item if the condition is false."""
         names: Any = {}
-        if reading:  # DynamoDB refuses a map of names that is empty
+        if reading:  # DynamoDB refuses an empty map of names
             names["ExpressionAttributeNames"] = {"#file": f"file {reading.file}", "#parts": f"parts {reading.file}"}
         try:
-            written = self._client.update_item(
+            answer = self._client.update_item(
                 TableName=self._table,
                 Key=_key(link),
                 UpdateExpression=update,
@@ -101,56 +103,56 @@ class DynamoLinkUseCounter:
                 **names,
             )
         except self._client.exceptions.ConditionalCheckFailedException as error:
-            response: Any = error.response  # boto3-stubs do not know that the item is in it
+            response: Any = error.response  # boto3-stubs do not know `Item`
             return dict(response.get("Item", {}))
         attempt = values[":attempt"]["S"]
-        _check(any(attempt in value.get("SS", ()) for value in written["Attributes"].values()))
+        _check_answer(any(attempt in value.get("SS", ()) for value in answer["Attributes"].values()))
         return None
 
     def check(self, link: Link, deadline: Deadline) -> None:
-        """Raise what `redeem` would of a new client; see `ports.TokenStore.check`."""
+        """Raise unless a new client could take a use, and take no use; see `ports.LinkUseCounter.check`."""
 
         def work() -> None:
-            found = self._client.get_item(
+            answer = self._client.get_item(
                 TableName=self._table, Key=_key(link), ConsistentRead=True, ReturnConsumedCapacity="TOTAL"
             )
-            _check(found["ConsumedCapacity"]["CapacityUnits"] > 0)  # of an item that is not there, too
-            item = found.get("Item", {})
+            _check_answer(answer["ConsumedCapacity"]["CapacityUnits"] > 0)  # also for a link without an item
+            item = answer.get("Item", {})
             if "revoked" in item:
                 raise LinkRevoked()
             if "attempts" in item and len(item["attempts"]["SS"]) >= link.uses:
                 raise LinkUsedUp()
 
-        call(deadline, work, otherwise=_UNCOUNTED)
+        call(deadline, work, otherwise=_NOT_COUNTED)
 
     def revoke(self, link: Link, deadline: Deadline) -> None:
-        """Let a link never be used again; see `ports.TokenStore.revoke`."""
+        """Refuse every later use of a link; see `ports.LinkUseCounter.revoke`."""
 
         def work() -> None:
-            written = self._client.update_item(
+            answer = self._client.update_item(
                 TableName=self._table,
                 Key=_key(link),
                 UpdateExpression="SET revoked = :true, expires = :expires",
                 ExpressionAttributeValues={":true": {"BOOL": True}, ":expires": _expires(link)},
                 ReturnValues="ALL_NEW",
             )
-            _check(written["Attributes"]["revoked"]["BOOL"])
+            _check_answer(answer["Attributes"]["revoked"]["BOOL"])
 
-        call(deadline, work, otherwise=_UNCOUNTED)
+        call(deadline, work, otherwise=_NOT_COUNTED)
 
     @cached_property
     def _client(self) -> "DynamoDBClient":
-        made: DynamoDBClient = client("dynamodb", region_name=self._region)
-        return made
+        dynamodb: DynamoDBClient = client("dynamodb", region_name=self._region)
+        return dynamodb
 
 
-def _check(is_proved: bool) -> None:
-    """Raise Unavailable where the values in an answer do not prove that DynamoDB did what was asked.
+def _check_answer(is_proof: bool) -> None:
+    """Raise Unavailable unless the answer proves that DynamoDB did the work.
 
-    boto3 takes a page of a proxy with status 200 for an answer without any values.
+    boto3 reads a proxy's page with status 200 as an answer without values.
     """
-    if not is_proved:
-        raise Unavailable(_UNCOUNTED, reason="the answer of DynamoDB does not hold the values that were written")
+    if not is_proof:
+        raise Unavailable(_NOT_COUNTED, reason="the answer of DynamoDB does not hold the values that were written")
 
 
 def _key(link: Link) -> dict[str, Any]:
@@ -158,7 +160,7 @@ def _key(link: Link) -> dict[str, Any]:
 
 
 def _expires(link: Link) -> dict[str, Any]:
-    return _number(link.expires_at + _MARGIN)
+    return _number(link.expires_at + _KEPT_SECONDS)
 
 
 def _number(value: float) -> dict[str, Any]:

@@ -1,8 +1,7 @@
-"""S3, asked by the service itself with boto3: an object's metadata, listings, and images and what is made of them."""
+"""S3, called by the service itself with boto3: the metadata and the bytes of an object, listings, stored images."""
 
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.core.ports import ListedKey, Metadata, Page
@@ -11,29 +10,18 @@ from chalicelib.core.s3.stores import Credentials
 from chalicelib.core.web.image_parameters import MAX_IMAGE_BYTES, Image
 from chalicelib.core.web.message import is_plain
 from chalicelib.core.web.paths import AFTER_ALL
-from chalicelib.core.web.problems import BadHeader, BadParameter, BadRequest, NotFound, PreconditionFailed, Unavailable
+from chalicelib.core.web.problems import BadRequest, NotFound, PreconditionFailed, Unavailable
 from chalicelib.core.web.times import Deadline
 
 from .aws_calls import call, client, unavailable
+from .s3_parameters import response_overrides, version_and_conditions
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
     from botocore.response import StreamingBody
     from mypy_boto3_s3 import S3Client
 
-# S3 API Reference, HeadObject: the parameters that the query and the request's headers stand for.
-_OVERRIDES: Final = {
-    "response-cache-control": "ResponseCacheControl",
-    "response-content-disposition": "ResponseContentDisposition",
-    "response-content-encoding": "ResponseContentEncoding",
-    "response-content-language": "ResponseContentLanguage",
-    "response-content-type": "ResponseContentType",
-}
-_EXPIRES: Final = "response-expires"
-_CONDITIONS: Final = {"if-match": "IfMatch", "if-none-match": "IfNoneMatch", "range": "Range"}
-_DATES: Final = {"if-modified-since": "IfModifiedSince", "if-unmodified-since": "IfUnmodifiedSince"}
-
-# What describes the object, not the connection or the server; and no Cache-Control, for the answer has its own.
+# Header fields that describe the object, not the connection or the server. Cache-Control is the service's own.
 _PASSED: Final = (
     "accept-ranges",
     "content-disposition",
@@ -51,20 +39,20 @@ _PASSED: Final = (
     "x-amz-checksum-",
 )
 
-_OF_ALL: Final = {"content-length", "etag", "last-modified"}  # every answer of S3 for an object has these headers
+_ALWAYS_SENT: Final = {"content-length", "etag", "last-modified"}  # by S3, with every object
 
-_SILENT: Final = "S3 does not answer."
-_PIECE: Final = 256 * 1024  # bytes
-_FOREVER: Final = "private, max-age=31536000, immutable"  # what a derivative's name decides never changes
+_NO_ANSWER: Final = "S3 does not answer."
+_CHUNK_BYTES: Final = 256 * 1024
+_IMMUTABLE: Final = "private, max-age=31536000, immutable"  # a stored image's name is the hash of its content
 
 
 class S3Objects:
     """HeadObject, ListObjectsV2, GetObject and PutObject on any mount.
 
-    There is one client for each endpoint and region, made when it is first needed.
+    There is one client for each endpoint, region and credentials; the first request that needs the client makes it.
 
-    Where a mount has no credentials of its own, boto3 finds those that URLs are signed with by itself: those of the
-    environment, else its chain.
+    Without credentials in the mount, boto3 uses the credentials that also sign URLs: those of the environment, else
+    those that its chain of sources finds.
     """
 
     def __init__(self) -> None:
@@ -78,48 +66,48 @@ class S3Objects:
         def work() -> Metadata:
             from botocore.exceptions import ClientError
 
-            of_client = _parameters(query, headers)
+            from_client = version_and_conditions(query, headers)
             try:
-                found = self._client(target.mount).head_object(
-                    Bucket=target.mount.bucket, Key=target.key, **_overrides(query), **of_client
+                answer = self._client(target.mount).head_object(
+                    Bucket=target.mount.bucket, Key=target.key, **response_overrides(query), **from_client
                 )
             except ClientError as error:
-                return _refused(error, bool(of_client.keys() - {"Range"}))
-            return _metadata(found["ResponseMetadata"])
+                return _refusal(error, bool(from_client.keys() - {"Range"}))
+            return _metadata(answer["ResponseMetadata"])
 
-        return call(deadline, work, otherwise=_SILENT)
+        return call(deadline, work, otherwise=_NO_ANSWER)
 
     def list(self, target: Target, deadline: Deadline, *, recursive: bool, after: str, limit: int) -> Page:
-        """Return what is below a prefix; see `ports.ObjectStore.list`."""
+        """Return the keys below a prefix; see `ports.ObjectStore.list`."""
         one_level: Any = {} if recursive else {"Delimiter": "/"}
-        past_directory = not recursive and after.endswith("/") and after != target.key
+        skips_directory = not recursive and after.endswith("/") and after != target.key
 
         def work() -> Page:
             from botocore.exceptions import ClientError
 
             try:
-                found = self._client(target.mount).list_objects_v2(
+                answer = self._client(target.mount).list_objects_v2(
                     Bucket=target.mount.bucket,
                     Prefix=target.key,
-                    StartAfter=after + AFTER_ALL if past_directory else after,
+                    StartAfter=after + AFTER_ALL if skips_directory else after,
                     MaxKeys=limit,
                     **one_level,
                 )
             except ClientError as error:
-                if error.response["ResponseMetadata"]["HTTPStatusCode"] in (403, 404):
-                    what = "S3 refuses the service itself: its role may not list this bucket."
-                    raise unavailable(what, error) from error
+                if _status(error) in (403, 404):
+                    detail = "S3 refuses the service itself: its role may not list this bucket."
+                    raise unavailable(detail, error) from error
                 raise
-            prefixes = [ListedKey(one["Prefix"], True, 0, 0, "") for one in found.get("CommonPrefixes", ())]
+            prefixes = [ListedKey(item["Prefix"], True, 0, 0, "") for item in answer.get("CommonPrefixes", ())]
             objects = [
-                ListedKey(one["Key"], False, one["Size"], one["LastModified"].timestamp(), one["ETag"])
-                for one in found.get("Contents", ())
+                ListedKey(item["Key"], False, item["Size"], item["LastModified"].timestamp(), item["ETag"])
+                for item in answer.get("Contents", ())
             ]
-            # A store may take a directory that is just what comes before `after` for one that comes after it.
-            both = sorted(one for one in (*prefixes, *objects) if one.key > after)
-            return Page(both, not found["IsTruncated"])
+            # Some stores repeat the directory that ends just before `after`.
+            listed = sorted(key for key in (*prefixes, *objects) if key.key > after)
+            return Page(listed, not answer["IsTruncated"])
 
-        return call(deadline, work, otherwise=_SILENT)
+        return call(deadline, work, otherwise=_NO_ANSWER)
 
     def read(
         self,
@@ -134,149 +122,113 @@ class S3Objects:
         def work() -> bytes:
             from botocore.exceptions import ClientError
 
-            of_client = _parameters(query, {})
+            from_client = version_and_conditions(query, {})
             try:
-                found = self._client(target.mount).get_object(
-                    Bucket=target.mount.bucket, Key=target.key, IfMatch=etag, **of_client
+                answer = self._client(target.mount).get_object(
+                    Bucket=target.mount.bucket, Key=target.key, IfMatch=etag, **from_client
                 )
             except ClientError as error:
-                if error.response["ResponseMetadata"]["HTTPStatusCode"] == 412:
+                if _status(error) == 412:
                     raise Unavailable("The file is being replaced.") from error
-                _refused(error, bool(of_client))
+                _refusal(error, bool(from_client))
                 raise
-            with closing(found["Body"]) as body:
-                if found["ETag"] != etag or found["ContentLength"] > MAX_IMAGE_BYTES:
-                    raise Unavailable(_SILENT, reason="the answer to GetObject is not the object of HeadObject")
+            with closing(answer["Body"]) as body:
+                if answer["ETag"] != etag or answer["ContentLength"] > MAX_IMAGE_BYTES:
+                    raise Unavailable(_NO_ANSWER, reason="the answer to GetObject is not the object of HeadObject")
                 return _read(body, deadline, is_wanted)
 
-        return call(deadline, work, otherwise=_SILENT)
+        return call(deadline, work, otherwise=_NO_ANSWER)
 
     def create(self, target: Target, image: Image, deadline: Deadline) -> None:
-        """Write an object, unless there is one; see `ports.ObjectStore.create`."""
+        """Write an object, unless the key has an object; see `ports.ObjectStore.create`."""
 
         def work() -> str | None:
             from botocore.exceptions import ClientError
 
             try:
-                written = self._client(target.mount).put_object(
+                answer = self._client(target.mount).put_object(
                     Bucket=target.mount.bucket,
                     Key=target.key,
                     Body=image.body,
                     ContentType=image.media_type,
-                    CacheControl=_FOREVER,
+                    CacheControl=_IMMUTABLE,
                     IfNoneMatch="*",
                 )
             except ClientError as error:
-                status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-                if status in (409, 412):  # FACTS 4.6: there is one already, or another request writes it just now
+                if _status(error) in (409, 412):  # FACTS 4.6: the key has an object, or another request writes it now
                     return None
                 raise unavailable("S3 does not let the service write here.", error) from error
-            return written["ETag"]  # else something other than S3 answered, and nothing is written
+            return answer["ETag"]  # without an ETag it is not the answer of S3, and nothing was written
 
-        call(deadline, work, otherwise=_SILENT)
+        call(deadline, work, otherwise=_NO_ANSWER)
 
     def _client(self, mount: Mount) -> "S3Client":
-        name = (mount.endpoint, mount.region, mount.credentials)
-        own = mount.credentials
+        credentials = mount.credentials
+        name = (mount.endpoint, mount.region, credentials)
         if name not in self._clients:
             self._clients[name] = client(
                 "s3",
                 endpoint_url=mount.endpoint,
                 region_name=mount.region,
-                aws_access_key_id=own.access_key if own else None,
-                aws_secret_access_key=own.secret_key if own else None,
-                config={
-                    "s3": {"addressing_style": "path" if mount.endpoint else "auto"},
-                    # Else what is written comes with a checksum after it, which not all other stores can read.
+                aws_access_key_id=credentials.access_key if credentials else None,
+                aws_secret_access_key=credentials.secret_key if credentials else None,
+                client_config={
+                    "s3": {"addressing_style": "auto" if mount.on_aws else "path"},
+                    # By default boto3 sends a checksum after the body, which some other stores cannot read.
                     "request_checksum_calculation": "when_required",
-                    # The mount alone says where S3 is.
+                    # Only the mount names the endpoint, never the environment.
                     "ignore_configured_endpoint_urls": True,
                 },
             )
         return self._clients[name]
 
 
-def _parameters(query: Mapping[str, str], headers: Mapping[str, str]) -> dict[str, Any]:
-    """The version and the conditions of the client, which S3 may refuse as the client's own fault."""
-    parameters: dict[str, Any] = {"VersionId": query["versionId"]} if "versionId" in query else {}
-    for name in _CONDITIONS.keys() & headers.keys():
-        if not is_plain(headers[name]):
-            raise BadHeader(name, "only printable ASCII can be sent.")
-        parameters[_CONDITIONS[name]] = headers[name]
-    for name in _DATES.keys() & headers.keys():
-        date = _date(headers[name])
-        if date is not None:  # RFC 9110 §13.1.3: a date that is not one is ignored
-            parameters[_DATES[name]] = date
-    return parameters
-
-
-def _overrides(query: Mapping[str, str]) -> dict[str, Any]:
-    """The header fields of the answer that the client wants otherwise."""
-    parameters: dict[str, Any] = {_OVERRIDES[name]: value for name, value in query.items() if name in _OVERRIDES}
-    if _EXPIRES in query:
-        date = _date(query[_EXPIRES])
-        if date is None:
-            raise BadParameter(_EXPIRES, "it must be a date of HTTP: Thu, 01 Jan 2026 00:00:00 GMT.")
-        parameters["ResponseExpires"] = date
-    return parameters
-
-
-def _date(text: str) -> datetime | None:
-    """Read a date of HTTP (RFC 9110 §5.6.7); None where it is not one, or is outside of the calendar in UTC."""
-    from email.utils import parsedate_to_datetime  # it takes longer to load than a redirect
-
-    try:
-        date = parsedate_to_datetime(text)
-        return (date if date.tzinfo else date.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError, TypeError, IndexError):
-        return None
+def _status(error: "ClientError") -> int:
+    return error.response["ResponseMetadata"]["HTTPStatusCode"]
 
 
 def _metadata(response: Mapping[str, Any]) -> Metadata:
-    """Turn S3's answer into ours."""
-    status, headers = response["HTTPStatusCode"], _passed(response["HTTPHeaders"])
-    if status in (200, 206) and not (headers.keys() >= _OF_ALL and headers["content-length"].isdigit()):
-        raise Unavailable(_SILENT, reason="the answer to HeadObject lacks the headers that every object has")
+    """Turn S3's answer to HeadObject into ours; a header field that cannot be sent is left out."""
+    headers = {
+        name: value for name, value in response["HTTPHeaders"].items() if name.startswith(_PASSED) and is_plain(value)
+    }
+    status = response["HTTPStatusCode"]
+    if status in (200, 206) and not (headers.keys() >= _ALWAYS_SENT and headers["content-length"].isdigit()):
+        raise Unavailable(_NO_ANSWER, reason="the answer to HeadObject lacks the headers that every object has")
     return Metadata(status, headers)
 
 
-def _refused(error: "ClientError", for_client: bool) -> Metadata:
-    """Turn S3's refusal into ours; HeadObject has no body, so its status is all that it says of a failure.
+def _refusal(error: "ClientError", has_client_parameters: bool) -> Metadata:
+    """Turn S3's refusal into ours. A refusal of HeadObject has no body, so only its status tells the cause.
 
     Args:
         error: the refusal.
-        for_client: whether a version or a condition came from the client. Without either, S3 can only mean the
-            credentials, the region or the clock of the service with a 400.
+        has_client_parameters: whether the client sent a version or a condition. Without them, a 400 can only mean
+            that the credentials, the region or the clock of the service is wrong.
     """
-    status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+    status = _status(error)
     if status in (304, 416):
         return _metadata(error.response["ResponseMetadata"])
-    if status == 400 and for_client:
+    if status == 400 and has_client_parameters:
         raise BadRequest("S3 does not understand the request. Check the versionId and the headers.") from error
-    if (
-        status in (404, 405) and error.response["Error"]["Code"] != "NoSuchBucket"
-    ):  # 405: the version is a delete marker
+    # 405: the version is a delete marker.
+    if status in (404, 405) and error.response["Error"]["Code"] != "NoSuchBucket":
         raise NotFound("There is no such object.")
     if status == 412:
         raise PreconditionFailed()
     if status == 403:
         raise unavailable("S3 refuses the service itself: its role may not read this bucket.", error) from error
     if status == 400:
-        what = "S3 refuses the service itself: its credentials, its region or its clock is wrong."
-        raise unavailable(what, error) from error
+        detail = "S3 refuses the service itself: its credentials, its region or its clock is wrong."
+        raise unavailable(detail, error) from error
     raise error
 
 
 def _read(body: "StreamingBody", deadline: Deadline, is_wanted: Callable[[bytes], bool]) -> bytes:
-    pieces = body.iter_chunks(_PIECE)
-    data = bytearray(next(pieces, b""))
+    chunks = body.iter_chunks(_CHUNK_BYTES)
+    data = bytearray(next(chunks, b""))
     if is_wanted(bytes(data)):
-        for piece in pieces:
-            data += piece
-            deadline.left()  # ends the thread of a request that is answered already
+        for chunk in chunks:
+            data += chunk
+            deadline.left()  # raises after the deadline, which ends the thread of a request that was answered
     return bytes(data)
-
-
-def _passed(headers: Mapping[str, str]) -> dict[str, str]:
-    """The fields that describe the object; one that cannot be sent on is left out."""
-    return {name: value for name, value in headers.items() if name.startswith(_PASSED) and is_plain(value)}

@@ -1,4 +1,4 @@
-"""The signing secrets: given as they are, or kept in Secrets Manager or in SSM's Parameter Store."""
+"""The signing secrets: the text itself, or a secret in Secrets Manager, or a parameter in SSM's Parameter Store."""
 
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -8,44 +8,46 @@ from chalicelib.core.web.times import Deadline
 
 from .aws_calls import call, client
 
-MIN_SECRET_CHARACTERS: Final = 32  # characters; 128 bits if they are random and hexadecimal
+MIN_SECRET_CHARACTERS: Final = 32  # 128 bits, if the secret is random and hexadecimal
 
 
 def secret_source(reference: str) -> Secrets:
-    """Return where the signing secrets come from.
+    """Return a function that returns the signing secrets.
 
-    They are one text, in which white space or commas stand between them, the newest last. What AWS keeps is fetched at
-    the first use, and then as long as this process runs; a fetch that failed is tried again at the next.
+    The secrets are one text. White space or commas separate the secrets, and the newest is the last. A text that AWS
+    keeps is fetched at the first use, and kept as long as this process runs. After a fetch that failed, the next use
+    fetches again.
 
     Args:
-        reference: the ARN of a secret of Secrets Manager or of a parameter of SSM; else the text itself.
+        reference: the ARN of a secret in Secrets Manager or of a parameter in SSM; otherwise the text itself.
 
     Raises:
-        ValueError: it gives no secret, or one that is too short, or an ARN of something else. It does not repeat any.
+        ValueError: the reference has no secret, a secret that is too short, or the ARN of something else. The message
+            never holds a secret.
     """
     match reference.strip().split(":", 5):
         case ["arn", _, "secretsmanager", region, _, _]:
-            return _Fetched(lambda: _from_secrets_manager(reference.strip(), region))
+            return _FetchedSecrets(lambda: _from_secrets_manager(reference.strip(), region))
         case ["arn", _, "ssm", region, _, name] if name.startswith("parameter/"):
-            return _Fetched(lambda: _from_ssm(reference.strip(), region))
+            return _FetchedSecrets(lambda: _from_ssm(reference.strip(), region))
         case ["arn", *_]:
             raise ValueError("is an ARN, and neither of a secret in Secrets Manager nor of a parameter in SSM")
     secrets = _split(reference)
     return lambda _: secrets
 
 
-class _Fetched:
-    """Secrets that are fetched once. A fetch that fails is tried again at the next use."""
+class _FetchedSecrets:
+    """Secrets that are fetched once. After a fetch that failed, the next use fetches again."""
 
     def __init__(self, fetch: Callable[[], str]) -> None:
         self._fetch = fetch
         self._secrets: Sequence[bytes] = ()
 
     def __call__(self, deadline: Deadline) -> Sequence[bytes]:
-        return self._secrets or call(deadline, self._fetched, otherwise="The service cannot get one of its secrets.")
+        return self._secrets or call(deadline, self._load, otherwise="The service cannot get one of its secrets.")
 
-    def _fetched(self) -> Sequence[bytes]:
-        self._secrets = _split(self._fetch())  # kept even where the request that began this is answered already
+    def _load(self) -> Sequence[bytes]:
+        self._secrets = _split(self._fetch())  # also if the request that started the fetch was answered meanwhile
         return self._secrets
 
 
@@ -54,8 +56,8 @@ def _from_secrets_manager(arn: str, region: str) -> str:
 
 
 def _from_ssm(arn: str, region: str) -> str:
-    found = client("ssm", region_name=region).get_parameter(Name=arn, WithDecryption=True)
-    return str(found["Parameter"]["Value"])
+    answer = client("ssm", region_name=region).get_parameter(Name=arn, WithDecryption=True)
+    return str(answer["Parameter"]["Value"])
 
 
 def _split(text: str) -> Sequence[bytes]:
