@@ -1,4 +1,4 @@
-"""HTML for people: the templates of `chalicelib/pages`, and the stylesheet and the scripts that they load."""
+"""HTML pages: the templates in `chalicelib/pages`, and their assets, which are the stylesheet and the scripts."""
 
 import hashlib
 import os.path
@@ -15,25 +15,34 @@ if TYPE_CHECKING:
 _FOLDER: Final = os.path.join(os.path.dirname(__file__), os.pardir, "pages")
 _STYLESHEET: Final = "page.css"
 _SCRIPT: Final = "page.js"
+# A script comes after the scripts that it imports, because a name holds the hash of the content.
 _ASSETS: Final = (
     _STYLESHEET,
-    "chosen_file.js",
+    "dom.js",
+    "format.js",
+    "service.js",
     "store.js",
-    "parts.js",
+    "chosen_file.js",
+    "unfinished_uploads.js",
+    "multipart_upload.js",
+    "listing.js",
+    "dialogs.js",
+    "upload.js",
+    "upload_queue.js",
     _SCRIPT,
-)  # a script comes after those that it imports
+)
 _MEDIA_TYPES: Final = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
 
 
 class HtmlPages:
-    """Renders views; see `ports.Pages`. Nothing is loaded before the first page or asset is asked for."""
+    """Renders views; see `ports.Pages`. Only the first page loads the template engine."""
 
     def directory(self, view: DirectoryView) -> bytes:
         """Return the page of a directory."""
         return self._render("directory.html", view)
 
     def problem(self, view: ProblemView) -> bytes:
-        """Return the page of a refusal."""
+        """Return the page of a problem."""
         return self._render("problem.html", view)
 
     def sign_in(self, view: SignInView) -> bytes:
@@ -41,12 +50,12 @@ class HtmlPages:
         return self._render("sign_in.html", view)
 
     def asset(self, name: str) -> Asset | None:
-        """Return the stylesheet or a script by the name that this version's pages load it by, else None."""
+        """Return the stylesheet or a script by its hashed name; None for any other name."""
         return self._assets[1].get(name)
 
     def _render(self, template: str, view: DirectoryView | ProblemView | SignInView) -> bytes:
         html = self._templates.get_template(template).render(view=view)
-        return html.encode("utf-8", "backslashreplace")  # as the log does, with what is no Unicode
+        return html.encode("utf-8", "backslashreplace")  # surrogates are not in UTF-8; the log escapes them too
 
     @cached_property
     def _templates(self) -> "Environment":
@@ -67,22 +76,22 @@ class HtmlPages:
 
     @cached_property
     def _assets(self) -> tuple[dict[str, str], dict[str, Asset]]:
-        """The name that each file is loaded by, with a hash of its content in it; and the files by these names."""
+        """The hashed name of each file, and the asset of each hashed name."""
         names: dict[str, str] = {}
-        found: dict[str, Asset] = {}
+        assets: dict[str, Asset] = {}
         for file_name in _ASSETS:
             with open(os.path.join(_FOLDER, file_name), "rb") as file:
                 body = file.read()
-            for plain, name in names.items():
-                body = body.replace(f'"./{plain}"'.encode(), f'"./{name}"'.encode())
+            for imported, hashed_name in names.items():
+                body = body.replace(f'"./{imported}"'.encode(), f'"./{hashed_name}"'.encode())
             stem, extension = file_name.split(".")
             names[file_name] = f"{stem}.{hashlib.sha256(body).hexdigest()[:16]}.{extension}"
-            found[names[file_name]] = Asset(_MEDIA_TYPES[extension], body)
-        return names, found
+            assets[names[file_name]] = Asset(_MEDIA_TYPES[extension], body)
+        return names, assets
 
 
 def readable_size(size: int) -> str:
-    """Return a number of bytes as a person reads it: `1.2 MB`, in thousands, as S3's own price list counts."""
+    """Return a number of bytes as a person reads it, `1.2 MB`. A kB has 1,000 bytes, as in the prices of S3."""
     if size < 1_000:
         return f"{size} bytes" if size != 1 else "1 byte"
     units = ["kB", "MB", "GB", "TB"]

@@ -1,17 +1,17 @@
-// A file as a visitor chose it: the media type and the name that it is stored with.
+// A file that a visitor chose: its media type, and its name at the store.
 
-const RANDOM_BYTES = 5; // 40 bits: a name that is taken all the same is refused by the store, and another one is made
+const RANDOM_BYTES = 5; // 40 bits; the store refuses a name that is taken, and then the page chooses another name
 
-/** Whether a media type is one of those that a rule allows: whole types, or families such as `image/*`. */
+/** Whether a rule allows a media type. The rule lists types, and families such as `image/*`. */
 export function isAllowed(type, allowed) {
   const [essence] = type.split(";");
   const family = `${essence.split("/")[0]}/*`;
-  return allowed.some((one) => [essence, family].includes(one.toLowerCase()));
+  return allowed.some((pattern) => [essence, family].includes(pattern.toLowerCase()));
 }
 
 /**
- * The media type to store a file with: a text in UTF-8 gets its charset, for browsers guess the charset of a text that
- * names none. The text is read as a stream, so a large file takes no memory.
+ * The media type to store a file with. A text in UTF-8 gets `charset=utf-8`, because browsers guess the charset of a
+ * text without one. The file is read as a stream, so a large file takes no memory.
  */
 export async function mediaTypeOf(file, signal) {
   const { type } = file;
@@ -30,7 +30,7 @@ async function isUtf8(file, signal) {
   return true;
 }
 
-/** A name that no other file has: with random digits before its extension. */
+/** A name that no other file has: with random digits before the extension. */
 export function uniqueName(name) {
   const digits = Array.from(crypto.getRandomValues(new Uint8Array(RANDOM_BYTES)), (byte) =>
     byte.toString(16).padStart(2, "0"),

@@ -145,7 +145,7 @@ def test_small_files_pass_a_big_one(page: Page, site: Site, place: str, big: Pat
     choose(page, file("a.txt"))
     expect(item(page, "a.txt")).to_contain_text("Uploaded")
     choose(page, file(NAME))
-    expect(item(page, NAME).last).to_contain_text("One of that name is under way.")
+    expect(item(page, NAME).last).to_contain_text("Another upload has the same name. Wait until it ends.")
 
 
 def test_a_part_that_fails_is_sent_again(page: Page, site: Site, place: str, big: Path) -> None:
@@ -227,8 +227,8 @@ def test_it_resumes_after_a_reload(page: Page, site: Site, place: str, big: Path
     sent = Sent(page, site)
     hold_back(page, site, 5)
     send(page, big)
-    expect(item(page, NAME)).to_contain_text(re.compile(r"Resuming: 50 MB of 70 MB are there\.|6\d MB of 70 MB"))
-    said = page.get_by_role("status").filter(has_text=f"{NAME}: Resuming: 50 MB of 70 MB are there.")
+    expect(item(page, NAME)).to_contain_text(re.compile(r"Resuming: 50 MB of 70 MB have arrived\.|6\d MB of 70 MB"))
+    said = page.get_by_role("status").filter(has_text=f"{NAME}: Resuming: 50 MB of 70 MB have arrived.")
     expect(said).to_have_count(1)
     wait_for(lambda: site.parts(place + NAME) == ALL - {5}, page)
     page = reopened(page, site, place)
@@ -288,7 +288,7 @@ def test_what_is_not_to_be_replaced_is_taken_back(page: Page, site: Site, place:
     site.put(place + NAME, b"old")
     send(page, big)
     expect(item(page, NAME)).to_contain_text("Replace it?", timeout=60_000)
-    item(page, NAME).get_by_role("button", name="Keep the old one").click()
+    item(page, NAME).get_by_role("button", name="Keep the old file").click()
     wait_for(lambda: site.unfinished(place + NAME) == [], page)
     assert site.get(place + NAME) == b"old"
 
@@ -352,7 +352,7 @@ def test_whoever_came_by_a_link_sends_it_whole(page: Page, visit: Visit, site: S
     """One that counts takes one request a file."""
     page.get_by_role("button", name="Share", exact=True).click()
     page.get_by_role("radio", name="upload").check()
-    page.get_by_label("How often it works").select_option("once")
+    page.get_by_label("How often the link works").select_option("once")
     page.get_by_role("button", name="Make a link").click()
     expect(page.get_by_label("The link")).not_to_have_value("")
     link = page.get_by_label("The link").input_value()

@@ -153,7 +153,7 @@ def test_another_site_submits_nothing_with_a_cookie(visit: Visit, site: Site, pl
     page = visit()
     for action, said in (
         (f"{site.at(place)}a.txt?link", None),
-        (f"{site.url}/-/logout", "This came from another site"),
+        (f"{site.url}/-/logout", "This request came from another site"),
     ):
         page.goto(foreign)
         submit(page, action)
@@ -168,5 +168,5 @@ def test_another_site_signs_nobody_in(visit: Visit, site: Site, foreign: str) ->
     page = visit(signed_in=False)
     page.goto(foreign)
     submit(page, f"{site.url}/-/login", id="ann", secret=SECRET, next="/")
-    expect(page.get_by_role("heading", name="This came from another site")).to_be_visible()
+    expect(page.get_by_role("heading", name="This request came from another site")).to_be_visible()
     assert page.context.cookies() == []

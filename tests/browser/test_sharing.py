@@ -25,7 +25,7 @@ def test_a_file_is_shared_once(visit: Visit, site: Site, place: str) -> None:
     page.goto(site.at(place))
     link = share(page, "a b.bin", How_often_it_works="once", How_long_it_works="1 hour")
     assert re.fullmatch(re.escape(site.at(f"{place}a b.bin")) + r"\?token=[\w-]{60}", link)
-    expect(page.get_by_text("It works once, until ")).to_be_visible()
+    expect(page.get_by_text("The link works once, until ")).to_be_visible()
     page.get_by_role("button", name="Copy").click()
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
     assert page.evaluate("navigator.clipboard.readText()") == link
@@ -36,7 +36,7 @@ def test_a_file_is_shared_once(visit: Visit, site: Site, place: str) -> None:
     second = visit(signed_in=False, user_agent="another browser")
     second.goto(link)
     expect(second.get_by_role("heading", name="This link has been used up")).to_be_visible()
-    expect(second.get_by_text("Ask whoever sent it for a new one.")).to_be_visible()
+    expect(second.get_by_text("Ask the sender for a new link.")).to_be_visible()
     assert second.get_by_label("Secret").count() == 0
 
 
@@ -70,12 +70,12 @@ def test_the_directory_itself_is_shared_to_upload_into(visit: Visit, site: Site,
     with page.expect_response(re.compile(r"\?link")) as answered:
         dialog.get_by_role("button", name="Make a link").click()
     assert answered.value.request.post_data_json == {"action": "write", "expires_in": 86_400, "uses": 5}
-    expect(dialog.get_by_text("It works 5 times, until ")).to_be_visible()
+    expect(dialog.get_by_text("The link works 5 times, until ")).to_be_visible()
     guest = visit(signed_in=False)
     puts: list[Request] = []
     guest.on("request", lambda request: puts.append(request) if request.method == "PUT" else None)
     guest.goto(dialog.get_by_label("The link").input_value())
-    expect(guest.get_by_text("What is here is not shown to you.")).to_be_visible()
+    expect(guest.get_by_text("but not see the files that are here.")).to_be_visible()
     expect(guest.get_by_text("Each file gets a unique name, so no file is replaced.")).to_be_visible()
     guest.locator("#files").set_input_files(
         [file("a.txt", b"new"), file("tar", b"no extension"), file(".env", b"hidden")]
@@ -169,7 +169,7 @@ def test_a_file_is_deleted_after_a_question(visit: Visit, site: Site, place: str
     page.goto(site.at(place))
     page.get_by_role("button", name="Delete a & b?.txt").click()
     dialog = page.get_by_role("dialog", name="Delete a & b?.txt?")
-    dialog.get_by_role("button", name="Keep it").click()
+    dialog.get_by_role("button", name="Keep the file").click()
     expect(dialog).to_be_hidden()
     assert len(site.keys(place)) == 2
     page.get_by_role("button", name="Delete a & b?.txt").click()
@@ -179,4 +179,4 @@ def test_a_file_is_deleted_after_a_question(visit: Visit, site: Site, place: str
     assert site.keys(place) == {f"{place}c.txt"}
     page.get_by_role("button", name="Delete c.txt").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
-    expect(page.get_by_text("Nothing is here yet.")).to_be_visible()
+    expect(page.get_by_text("This directory is empty.")).to_be_visible()

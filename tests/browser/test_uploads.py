@@ -50,7 +50,7 @@ def test_several_files_are_uploaded_and_appear(page: Page, site: Site, place: st
         output.truncate(BIG)
         output.seek(BIG - 3)
         output.write(b"end")
-    expect(page.get_by_text("Files that you upload appear here.")).to_be_visible()
+    expect(page.get_by_text("Files that you upload will appear here.")).to_be_visible()
     page.locator("#files").set_input_files([big])
     expect(item(page, "big.bin").get_by_role("progressbar")).to_be_visible()
     choose(page, file("<b>one.txt", b"first"), file("100% zwei ünï + & ?.txt", b"second"), file("empty", b"", ""))
@@ -62,7 +62,7 @@ def test_several_files_are_uploaded_and_appear(page: Page, site: Site, place: st
     assert site.get(f"{place}<b>one.txt") == b"first"
     assert site.get(f"{place}100% zwei ünï + & ?.txt") == b"second"
     assert site.get(f"{place}big.bin")[-3:] == b"end"
-    page.get_by_role("button", name="Clear what is finished").click()
+    page.get_by_role("button", name="Clear finished uploads").click()
     expect(item(page, "")).to_have_count(0)
 
 
@@ -102,7 +102,7 @@ def test_one_is_cancelled_and_tried_again(page: Page, site: Site, place: str) ->
 @pytest.mark.parametrize(
     ("failure", "said"),
     [
-        (lambda route: route.abort(), "The connection failed. Check it, then retry."),
+        (lambda route: route.abort(), "The connection failed. Check your connection, then retry."),
         (lambda route: route.fulfill(status=403, headers=CORS), "Retry asks for a new one."),
         (
             lambda route: route.fulfill(status=503, headers=CORS, body="<Error><Message>Slow down</Message></Error>"),
@@ -139,7 +139,7 @@ def test_what_is_there_is_replaced_only_if_one_says_so(page: Page, site: Site, p
     page.reload()
     choose(page, file("a.txt", b"new"))
     expect(item(page, "a.txt")).to_contain_text("Replace it?")
-    item(page, "a.txt").get_by_role("button", name="Keep the old one").click()
+    item(page, "a.txt").get_by_role("button", name="Keep the old file").click()
     expect(item(page, "a.txt")).to_contain_text("Not uploaded")
     assert site.get(f"{place}a.txt") == b"old"
     choose(page, file("a.txt", b"new"))
@@ -160,7 +160,7 @@ def test_what_cannot_be_replaced_is_told_before(visit: Visit, site: Site, place:
     page = visit()
     page.goto(site.at(f"kept/{place}"))
     choose(page, file("a.txt", b"new"), file("b.txt", b"new"))
-    expect(item(page, "a.txt")).to_contain_text("it cannot be replaced here")
+    expect(item(page, "a.txt")).to_contain_text("you may not replace it")
     expect(item(page, "a.txt").get_by_role("button")).to_have_count(0)
     expect(item(page, "b.txt")).to_contain_text("Uploaded")
     assert site.get(f"kept/{place}a.txt") == b"old"
@@ -171,8 +171,8 @@ def test_what_the_rule_refuses_never_leaves_the_page(visit: Visit, site: Site, p
     page.goto(site.at(f"small/{place}"))
     expect(page.get_by_text("Each may have up to 1.0 kB. They must be text/*.")).to_be_visible()
     choose(page, file("big.txt", b"x" * 1_001), file("a.png", b"", "image/png"), file("fits.txt", b"x" * 1_000))
-    expect(item(page, "big.txt")).to_contain_text("Too big: it has 1.0 kB, and may have 1.0 kB.")
-    expect(item(page, "a.png")).to_contain_text("The wrong kind: it is image/png, and must be text/*.")
+    expect(item(page, "big.txt")).to_contain_text("Too big: the file has 1.0 kB, and the limit is 1.0 kB.")
+    expect(item(page, "a.png")).to_contain_text("Wrong type: the file is image/png, and must be text/*.")
     expect(item(page, "fits.txt")).to_contain_text("Uploaded")
     assert site.keys(f"small/{place}") == {f"small/{place}fits.txt"}
 

@@ -1,0 +1,51 @@
+"""Answers for a boto3 client in place of AWS: the same answer to every request, without a socket."""
+
+import io
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.compat import HTTPHeaders
+
+
+class Body(io.BytesIO):
+    """The body of an answer, with the methods of urllib3 that botocore calls.
+
+    Attributes:
+        bytes_read: how much was read before the body was closed; None for a body that is open.
+    """
+
+    bytes_read: int | None = None
+
+    def stream(self) -> Iterator[bytes]:
+        """Yield all bytes."""
+        yield self.read()
+
+    def close(self) -> None:
+        """Close the body, as a client does that wants no more."""
+        if not self.closed:
+            self.bytes_read = self.tell()
+        super().close()
+
+
+class AwsStub:
+    """Answers all requests of a client alike; a HEAD gets no body.
+
+    Attributes:
+        status, headers, body: the answer.
+        requests: all requests.
+        bodies: the bodies of all answers.
+    """
+
+    def __init__(self, client: Any, body: bytes = b"", headers: Mapping[str, str] | None = None) -> None:
+        self.status = 200
+        self.headers = dict(headers or {})
+        self.body = body
+        self.requests: list[AWSPreparedRequest] = []
+        self.bodies: list[Body] = []
+        client.meta.events.register("before-send", self._answer)
+
+    def _answer(self, request: AWSPreparedRequest, **_: object) -> AWSResponse:
+        self.requests.append(request)
+        self.bodies.append(Body(b"" if request.method == "HEAD" else self.body))
+        return AWSResponse(request.url, self.status, HTTPHeaders.from_dict(self.headers), self.bodies[-1])

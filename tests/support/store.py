@@ -1,0 +1,129 @@
+"""An S3 in memory, which keeps the contract of `ports.ObjectStore`: the store of all tests that need no real S3."""
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+from chalicelib.core.ports import ListedKey, Metadata, Page
+from chalicelib.core.s3.mounts import Target
+from chalicelib.core.web.image_parameters import Image
+from chalicelib.core.web.problems import NotFound, Unavailable
+from chalicelib.core.web.times import Deadline
+
+from .builders import NOW
+
+BUCKET = "acme-files"
+FIRST_BYTES = 64  # what `is_wanted` gets, the fewest that the contract allows
+
+
+class StoredObject(NamedTuple):
+    """An object's bytes and media type."""
+
+    body: bytes
+    content_type: str
+
+
+class MemoryStore:
+    """Buckets with objects.
+
+    Args:
+        objects: the bytes of the first objects by key, or their keys alone.
+        bucket: the bucket of the first objects.
+
+    Attributes:
+        objects: all objects by bucket and key.
+        metadata: the answer to every HEAD; None for the metadata of the object.
+        error: raised by every call; None for no error.
+        calls: the method and the key of each call.
+        heads: the target, the query and the headers of each HEAD.
+        versions: the method and the `versionId` of each HEAD and GET, None without one.
+        bytes_read: the number of bytes that GETs returned.
+    """
+
+    def __init__(self, objects: Mapping[str, bytes] | Iterable[str] = (), bucket: str = BUCKET) -> None:
+        self.objects: dict[tuple[str, str], StoredObject] = {}
+        self.metadata: Metadata | None = None
+        self.error: Exception | None = None
+        self.calls: list[str] = []
+        self.heads: list[tuple[Target, Mapping[str, str], Mapping[str, str]]] = []
+        self.versions: list[tuple[str, str | None]] = []
+        self.bytes_read = 0
+        self._lock = threading.Lock()
+        for key in objects:
+            self.put(key, objects[key] if isinstance(objects, Mapping) else b"", bucket=bucket)
+
+    def put(
+        self, key: str, body: bytes, content_type: str = "application/octet-stream", *, bucket: str = BUCKET
+    ) -> None:
+        """Write an object, whether the key has an object or not."""
+        self.objects[bucket, key] = StoredObject(body, content_type)
+
+    def head(
+        self, target: Target, query: Mapping[str, str], headers: Mapping[str, str], deadline: Deadline
+    ) -> Metadata:
+        """See `ports.ObjectStore.head`; versions and conditions are ignored."""
+        self._enter("HEAD", target)
+        self.heads.append((target, query, headers))
+        self.versions.append(("HEAD", query.get("versionId")))
+        if self.metadata is not None:
+            return self.metadata
+        body, content_type = self._object(target)
+        fields = {"etag": etag_of(body), "content-length": str(len(body)), "content-type": content_type}
+        return Metadata(200, fields | {"last-modified": "Tue, 14 Nov 2023 22:13:20 GMT"})
+
+    def list(self, target: Target, deadline: Deadline, *, recursive: bool, after: str, limit: int) -> Page:
+        """See `ports.ObjectStore.list`."""
+        self._enter("LIST", target)
+        listed: dict[str, ListedKey] = {}
+        for (bucket, key), (body, _) in self.objects.items():
+            if bucket != target.mount.bucket or not key.startswith(target.key) or key <= after:
+                continue
+            first, slash, _ = key.removeprefix(target.key).partition("/")
+            prefix = target.key + first + "/"
+            if recursive or not slash:
+                listed[key] = ListedKey(key, False, len(body), NOW, etag_of(body))
+            elif prefix > after:
+                listed[prefix] = ListedKey(prefix, True, 0, 0, "")
+        return Page([listed[key] for key in sorted(listed)[:limit]], len(listed) <= limit)
+
+    def read(
+        self,
+        target: Target,
+        query: Mapping[str, str],
+        etag: str,
+        deadline: Deadline,
+        is_wanted: Callable[[bytes], bool],
+    ) -> bytes:
+        """See `ports.ObjectStore.read`; versions are ignored."""
+        self._enter("GET", target)
+        self.versions.append(("GET", query.get("versionId")))
+        body, _ = self._object(target)
+        if etag_of(body) != etag:
+            raise Unavailable("The file is being replaced.")
+        data = body if is_wanted(body[:FIRST_BYTES]) else body[:FIRST_BYTES]
+        self.bytes_read += len(data)
+        return data
+
+    def create(self, target: Target, image: Image, deadline: Deadline) -> None:
+        """See `ports.ObjectStore.create`."""
+        self._enter("PUT", target)
+        with self._lock:
+            if (target.mount.bucket, target.key) not in self.objects:
+                self.put(target.key, image.body, image.media_type, bucket=target.mount.bucket)
+
+    def _enter(self, method: str, target: Target) -> None:
+        self.calls.append(f"{method} {target.key}")
+        if self.error is not None:
+            raise self.error
+
+    def _object(self, target: Target) -> StoredObject:
+        stored = self.objects.get((target.mount.bucket, target.key))
+        if stored is None:
+            raise NotFound("There is no such object.")
+        return stored
+
+
+def etag_of(body: bytes) -> str:
+    """Return the ETag that S3 gives to an object that one PUT wrote."""
+    return f'"{hashlib.md5(body).hexdigest()}"'
