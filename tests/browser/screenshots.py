@@ -54,7 +54,7 @@ def sharing(page: Page, site: Site) -> None:
 def shared(page: Page, site: Site) -> None:
     """A link."""
     page.get_by_role("button", name="Share q3.csv").click()
-    page.get_by_label("How often the link works").select_option("once")
+    page.get_by_label("Number of uses").select_option("once")
     page.get_by_role("button", name="Make a link").click()
     expect(page.get_by_label("The link")).to_be_visible()
 

@@ -142,7 +142,7 @@ def test_the_keyboard_shares_and_comes_back(visit: Visit, site: Site, place: str
     expect(dialog).to_be_hidden()
     expect(button).to_be_focused()
     page.keyboard.press("Enter")
-    expect(dialog.get_by_label("How often the link works")).to_be_focused()
+    expect(dialog.get_by_label("Number of uses")).to_be_focused()
     for _ in range(3):
         page.keyboard.press("Tab")
     expect(dialog.get_by_role("button", name="Make a link")).to_be_focused()

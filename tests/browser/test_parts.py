@@ -352,7 +352,7 @@ def test_whoever_came_by_a_link_sends_it_whole(page: Page, visit: Visit, site: S
     """One that counts takes one request a file."""
     page.get_by_role("button", name="Share", exact=True).click()
     page.get_by_role("radio", name="upload").check()
-    page.get_by_label("How often the link works").select_option("once")
+    page.get_by_label("Number of uses").select_option("once")
     page.get_by_role("button", name="Make a link").click()
     expect(page.get_by_label("The link")).not_to_have_value("")
     link = page.get_by_label("The link").input_value()

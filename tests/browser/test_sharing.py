@@ -23,7 +23,7 @@ def test_a_file_is_shared_once(visit: Visit, site: Site, place: str) -> None:
     site.put(f"{place}a b.bin", b"for you", "application/octet-stream")
     page = visit(permissions=["clipboard-read", "clipboard-write"])
     page.goto(site.at(place))
-    link = share(page, "a b.bin", How_often_it_works="once", How_long_it_works="1 hour")
+    link = share(page, "a b.bin", Number_of_uses="once", Valid_for="1 hour")
     assert re.fullmatch(re.escape(site.at(f"{place}a b.bin")) + r"\?token=[\w-]{60}", link)
     expect(page.get_by_text("The link works once, until ")).to_be_visible()
     page.get_by_role("button", name="Copy").click()
@@ -66,7 +66,7 @@ def test_the_directory_itself_is_shared_to_upload_into(visit: Visit, site: Site,
     page.get_by_role("button", name="Share", exact=True).click()
     dialog = page.get_by_role("dialog", name=f"Share {place[:-1]}")
     dialog.get_by_label("upload").check()
-    dialog.get_by_label("How often").select_option("5 times")
+    dialog.get_by_label("Number of uses").select_option("5 times")
     with page.expect_response(re.compile(r"\?link")) as answered:
         dialog.get_by_role("button", name="Make a link").click()
     assert answered.value.request.post_data_json == {"action": "write", "expires_in": 86_400, "uses": 5}

@@ -103,7 +103,7 @@ def test_one_is_cancelled_and_tried_again(page: Page, site: Site, place: str) ->
     ("failure", "said"),
     [
         (lambda route: route.abort(), "The connection failed. Check your connection, then retry."),
-        (lambda route: route.fulfill(status=403, headers=CORS), "Retry asks for a new one."),
+        (lambda route: route.fulfill(status=403, headers=CORS), "Retry asks for a new permission."),
         (
             lambda route: route.fulfill(status=503, headers=CORS, body="<Error><Message>Slow down</Message></Error>"),
             "The store answered 503: Slow down",
@@ -206,7 +206,7 @@ def test_a_text_in_utf_8_is_stored_with_its_charset(visit: Visit, site: Site, pl
     page.goto(site.at(f"plain/{place}"))
     choose(page, file("text", *cases["text"][:2]), file("own", *cases["own"][:2]), file("page", *cases["page"][:2]))
     expect(page.locator("#queue [data-state=done]")).to_have_count(2)
-    expect(item(page, "page")).to_contain_text("it is text/html, and must be text/plain.")
+    expect(item(page, "page")).to_contain_text("the file is text/html, and must be text/plain.")
     page.goto(site.at(place))
     choose(page, file("a.json", text, "application/json"), file("a.svg", text, "image/svg+xml"), file("none", text, ""))
     expect(page.locator("#queue [data-state=done]")).to_have_count(3)

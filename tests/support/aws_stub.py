@@ -2,10 +2,19 @@
 
 import io
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
+
+
+class SentRequest(NamedTuple):
+    """A request as the client sent it; names of header fields in lower case."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
 
 
 class Body(io.BytesIO):
@@ -37,15 +46,22 @@ class AwsStub:
         bodies: the bodies of all answers.
     """
 
-    def __init__(self, client: Any, body: bytes = b"", headers: Mapping[str, str] | None = None) -> None:
+    def __init__(self, client: Any, headers: Mapping[str, str] | None = None) -> None:
         self.status = 200
         self.headers = dict(headers or {})
-        self.body = body
-        self.requests: list[AWSPreparedRequest] = []
+        self.body = b""
+        self.requests: list[SentRequest] = []
         self.bodies: list[Body] = []
         client.meta.events.register("before-send", self._answer)
 
     def _answer(self, request: AWSPreparedRequest, **_: object) -> AWSResponse:
-        self.requests.append(request)
+        headers = {name.lower(): _text(value) for name, value in request.headers.items()}
+        body: Any = request.body or b""
+        body = body.read() if hasattr(body, "read") else body
+        self.requests.append(SentRequest(str(request.method), str(request.url), headers, body))
         self.bodies.append(Body(b"" if request.method == "HEAD" else self.body))
         return AWSResponse(request.url, self.status, HTTPHeaders.from_dict(self.headers), self.bodies[-1])
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value

@@ -1,4 +1,4 @@
-"""The pages, from views made by hand: what they show, that nothing in a view becomes markup, and what they load."""
+"""The HTML pages, from views made by hand: what they show, what they load, and that a name never becomes markup."""
 
 import hashlib
 import json
@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,7 +23,10 @@ ANYONE = Visitor("", by_cookie=False, link_expires_at=None, sign_in=True, base_u
 ANN = Visitor("key:ann", by_cookie=True, link_expires_at=None, sign_in=True, base_url=BASE)
 GUEST = Visitor("", by_cookie=False, link_expires_at=int(NOW), sign_in=True, base_url=BASE)
 
-NASTY = (
+ANY_UPLOADS = Uploads(True, None, (), checksum=False, part_bytes=None, inbox=False)
+LIMITED_UPLOADS = Uploads(False, 50_000_000, ("image/*", "text/plain"), False, part_bytes=5_242_880, inbox=False)
+
+NASTY_NAMES = (
     "<img src=x onerror=alert(1)>.txt",
     "</title><script>alert(1)</script>",
     "\" onmouseover='alert(1)' x=\"",
@@ -37,24 +39,25 @@ NASTY = (
     "a\u2028b",
 )
 
-# Elements of HTML that have no end tag.
-VOID = {"meta", "link", "input", "br"}
+PAGES: Pages = HtmlPages()
 
 
 class Element(NamedTuple):
-    """A start tag, and the text up to its end tag."""
+    """A start tag, and the texts up to its end tag."""
 
     tag: str
     attributes: dict[str, str]
-    text: list[str]
+    texts: list[str]
 
     @property
-    def words(self) -> str:
-        return " ".join("".join(self.text).split())
+    def text(self) -> str:
+        return " ".join("".join(self.texts).split())
 
 
-class Reader(HTMLParser):
-    """Reads a page into its elements, and holds that each is closed where it should be."""
+class Page(HTMLParser):
+    """The elements of a page; each must be closed in the right place."""
+
+    _VOID = frozenset({"meta", "link", "input", "br", "img"})  # elements without an end tag
 
     def __init__(self, html: bytes) -> None:
         super().__init__()
@@ -68,7 +71,7 @@ class Reader(HTMLParser):
         element = Element(tag, {name: value or "" for name, value in attributes}, [])
         assert len(element.attributes) == len(attributes)
         self.elements.append(element)
-        if tag not in VOID:
+        if tag not in self._VOID:
             self._open.append(element)
 
     def handle_endtag(self, tag: str) -> None:
@@ -76,337 +79,259 @@ class Reader(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         for element in self._open:
-            element.text.append(data)
+            element.texts.append(data)
 
     def all(self, tag: str, **attributes: str) -> list[Element]:
-        """The elements of a tag that have these attributes; `class_` and `data_do` stand for `class` and `data-do`."""
+        """The elements with a tag and attributes; `class_` and `data_do` stand for `class` and `data-do`."""
         wanted = {name.strip("_").replace("_", "-"): value for name, value in attributes.items()}
-        return [one for one in self.elements if one.tag == tag and wanted.items() <= one.attributes.items()]
+        return [
+            element for element in self.elements if element.tag == tag and wanted.items() <= element.attributes.items()
+        ]
 
-    def one(self, tag: str, **attributes: str) -> Element:
-        """The only one."""
-        (found,) = self.all(tag, **attributes)
-        return found
+    def only(self, tag: str, **attributes: str) -> Element:
+        """The only element with a tag and attributes."""
+        (element,) = self.all(tag, **attributes)
+        return element
 
+    @property
     def text(self) -> str:
-        return self.one("body").words
+        return self.only("body").text
 
 
-def row(name: str, *, size: int = 1_234_567, may: bool = True, query: str = "") -> Row:
+def row(name: str, *, may: bool = True, query: str = "", thumbnail: str = "") -> Row:
     is_directory = name.endswith("/")
+    size, modified = (None, None) if is_directory else (1_234_567, NOW)
     url = f"{BASE}/reports/{quote(name)}{query}"
-    if is_directory:
-        return Row(name, True, url, None, None, may_delete=False, may_share=may, thumbnail="")
-    return Row(name, False, url, size, NOW, may_delete=may, may_share=may, thumbnail="")
+    return Row(name, is_directory, url, size, modified, may and not is_directory, may, thumbnail)
 
 
-def directory(
-    *rows: Row,
-    visitor: Visitor = ANN,
-    uploads: Uploads | None = None,
-    may_share: bool = True,
-    next_url: str = "",
-    is_first: bool = True,
-) -> DirectoryView:
+def view_of(*rows: Row, **fields: object) -> DirectoryView:
     crumbs = (Crumb("Acme files", f"{BASE}/"), Crumb("reports", f"{BASE}/reports/"))
-    return DirectoryView(visitor, crumbs, rows, next_url, is_first, f"{BASE}/reports/", uploads, may_share)
+    view = DirectoryView(ANN, crumbs, rows, "", True, f"{BASE}/reports/", None, may_share=True)
+    return view._replace(**fields)  # type: ignore[arg-type]
 
 
-def problem(code: str = "forbidden", *, detail: str = "Do this.", next_path: str = "/reports/") -> ProblemView:
-    return ProblemView(ANYONE, 403, "Forbidden", detail, code, "req-1", next_path)
+def directory(*rows: Row, **fields: object) -> Page:
+    return Page(PAGES.directory(view_of(*rows, **fields)))
 
 
-@pytest.fixture(scope="module")
-def pages() -> HtmlPages:
-    return HtmlPages()
+def problem(code: str = "forbidden", *, detail: str = "Do this.", next_path: str = "/reports/") -> Page:
+    return Page(PAGES.problem(ProblemView(ANYONE, 403, "Forbidden", detail, code, "req-1", next_path)))
 
 
-def every_page(pages: HtmlPages) -> list[bytes]:
-    """Each page in its states, with names that would like to be more than names."""
-    everything = directory(
-        row("q3/"),
-        *map(row, NASTY),
-        uploads=Uploads(
-            overwrite=False,
-            max_bytes=1_000,
-            content_types=("image/*", "text/plain"),
-            checksum=False,
-            part_bytes=5_242_880,
-            inbox=False,
+def sign_in(visitor: Visitor = ANYONE, next_path: str = "/reports/", failed: bool = False) -> Page:
+    return Page(PAGES.sign_in(SignInView(visitor, next_path, failed)))
+
+
+# Safety
+
+
+def test_no_page_has_inline_code_or_leads_to_another_site() -> None:
+    nasty_rows = [row("q3/"), row("a.png", thumbnail=f"{BASE}/a.png?resize=96x96"), *map(row, NASTY_NAMES)]
+    nasty_crumbs = tuple(Crumb(name, f"{BASE}/") for name in NASTY_NAMES)
+    pages = [
+        *(directory(), directory(row("a", may=False)), directory(visitor=GUEST), problem(next_path=""), problem()),
+        directory(
+            *nasty_rows, uploads=LIMITED_UPLOADS, next_url=f"{BASE}/?cursor=a", is_first=False, crumbs=nasty_crumbs
         ),
-        next_url=f"{BASE}/reports/?cursor=abc",
-        is_first=False,
-    )
-    named = everything._replace(crumbs=tuple(Crumb(name, f"{BASE}/") for name in NASTY))
-    return [
-        *(pages.directory(view) for view in (directory(), everything, named, directory(row("a", may=False)))),
-        pages.directory(directory(visitor=GUEST)),
-        *(pages.problem(problem("made-up", detail=name, next_path=name)) for name in NASTY),
-        *(pages.problem(problem(next_path=path)) for path in ("", "/reports/")),
-        *(pages.sign_in(SignInView(one, f"/{name}", True)) for one in (ANYONE, ANN) for name in NASTY),
-        *(pages.sign_in(SignInView(ANYONE._replace(name=name), "/", False)) for name in NASTY),
+        *(problem("made-up", detail=name, next_path=name) for name in NASTY_NAMES),
+        *(sign_in(visitor, f"/{name}", failed=True) for visitor in (ANYONE, ANN) for name in NASTY_NAMES),
+        *(sign_in(ANYONE._replace(name=name)) for name in NASTY_NAMES),
     ]
+    for tag, attributes, texts in (element for page in pages for element in page.elements):
+        assert tag not in {"style", "iframe", "object", "embed", "base"}
+        assert tag != "script" or (attributes.keys() == {"type", "src"} and "".join(texts) == "")
+        assert not any(name.startswith("on") or name in {"style", "srcdoc"} for name in attributes)
+        is_icon = attributes.get("rel") == "icon" and attributes["href"].startswith("data:image/")
+        for name in {"href", "src", "action", "formaction", "data-url"} & attributes.keys():
+            assert is_icon or attributes[name].startswith(f"{BASE}/")
 
 
-def test_it_is_what_the_core_asks_for(pages: HtmlPages) -> None:
-    wanted: Pages = pages
-    assert wanted.asset("page.css") is None
+def test_a_name_is_a_text_everywhere() -> None:
+    for name in NASTY_NAMES:
+        page = directory(row(name), crumbs=(Crumb(name, f"{BASE}/"), Crumb(name, f"{BASE}/a/")))
+        assert page.only("title").texts == [name]
+        assert [bdi.texts for bdi in page.all("bdi") if bdi.text not in ("", "key:ann")] == [[name]] * 4
+        icons = [element for element in page.elements if "icon" in element.attributes.get("class", "").split()]
+        labels = [f"Download {name}", f"Share {name}", f"Delete {name}"]
+        assert [icon.attributes["aria-label"] for icon in icons] == labels
 
 
-def test_no_page_has_a_script_a_style_or_a_handler_of_its_own(pages: HtmlPages) -> None:
-    for html in every_page(pages):
-        for tag, attributes, text in Reader(html).elements:
-            assert tag not in {"style", "iframe", "object", "embed", "base", "img"}
-            assert tag != "script" or (attributes.keys() == {"type", "src"} and "".join(text) == "")
-            assert not any(name.startswith("on") or name in {"style", "srcdoc"} for name in attributes)
-
-
-def test_whatever_a_page_leads_to_is_this_service(pages: HtmlPages) -> None:
-    for html in every_page(pages):
-        for tag, attributes, _ in Reader(html).elements:
-            for name in ("href", "src", "action", "formaction", "data-url"):
-                url = attributes.get(name)
-                icon = (
-                    tag == "link" and attributes["rel"] == "icon" and url is not None and url.startswith("data:image/")
-                )
-                assert url is None or icon or url.startswith(f"{BASE}/")
-
-
-@pytest.mark.parametrize("name", NASTY)
-def test_a_name_is_text_wherever_it_stands(pages: HtmlPages, name: str) -> None:
-    view = directory(row(name))._replace(crumbs=(Crumb(name, BASE + "/"), Crumb(name, BASE + "/a/")))
-    page = Reader(pages.directory(view))
-    assert page.one("title").text == [name]
-    assert [bdi.text for bdi in page.all("bdi") if "".join(bdi.text) not in ("", "key:ann")] == [[name]] * 4
-    labels = [
-        one.attributes["aria-label"] for one in page.elements if "icon" in one.attributes.get("class", "").split()
-    ]
-    assert labels == [f"Download {name}", f"Share {name}", f"Delete {name}"]
-
-
-@settings(max_examples=100)  # each is a page rendered and read; the letters that matter are few
+@settings(max_examples=100)
 @given(name=st.text(min_size=1))
-def test_any_name_at_all(name: str) -> None:
-    """Nothing that can be a name breaks a page, or is more in it than a text."""
-    page = Reader(_PAGES.directory(directory(row("x")._replace(name=name))))
-    assert [one.tag for one in page.elements] == _PLAIN
+def test_no_name_adds_an_element_or_breaks_a_page(name: str) -> None:
+    assert [element.tag for element in directory(row("x")._replace(name=name)).elements] == PLAIN_TAGS
 
 
-_PAGES = HtmlPages()
-_PLAIN = [one.tag for one in Reader(_PAGES.directory(directory(row("x")))).elements]
+PLAIN_TAGS = [element.tag for element in directory(row("x")).elements]
 
 
-def test_a_row_says_and_offers_everything(pages: HtmlPages) -> None:
-    page = Reader(pages.directory(directory(row("q3.csv"), row("old/"))))
-    assert page.one("a", class_="file").attributes["href"] == f"{BASE}/reports/q3.csv"
-    assert page.one("a", class_="file").words == "q3.csv"
-    assert page.one("a", class_="directory").attributes["href"] == f"{BASE}/reports/old/"
-    assert page.one("a", class_="directory").words == "old/ directory"
-    assert page.one("data").attributes == {"value": "1234567", "title": "1,234,567 bytes"}
-    assert page.one("data").words == "1.2 MB"
-    assert page.one("time").attributes == {"datetime": "2023-11-14T22:13:20Z"}
-    assert page.one("time").words == "14 Nov 2023, 22:13 UTC"
-    assert page.one("a", aria_label="Download q3.csv").attributes["href"] == f"{BASE}/reports/q3.csv?download"
-    assert page.one("button", data_do="delete").attributes["data-url"] == f"{BASE}/reports/q3.csv"
-    assert [one.attributes["data-name"] for one in page.all("button", data_do="share")] == ["reports", "q3.csv", "old/"]
+# Directories
 
 
-def test_what_a_visitor_may_not_do_is_not_offered(pages: HtmlPages) -> None:
-    page = Reader(pages.directory(directory(row("q3.csv", may=False), may_share=False)))
-    offered = {one.attributes["data-do"] for one in page.all("button") if "data-do" in one.attributes}
-    assert not offered & {"share", "delete", "choose"}
-    assert page.all("input", type="file") == []
+def test_a_row_shows_its_file_or_directory_and_the_actions() -> None:
+    page = directory(row("q3.csv"), row("old/"))
+    file, folder = page.only("a", class_="file"), page.only("a", class_="directory")
+    assert (file.attributes["href"], file.text) == (f"{BASE}/reports/q3.csv", "q3.csv")
+    assert (folder.attributes["href"], folder.text) == (f"{BASE}/reports/old/", "old/ directory")
+    size, modified = page.only("data"), page.only("time")
+    assert (size.text, size.attributes) == ("1.2 MB", {"value": "1234567", "title": "1,234,567 bytes"})
+    assert (modified.text, modified.attributes) == ("14 Nov 2023, 22:13 UTC", {"datetime": "2023-11-14T22:13:20Z"})
+    assert page.only("a", aria_label="Download q3.csv").attributes["href"] == f"{BASE}/reports/q3.csv?download"
+    assert page.only("button", data_do="delete").attributes["data-url"] == f"{BASE}/reports/q3.csv"
+    shared = [button.attributes["data-name"] for button in page.all("button", data_do="share")]
+    assert shared == ["reports", "q3.csv", "old/"]
 
 
-def test_what_takes_a_script_is_hidden_until_one_shows_it(pages: HtmlPages) -> None:
-    page = Reader(pages.directory(directory(row("q3.csv"), uploads=Uploads(True, None, (), False, None, inbox=False))))
-    for button in page.all("button"):
-        alone = button.attributes.get("data-do") in {"share", "delete", "choose"}
-        assert not alone or {"hidden", "data-script"} <= button.attributes.keys()
-    assert all(
-        "hidden" in page.one(tag, id=name).attributes for tag, name in (("section", "uploads"), ("div", "tools"))
-    )
+def test_a_page_offers_only_what_the_visitor_may_do_and_hides_what_needs_a_script() -> None:
+    denied = directory(row("q3.csv", may=False), may_share=False)
+    assert not {"share", "delete", "choose"} & {button.attributes.get("data-do") for button in denied.all("button")}
+    assert denied.all("input", type="file") == []
+    allowed = directory(row("q3.csv"), uploads=ANY_UPLOADS)
+    for action in ("share", "delete", "choose"):
+        for button in allowed.all("button", data_do=action):
+            assert {"hidden", "data-script"} <= button.attributes.keys()
+    for tag, element_id in (("section", "uploads"), ("div", "tools")):
+        assert "hidden" in allowed.only(tag, id=element_id).attributes
 
 
-def test_the_holder_of_a_link_keeps_it_and_knows_its_end(pages: HtmlPages) -> None:
-    page = Reader(pages.directory(directory(row("q3.csv", query="?token=abc", may=False), visitor=GUEST)))
-    assert "Shared with you by a link, until 14 Nov 2023, 22:13 UTC." in page.text()
-    assert page.one("a", class_="icon download").attributes["href"] == f"{BASE}/reports/q3.csv?token=abc&download"
+def test_the_holder_of_a_link_keeps_the_token_and_sees_when_the_link_expires() -> None:
+    page = directory(row("q3.csv", query="?token=abc", may=False), visitor=GUEST)
+    assert "Shared with you by a link, until 14 Nov 2023, 22:13 UTC." in page.text
+    assert page.only("a", class_="icon download").attributes["href"] == f"{BASE}/reports/q3.csv?token=abc&download"
 
 
-def test_a_visitor_can_sign_in_and_out(pages: HtmlPages) -> None:
-    signed_in, anyone = Reader(pages.directory(directory())), Reader(pages.directory(directory(visitor=ANYONE)))
-    assert "You are key:ann" in signed_in.text()
-    assert signed_in.one("form", action=f"{BASE}/-/logout").attributes["method"] == "post"
-    assert anyone.one("a", href=f"{BASE}/-/login?next=/reports/").words == "Sign in"
-    nowhere = Reader(pages.directory(directory(visitor=ANYONE._replace(sign_in=False))))
-    assert "Sign in" not in nowhere.text()
-    by_header = Reader(pages.directory(directory(visitor=ANN._replace(by_cookie=False, sign_in=False))))
-    assert "You are key:ann" in by_header.text()
-    assert "Sign out" not in by_header.text()
+def test_a_visitor_can_sign_in_and_sign_out() -> None:
+    signed_in, anyone = directory(), directory(visitor=ANYONE)
+    assert "You are key:ann" in signed_in.text
+    assert signed_in.only("form", action=f"{BASE}/-/logout").attributes["method"] == "post"
+    assert anyone.only("a", href=f"{BASE}/-/login?next=/reports/").text == "Sign in"
+    assert "Sign in" not in directory(visitor=ANYONE._replace(sign_in=False)).text
+    by_header = directory(visitor=ANN._replace(by_cookie=False, sign_in=False))
+    assert "You are key:ann" in by_header.text
+    assert "Sign out" not in by_header.text
 
 
-def test_the_parts_of_a_directory_lead_to_each_other(pages: HtmlPages) -> None:
-    first = Reader(pages.directory(directory(row("a"), next_url=f"{BASE}/reports/?cursor=abc")))
-    assert first.one("a", rel="next").attributes["href"] == f"{BASE}/reports/?cursor=abc"
-    assert "First page" not in first.text()
-    last = Reader(pages.directory(directory(row("a"), is_first=False)))
+def test_the_pages_of_a_directory_lead_to_each_other() -> None:
+    first = directory(row("a"), next_url=f"{BASE}/reports/?cursor=abc")
+    assert first.only("a", rel="next").attributes["href"] == f"{BASE}/reports/?cursor=abc"
+    assert "First page" not in first.text
+    last = directory(row("a"), is_first=False)
     assert last.all("a", rel="next") == []
-    assert last.one("a", class_="button").attributes["href"] == f"{BASE}/reports/"
+    assert last.only("a", class_="button").attributes["href"] == f"{BASE}/reports/"
 
 
-def test_an_empty_directory_says_so(pages: HtmlPages) -> None:
-    uploads = Uploads(True, None, (), False, None, inbox=False)
-    assert Reader(pages.directory(directory())).one("p", class_="empty").words == "Nothing is here yet."
-    assert "that you upload appear here" in Reader(pages.directory(directory(uploads=uploads))).text()
-    assert "Nothing on this page." in Reader(pages.directory(directory(is_first=False))).text()
+def test_an_empty_directory_says_so() -> None:
+    assert directory().only("p", class_="empty").text == "This directory is empty."
+    assert "Files that you upload will appear here." in directory(uploads=ANY_UPLOADS).text
+    assert "This page has no files." in directory(is_first=False).text
 
 
-def test_whoever_may_only_upload_is_not_told_that_nothing_is_there(pages: HtmlPages) -> None:
-    uploads = Uploads(False, None, (), False, None, inbox=True)
-    drop = directory(visitor=GUEST, uploads=uploads, may_share=False)._replace(rows=None)
-    page = Reader(pages.directory(drop))
-    assert page.one("p", class_="empty").words == "You may upload here. What is here is not shown to you."
+def test_a_visitor_who_may_only_upload_is_not_told_which_files_exist() -> None:
+    inbox = ANY_UPLOADS._replace(overwrite=False, inbox=True)
+    page = directory(visitor=GUEST, uploads=inbox, may_share=False, rows=None)
+    assert page.only("p", class_="empty").text == "You may upload files here, but not see the files that are here."
     assert page.all("table") == []
     assert len(page.all("input", type="file")) == 1
-    assert "Each file gets a unique name, so no file is replaced." in page.text()
-    assert "cannot be replaced" not in page.text()
-    assert page.one("section").attributes["data-inbox"] == "yes"
+    assert "Each file gets a unique name, so no file is replaced." in page.text
+    assert "may not replace" not in page.text
+    assert page.only("section").attributes["data-inbox"] == "yes"
 
 
-def test_the_rule_for_uploads_is_said_before_it_is_broken(pages: HtmlPages) -> None:
-    uploads = Uploads(
-        overwrite=False,
-        max_bytes=50_000_000,
-        content_types=("image/*", "text/plain"),
-        checksum=False,
-        part_bytes=5_242_880,
-        inbox=False,
-    )
-    page = Reader(pages.directory(directory(uploads=uploads)))
-    said = "Each may have up to 50 MB. They must be image/* or text/plain. What is there cannot be replaced."
-    assert said in page.text()
-    assert page.one("input", type="file").attributes["accept"] == "image/*,text/plain"
-    assert (
-        page.one("section").attributes
-        | {
-            "data-overwrite": "no",
-            "data-max-bytes": "50000000",
-            "data-types": "image/*,text/plain",
-            "data-part-bytes": "5242880",
-            "data-checksum": "no",
-            "data-inbox": "no",
-        }
-        == page.one("section").attributes
-    )
-    free = (
-        Reader(pages.directory(directory(uploads=Uploads(True, None, (), False, None, inbox=False))))
-        .one("section")
-        .attributes
-    )
-    assert (free["data-overwrite"], free["data-max-bytes"], free["data-types"]) == ("yes", "", "")
-    checked = (
-        Reader(pages.directory(directory(uploads=Uploads(True, None, (), True, None, inbox=False))))
-        .one("section")
-        .attributes
-    )
-    assert (checked["data-part-bytes"], checked["data-checksum"]) == ("", "yes")
+def test_the_limits_of_uploads_are_shown_and_given_to_the_script() -> None:
+    page = directory(uploads=LIMITED_UPLOADS)
+    limits = "Each may have up to 50 MB. They must be image/* or text/plain. You may not replace a file."
+    assert limits in page.text
+    assert page.only("input", type="file").attributes["accept"] == "image/*,text/plain"
+    names = ("overwrite", "max-bytes", "types", "part-bytes", "checksum", "inbox")
+    for uploads, values in (
+        (LIMITED_UPLOADS, ["no", "50000000", "image/*,text/plain", "5242880", "no", "no"]),
+        (ANY_UPLOADS._replace(checksum=True), ["yes", "", "", "", "yes", "no"]),
+    ):
+        attributes = directory(uploads=uploads).only("section").attributes
+        assert [attributes[f"data-{name}"] for name in names] == values
 
 
-def test_a_refusal_is_said_in_words_with_what_to_do(pages: HtmlPages) -> None:
-    used_up = Reader(pages.problem(problem("link-used-up", next_path="")))
-    assert used_up.one("h1").words == used_up.one("title").words == "This link has been used up"
-    assert "403 link-used-up, request req-1" in used_up.text()
+# Problems and sign-in
+
+
+def test_a_problem_is_explained_in_words_and_an_unknown_problem_by_its_detail() -> None:
+    used_up = problem("link-used-up", next_path="")
+    assert used_up.only("h1").text == used_up.only("title").text == "This link has been used up"
+    assert "403 link-used-up, request req-1" in used_up.text
     assert used_up.all("form") == []
-    unknown = Reader(pages.problem(problem("made-up")))
-    assert unknown.one("h1").words == "Forbidden"
-    assert "Do this." in unknown.text()
+    unknown = problem("made-up")
+    assert unknown.only("h1").text == "Forbidden"
+    assert "Do this." in unknown.text
 
 
-@pytest.mark.parametrize("code", ["credentials-missing", "forbidden"])
-def test_signing_in_is_advised_only_where_the_page_offers_it(pages: HtmlPages, code: str) -> None:
-    offered, absent = (Reader(pages.problem(problem(code, next_path=path))) for path in ("/a%20b", ""))
-    assert "Do this." not in offered.text()
-    assert offered.one("input", name="next").attributes["value"] == "/a%20b"
-    assert "Do this." in absent.text()
+def test_a_page_advises_to_sign_in_only_if_it_has_the_form() -> None:
+    for code in ("credentials-missing", "credentials-invalid", "forbidden"):
+        with_form, without_form = problem(code, next_path="/a%20b"), problem(code, next_path="")
+        assert "Do this." not in with_form.text
+        assert with_form.only("input", name="next").attributes["value"] == "/a%20b"
+        assert "Do this." in without_form.text
 
 
-def test_the_form_to_sign_in_is_one_that_password_managers_know(pages: HtmlPages) -> None:
-    page = Reader(pages.sign_in(SignInView(ANYONE, "/reports/", failed=False)))
-    form = page.one("form", class_="sign-in").attributes
+def test_password_managers_know_the_form_and_a_wrong_key_is_reported() -> None:
+    page, failed = sign_in(), sign_in(failed=True)
+    form = page.only("form", class_="sign-in").attributes
     assert (form["method"], form["action"]) == ("post", f"{BASE}/-/login")
-    assert page.one("input", name="id").attributes["autocomplete"] == "username"
-    secret = page.one("input", name="secret").attributes
+    assert page.only("input", name="id").attributes["autocomplete"] == "username"
+    secret = page.only("input", name="secret").attributes
     assert (secret["type"], secret["autocomplete"]) == ("password", "current-password")
-    assert page.one("input", name="next").attributes == {"type": "hidden", "name": "next", "value": "/reports/"}
+    assert page.only("input", name="next").attributes == {"type": "hidden", "name": "next", "value": "/reports/"}
     assert page.all("p", role="alert") == []
+    assert "is wrong" in failed.only("p", role="alert").text
+    assert failed.only("input", name="secret").attributes["aria-describedby"] == "failed"
 
 
-def test_a_wrong_key_is_said(pages: HtmlPages) -> None:
-    page = Reader(pages.sign_in(SignInView(ANYONE, "/", failed=True)))
-    assert "is wrong" in page.one("p", role="alert").words
-    assert page.one("input", name="secret").attributes["aria-describedby"] == "failed"
+# Assets
 
 
-def test_pages_load_assets_whose_name_is_their_content(pages: HtmlPages) -> None:
-    page = Reader(pages.directory(directory()))
-    urls = [page.one("link", rel="stylesheet").attributes["href"], page.one("script").attributes["src"]]
-    for url, media_type in zip(urls, ("text/css; charset=utf-8", "text/javascript; charset=utf-8"), strict=True):
-        name = url.removeprefix(f"{BASE}/-/assets/")
-        asset = pages.asset(name)
-        assert asset is not None
-        assert asset.media_type == media_type
-        assert name.split(".")[1] == hashlib.sha256(asset.body).hexdigest()[:16]
-
-
-def test_scripts_import_each_other_by_such_names(pages: HtmlPages) -> None:
-    """So that no old one is ever met by a new one."""
-    waiting = [Reader(pages.directory(directory())).one("script").attributes["src"].rpartition("/")[2]]
-    seen = set()
+def test_pages_and_scripts_load_assets_by_the_hash_of_their_content() -> None:
+    """So a browser never combines an old script with a new one."""
+    page = directory()
+    prefix = f"{BASE}/-/assets/"
+    style = page.only("link", rel="stylesheet").attributes["href"].removeprefix(prefix)
+    script = page.only("script").attributes["src"].removeprefix(prefix)
+    media_types = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
+    waiting, loaded = [style, script], set[str]()
     while waiting:
         name = waiting.pop()
-        seen.add(name.partition(".")[0])
-        asset = pages.asset(name)
-        assert asset is not None
-        assert name.split(".")[1] == hashlib.sha256(asset.body).hexdigest()[:16]
+        stem, content_hash, extension = name.split(".")
+        loaded.add(f"{stem}.{extension}")
+        asset = PAGES.asset(name)
+        assert asset is not None, name
+        assert asset.media_type == media_types[extension]
+        assert content_hash == hashlib.sha256(asset.body).hexdigest()[:16]
         waiting += re.findall(r'from "\./(.*?)"', asset.body.decode())
-    assert seen == {"page", "parts", "chosen_file", "store"}
+    assert loaded == {file.name for file in FOLDER.iterdir() if file.suffix in (".css", ".js")}
 
 
-@pytest.mark.parametrize(
-    "name", ["", "page.css", "page.0000000000000000.css", "../pages/page.css", "layout.html", "page.js", "parts.js"]
-)
-def test_no_other_name_is_an_asset(pages: HtmlPages, name: str) -> None:
-    assert pages.asset(name) is None
+FOLDER = Path(__file__).parents[3] / "chalicelib/pages"
 
 
-def test_assets_load_nothing_from_elsewhere() -> None:
-    folder = Path(__file__).parents[3] / "chalicelib/pages"
-    urls = {url for file in folder.iterdir() for url in re.findall(r"https?:[^'\"\s)]+", file.read_text("utf-8"))}
+def test_no_other_name_is_an_asset_and_assets_load_nothing_from_another_site() -> None:
+    for name in ("", "page.css", "page.0000000000000000.css", "../pages/page.css", "layout.html", "page.js"):
+        assert PAGES.asset(name) is None
+    urls = {url for file in FOLDER.iterdir() for url in re.findall(r"https?:[^'\"\s)]+", file.read_text("utf-8"))}
     assert urls == {"http://www.w3.org/2000/svg"}
 
 
-@pytest.mark.parametrize(
-    ("size", "text"),
-    [
-        (0, "0 bytes"),
-        (1, "1 byte"),
-        (999, "999 bytes"),
-        (1_000, "1.0 kB"),
-        (9_949, "9.9 kB"),
-        (9_950, "10 kB"),
-        (999_499, "999 kB"),
-        (999_500, "1.0 MB"),
-        (1_234_567, "1.2 MB"),
-        (5 * 1000**4, "5.0 TB"),
-        (5_000 * 1000**4, "5000 TB"),
-    ],
-)
-def test_sizes_are_read_by_people(size: int, text: str) -> None:
-    assert readable_size(size) == text
+def test_sizes_are_readable() -> None:
+    texts = {0: "0 bytes", 1: "1 byte", 999: "999 bytes", 1_000: "1.0 kB", 9_949: "9.9 kB", 9_950: "10 kB"}
+    texts |= {
+        999_499: "999 kB",
+        999_500: "1.0 MB",
+        1_234_567: "1.2 MB",
+        5 * 1000**4: "5.0 TB",
+        5_000 * 1000**4: "5000 TB",
+    }
+    assert {size: readable_size(size) for size in texts} == texts
 
 
-FRESH = """
+FRESH_PROCESS = """
 import json, sys
 from chalicelib.backends.templates import HtmlPages
 from chalicelib.core.web.page_views import SignInView, Visitor
@@ -419,6 +344,6 @@ print(json.dumps([before, between, "jinja2" in sys.modules]))
 """
 
 
-def test_the_template_engine_is_loaded_by_the_first_page() -> None:
-    done = subprocess.run([sys.executable, "-c", FRESH], capture_output=True, check=True)
-    assert json.loads(done.stdout) == [False, False, True]
+def test_only_the_first_page_loads_the_template_engine() -> None:
+    process = subprocess.run([sys.executable, "-c", FRESH_PROCESS], capture_output=True, check=True)
+    assert json.loads(process.stdout) == [False, False, True]
