@@ -4,7 +4,7 @@ from typing import Any
 
 from chalice.app import Chalice
 
-from chalicelib import wiring
+from chalicelib import bootstrap
 from chalicelib.events import function_url as function_url_events
 from chalicelib.events import rest_api as rest_api_events
 
@@ -18,15 +18,15 @@ class RestApi(Chalice):
 
     def __call__(self, event: object, context: Any) -> dict[str, object]:
         """Answer an event of a REST API."""
-        request = rest_api_events.to_request(event, wiring.deadline(context))
-        return rest_api_events.from_reply(wiring.exchange().handle(request))
+        request = rest_api_events.to_request(event, bootstrap.deadline(context))
+        return rest_api_events.from_reply(bootstrap.application().handle(request))
 
 
 app = RestApi("signpost")
 # For the whole API: without */* a binary reply depends on the first type in the client's Accept (FACTS 1.13).
 app.api.binary_types = ["*/*"]
 
-if wiring.under_chalice_cli():
+if bootstrap.is_chalice_cli():
     from local.api_gateway import rest_api as local_rest_api
 
     local_rest_api.install()
@@ -41,5 +41,5 @@ def rest_api() -> None:
 
 def function_url(event: object, context: Any) -> dict[str, object]:
     """Answer an event of a Function URL, which Chalice does not understand (FACTS 2.7)."""
-    request = function_url_events.to_request(event, wiring.deadline(context))
-    return function_url_events.from_reply(wiring.exchange().handle(request))
+    request = function_url_events.to_request(event, bootstrap.deadline(context))
+    return function_url_events.from_reply(bootstrap.application().handle(request))

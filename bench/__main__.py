@@ -20,7 +20,7 @@ from typing import Final
 
 from chalicelib.core.web.message import Reply
 from tests.support.builders import allow, basic, numbered, rest_event
-from tests.support.fakes import Objects, ask, service
+from tests.support.fakes import Objects, ask, signpost
 from tests.support.token_store import Tokens
 
 PROJECT: Final = Path(__file__).parent.parent
@@ -184,16 +184,16 @@ def measure_start(tree: Path, folder: Path, statement: str) -> float:
 def bench_listings(report: Report) -> None:
     """A listing of files in a store in memory, without and with a one-time link for each file."""
     keys = [f"builds/{number:06}/first.tar.gz" for number in range(FILES)]
-    signpost = service(
+    files = signpost(
         rules=numbered(allow("/**", "read list share")),
         objects=Objects(buckets={"acme-files": keys}),
-        tokens=Tokens(),
+        counter=Tokens(),
     )
 
     def listing(query: Mapping[str, str]) -> Callable[[], float]:
         def measure() -> float:
             started = time.process_time()
-            reply: Reply = ask("GET", "/builds/", by=signpost, query=query)
+            reply: Reply = ask("GET", "/builds/", by=files, query=query)
             seconds = time.process_time() - started
             assert reply.body.count(b'"url"') == FILES
             return seconds

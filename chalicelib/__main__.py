@@ -8,10 +8,11 @@ import hashlib
 import json
 import secrets
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Sequence
 from urllib.parse import quote
 
-from chalicelib import stages, wiring
+from chalicelib import bootstrap, stages
 from chalicelib.core.access.actions import METHODS
 from chalicelib.core.access.link_tokens import LINK_ACTIONS, MAX_LINK_SECONDS, MAX_USES
 from chalicelib.core.access.rules import RuleSet
@@ -19,6 +20,7 @@ from chalicelib.core.features.links import DEFAULT_LINK_SECONDS
 from chalicelib.core.web import paths
 from chalicelib.core.web.numbers import whole_number
 from chalicelib.core.web.problems import Problem
+from chalicelib.environment import BUCKET, SECRET, Environment, of_stage
 from chalicelib.explain import explain, pasted, principal_of
 from chalicelib.iam_policy import policy, stack_policy
 from chalicelib.settings.api_keys import KEY_ID
@@ -118,8 +120,8 @@ def _number(minimum: int, maximum: int) -> Callable[[str], int]:
     return parse
 
 
-def _settings(environ: Mapping[str, str]) -> Settings:
-    settings, warnings = wiring.inspect_settings(environ)
+def _settings(environment: Environment) -> Settings:
+    settings, warnings = bootstrap.inspect_settings(environment)
     _warn(warnings)
     return settings
 
@@ -130,11 +132,11 @@ def _warn(warnings: Sequence[str]) -> None:
 
 
 def _check(options: argparse.Namespace) -> int:
-    environ = wiring.environment(options.stage)
-    settings, warnings = wiring.inspect_settings(environ)
+    environment = of_stage(options.stage)
+    settings, warnings = bootstrap.inspect_settings(environment)
     _warn(warnings)
     count = len(warnings)
-    print(f"{wiring.settings_file(environ)}: no mistake{f', {count} warning' if count else ''}{'s'[: count > 1]}")
+    print(f"{environment.settings_file}: no mistake{f', {count} warning' if count else ''}{'s'[: count > 1]}")
     for mount in settings.mounts:
         origin, _, base = mount.bucket_url
         print(f"  {mount.path}/…  →  {origin}{base}/{mount.prefix}…  {mount.url_seconds} s")
@@ -155,21 +157,21 @@ def _key_new(options: argparse.Namespace) -> int:
 
 
 def _explain(options: argparse.Namespace) -> int:
-    environ = wiring.environment(options.stage)
-    settings = _settings(environ)
+    environment = of_stage(options.stage)
+    settings = _settings(environment)
     principal = principal_of(settings, options.caller)
     if principal is None:
         print(f"There is no key {options.caller!r}.", file=sys.stderr)
         return 1
-    request = pasted(options.method, options.url, settings.public_url, wiring.deadline(None))
-    explained = explain(settings, wiring.links(environ), principal, request, wiring.now())
+    request = pasted(options.method, options.url, settings.public_url, bootstrap.deadline(None))
+    explained = explain(settings, bootstrap.link_tokens(environment), principal, request, int(time.time()))
     print(*explained.lines, sep="\n")
     return int(explained.refused)
 
 
 def _link(options: argparse.Namespace) -> int:
-    environ = wiring.environment(options.stage)
-    settings = _settings(environ)
+    environment = of_stage(options.stage)
+    settings = _settings(environment)
     makers = (key for key in settings.keys if not key.in_urls)
     principal = next((key.principal() for key in makers if key.id == options.caller), None)
     if principal is None:
@@ -180,9 +182,9 @@ def _link(options: argparse.Namespace) -> int:
         path = paths.decode(options.path)
         rules.authorize(principal, "share", path)
         rules.authorize(principal, options.action, path)
-        expires_at = wiring.now() + options.expires_in
-        made = (path, options.action, options.uses, expires_at, principal.name, wiring.deadline(None))
-        _, token = wiring.links(environ).make(*made)
+        expires_at = int(time.time()) + options.expires_in
+        made = (path, options.action, options.uses, expires_at, principal.name, bootstrap.deadline(None))
+        _, token = bootstrap.link_tokens(environment).make(*made)
     except Problem as problem:
         print(f"{problem.status} {problem.code}: {problem.detail}", file=sys.stderr)
         return 1
@@ -191,13 +193,13 @@ def _link(options: argparse.Namespace) -> int:
 
 
 def _policy(options: argparse.Namespace) -> int:
-    environ = wiring.environment(options.stage)
-    settings = _settings(environ)
+    environment = of_stage(options.stage)
+    settings = _settings(environment)
     mounts, rules, cdn_secret = settings.mounts, settings.rules, settings.cdn_secret
     if options.stage == stages.STACK:
-        document = stack_policy(stages.template_policy(), mounts, rules, environ["SIGNPOST_BUCKET"], cdn_secret)
+        document = stack_policy(stages.template_policy(), mounts, rules, environment.variables[BUCKET], cdn_secret)
     else:
-        document = policy(mounts, rules, environ.get("SIGNPOST_TABLE"), environ.get("SIGNPOST_SECRET"), cdn_secret)
+        document = policy(mounts, rules, environment.table, environment.variables.get(SECRET), cdn_secret)
     text = json.dumps(document, indent=2)
     if not options.write:
         print(text)

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
-from chalicelib import wiring
+from chalicelib import bootstrap
+from chalicelib.environment import BUCKET, Environment
 from chalicelib.iam_policy import stack_policy
 from chalicelib.settings.load import InvalidSettings, Settings
 from chalicelib.stages import STACK, environment_of, policy_file, template_policy
@@ -65,13 +66,13 @@ def package(out: Path) -> Path:
         NotPackaged: Chalice failed, or left out a dependency.
         OSError: a file cannot be read or written.
     """
-    environ = environment_of(STACK, {})
-    settings, warnings = wiring.inspect_settings(environ)
+    environment = Environment(environment_of(STACK, {}))
+    settings, warnings = bootstrap.inspect_settings(environment)
     print(*warnings, sep="\n", end="\n" * bool(warnings), file=sys.stderr)
     with tempfile.TemporaryDirectory() as scratch:
         project, made = Path(scratch, "project"), Path(scratch, "made")
         export(project)
-        adapt(project, settings, environ["SIGNPOST_BUCKET"])
+        adapt(project, settings, environment.variables[BUCKET])
         run_chalice(project, made, wheels.download(project, Path(scratch, "wheels")))
         out.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(made / "sam.json", out / "sam.json")
@@ -124,7 +125,7 @@ def run_chalice(project: Path, out: Path, pip_environ: Mapping[str, str]) -> Non
     chalice = Path(sys.executable).with_name("chalice")
     command = [str(chalice), "package", "--stage", STACK, "--merge-template", RESOURCES, str(out)]
     try:
-        done = subprocess.run(command, cwd=project, env=_environ() | pip_environ, capture_output=True, text=True)
+        done = subprocess.run(command, cwd=project, env={**_environ(), **pip_environ}, capture_output=True, text=True)
     except FileNotFoundError:
         raise NotPackaged(f"There is no {chalice}: use `make package`, which installs it.") from None
     if done.returncode:

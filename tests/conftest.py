@@ -10,7 +10,7 @@ import botocore.session
 import pytest
 from hypothesis import HealthCheck, settings
 
-from chalicelib import wiring
+from chalicelib import bootstrap
 
 from .support.builders import CREDENTIALS
 from .support.entry_points import SETTINGS
@@ -61,9 +61,9 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]
     monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
     monkeypatch.setattr("boto3.DEFAULT_SESSION", None)  # it remembers the credentials of the test before
-    wiring.exchange.cache_clear()
+    bootstrap.application.cache_clear()
     yield monkeypatch
-    wiring.exchange.cache_clear()
+    bootstrap.application.cache_clear()
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
-from chalicelib.core.ports import ListedKey, Metadata, Page
+from chalicelib.core.ports import ListedKey, ListedKeys, Metadata
 from chalicelib.core.s3.mounts import Mount, Target
 from chalicelib.core.s3.stores import Credentials
 from chalicelib.core.web.image_parameters import MAX_IMAGE_BYTES, Image
@@ -77,12 +77,12 @@ class S3Objects:
 
         return call(deadline, work, otherwise=_NO_ANSWER)
 
-    def list(self, target: Target, deadline: Deadline, *, recursive: bool, after: str, limit: int) -> Page:
+    def list(self, target: Target, deadline: Deadline, *, recursive: bool, after: str, limit: int) -> ListedKeys:
         """Return the keys below a prefix; see `ports.ObjectStore.list`."""
         one_level: Any = {} if recursive else {"Delimiter": "/"}
         skips_directory = not recursive and after.endswith("/") and after != target.key
 
-        def work() -> Page:
+        def work() -> ListedKeys:
             from botocore.exceptions import ClientError
 
             try:
@@ -105,7 +105,7 @@ class S3Objects:
             ]
             # Some stores repeat the directory that ends just before `after`.
             listed = sorted(key for key in (*prefixes, *objects) if key.key > after)
-            return Page(listed, not answer["IsTruncated"])
+            return ListedKeys(listed, not answer["IsTruncated"])
 
         return call(deadline, work, otherwise=_NO_ANSWER)
 

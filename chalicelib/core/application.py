@@ -1,4 +1,4 @@
-"""One request, one reply, one log line: the frame around the pipeline, which nothing escapes."""
+"""Application: one request, one reply, one log line. No exception escapes, and every reply gets the common headers."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
@@ -17,19 +17,18 @@ Answer = Callable[[Request, float, AccessLogEntry], Reply]
 
 
 class Application:
-    """Turns what the pipeline returns or raises into a reply, and logs it.
+    """Turns the result or the exception of the service into a reply, and logs the request.
 
     Args:
-        answer: the pipeline.
-        cors: whose pages may read the replies.
-        pages: returns what makes those of refusals.
-        realm: shown where credentials are asked for.
+        answer: answers a request, or raises an exception; `Service.answer`.
+        cors: the origins whose pages may read the replies.
+        pages: factory of the renderer of refusals.
+        realm: the name that browsers show when they ask for credentials.
         sign_in: whether pages offer to sign in.
-        public_url: how clients call us; None where each request tells.
-        authorization_header: the header that is read in place of Authorization, in lower case; None for Authorization
-            itself.
+        public_url: the URL of the service; None where each request tells the URL.
+        authorization_header: the header that stands in place of Authorization, in lower case; None for Authorization.
         clock: the time.
-        log: written to once a request.
+        log: writes one record for each request.
     """
 
     def __init__(
@@ -57,29 +56,30 @@ class Application:
         self._log = log
 
     def handle(self, request: Request) -> Reply:
-        """Answer a request, whatever it is; never raises."""
+        """Answer a request of any kind; never raise."""
         if self._public_url is not None:
             request = request._replace(base_url=self._public_url)
         if self._authorization_header is not None:
-            request = request._replace(headers=_authorized_by(self._authorization_header, request.headers))
+            request = request._replace(headers=_with_authorization(self._authorization_header, request.headers))
         started = self._clock()
-        trace = AccessLogEntry(request.raw_path)
+        log_entry = AccessLogEntry(request.raw_path)
         try:
-            reply = self._answer(request, started, trace)
+            reply = self._answer(request, started, log_entry)
         except Problem as problem:
-            trace.add_problem(problem)
-            reply = self._refuse(problem, request, trace)
+            log_entry.add_problem(problem)
+            reply = self._refuse(problem, request, log_entry)
         except Exception as error:
-            trace.add_failure(error)
-            reply = self._refuse(InternalError(), request, trace)
-        self._log(trace.record(request, reply.status, (self._clock() - started) * 1000))
-        return self._dress(request, reply)
+            log_entry.add_failure(error)
+            reply = self._refuse(InternalError(), request, log_entry)
+        self._log(log_entry.record(request, reply.status, (self._clock() - started) * 1000))
+        return self._with_common_headers(request, reply)
 
-    def _refuse(self, problem: Problem, request: Request, trace: AccessLogEntry) -> Reply:
+    def _refuse(self, problem: Problem, request: Request, log_entry: AccessLogEntry) -> Reply:
         def html() -> bytes:
-            from .web.page_views import ProblemView, Visitor
+            from .web.page_views import ProblemView, Visitor  # most refusals are JSON
 
-            name = "" if "token" in request.query or trace.principal in (None, ANYONE.name) else str(trace.principal)
+            is_anonymous = "token" in request.query or log_entry.principal in (None, ANYONE.name)
+            name = "" if is_anonymous else str(log_entry.principal)
             by_cookie = bool(name) and "authorization" not in request.headers
             return self._pages().problem(
                 ProblemView(
@@ -89,14 +89,14 @@ class Application:
                     detail=problem.detail,
                     code=problem.code,
                     request_id=request.request_id,
-                    next_path=request.raw_path if self._sign_in and _may_help(problem, request) else "",
+                    next_path=request.raw_path if self._sign_in and _sign_in_may_help(problem, request) else "",
                 )
             )
 
         return replies.refusal(problem, request, realm=self._realm, sign_in=self._sign_in, html=html)
 
-    def _dress(self, request: Request, reply: Reply) -> Reply:
-        """Add what every answer carries; a HEAD loses its body (RFC 9110 §9.3.2)."""
+    def _with_common_headers(self, request: Request, reply: Reply) -> Reply:
+        """Add the headers of every reply, and remove the body from the reply to HEAD (RFC 9110 §9.3.2)."""
         headers = {
             "X-Request-Id": request.request_id,
             "Referrer-Policy": "no-referrer",
@@ -107,15 +107,15 @@ class Application:
         return Reply(reply.status, headers, b"" if request.method == "HEAD" else reply.body)
 
 
-def _authorized_by(name: str, headers: Mapping[str, str]) -> Mapping[str, str]:
-    """Put a header in the place of Authorization, which a CDN uses for itself (FACTS 1.14)."""
-    found = dict(headers)
-    found.pop("authorization", None)
-    if name in found:
-        found["authorization"] = found.pop(name)
-    return found
+def _with_authorization(name: str, headers: Mapping[str, str]) -> Mapping[str, str]:
+    """Put another header in the place of Authorization, which a CDN uses for its own signature (FACTS 1.14)."""
+    replaced = dict(headers)
+    replaced.pop("authorization", None)
+    if name in replaced:
+        replaced["authorization"] = replaced.pop(name)
+    return replaced
 
 
-def _may_help(problem: Problem, request: Request) -> bool:
-    """Whether signing in, or with another key, may help: where it leads to is then asked for again by a GET."""
+def _sign_in_may_help(problem: Problem, request: Request) -> bool:
+    """Whether signing in can change the answer. After signing in, the browser asks for the same URL by GET."""
     return isinstance(problem, Unauthorized | Forbidden) and request.method == "GET" and "token" not in request.query

@@ -1,4 +1,4 @@
-"""Uses: what a request takes of a link that has a number of them."""
+"""The uses of links that have a number of uses: a request redeems a use, or checks that a use is left."""
 
 import re
 from collections.abc import Callable
@@ -17,36 +17,43 @@ if TYPE_CHECKING:
 
 
 class LinkUses:
-    """Takes uses of links.
+    """Redeems uses of links.
 
     Args:
-        tokens: returns what counts them, None where there is no table.
-        addresses: where the clients are.
-        clients: whose purpose is to tell the readers of a link apart, and the parts that they read.
-        random: tells requests apart.
+        counter: factory of the counter; the factory returns None where the service has no table.
+        client_addresses: names the address of a client.
+        readings: signs the client and the bytes that it reads, so that the counter can compare them, and nobody can
+            read them.
+        random: makes the id of each attempt.
     """
 
     def __init__(
         self,
         *,
-        tokens: "Callable[[], LinkUseCounter | None]",
-        addresses: ClientAddresses,
-        clients: Signer,
+        counter: "Callable[[], LinkUseCounter | None]",
+        client_addresses: ClientAddresses,
+        readings: Signer,
         random: Random,
     ) -> None:
-        self._tokens = tokens
-        self._addresses = addresses
-        self._clients = clients
+        self._counter = counter
+        self._client_addresses = client_addresses
+        self._readings = readings
         self._random = random
 
-    def take(self, request: Request, grant: Grant, link: Link, now: float) -> None:
-        """Take a use of a link for a GET or a PUT; only look whether a use is left for a request that takes none.
+    def redeem(self, request: Request, grant: Grant, link: Link, now: float) -> None:
+        """Redeem a use for a GET or a PUT. For HEAD and OPTIONS, only check that a use is left.
 
-        To see the page that it uploads from takes none of a link to write: what is uploaded does.
+        The upload page of a link is free, and each upload from the page redeems a use.
+
+        Args:
+            request: the request that the service has already answered.
+            grant: the grant of the request.
+            link: the link of the grant, which has a number of uses.
+            now: Unix time in seconds.
 
         Raises:
             LinkUsedUp, LinkRevoked: no use is left.
-            Prefetched: nobody has asked for this yet.
+            Prefetched: the browser fetches the link before the user opens the link.
             Unavailable: the table does not answer.
         """
         if request.method in ("HEAD", "OPTIONS") or (request.method == "GET" and link.action == "write"):
@@ -55,51 +62,51 @@ class LinkUses:
             raise Prefetched()
         reading = self._reading(request, grant, link) if (request.method, grant.action) == ("GET", "read") else None
         attempt = encode(self._random(9))
-        self._counted().redeem(link, attempt=attempt, reading=reading, now=now, deadline=request.deadline)
+        self._required_counter().redeem(link, attempt=attempt, reading=reading, now=now, deadline=request.deadline)
+
+    def check(self, link: Link, deadline: Deadline) -> None:
+        """Raise the refusal that `redeem` would raise for a new client, and redeem no use."""
+        self._required_counter().check(link, deadline)
 
     def _reading(self, request: Request, grant: Grant, link: Link) -> Reading:
-        """Say what a GET reads. Its query decides the version and the derivative, so the whole query counts."""
-        address, agent = self._addresses.client(request), request.headers.get("user-agent", "")
+        """Return the file and the bytes that a GET reads. The query can name a version and a size, so it counts."""
+        address, agent = self._client_addresses.client(request), request.headers.get("user-agent", "")
         query = (text for parameter in sorted(request.query.items()) for text in parameter)
-        part = _range(request.headers.get("range", ""))
+        byte_range = _range(request.headers.get("range", ""))
 
         def sign(*texts: str) -> str:
             parts = (text.encode("utf-8", "surrogatepass") for text in texts)
-            return encode(self._clients.sign(request.deadline, *parts))
+            return encode(self._readings.sign(request.deadline, *parts))
 
-        return Reading(sign(link.id, address, agent, grant.path, *query), sign(part or ""), bool(part))
+        return Reading(sign(link.id, address, agent, grant.path, *query), sign(byte_range or ""), bool(byte_range))
 
-    def check(self, link: Link, deadline: Deadline) -> None:
-        """Raise what `take` would of a client that has taken none, and take nothing."""
-        self._counted().check(link, deadline)
-
-    def _counted(self) -> "LinkUseCounter":
-        tokens = self._tokens()
-        if tokens is None:
+    def _required_counter(self) -> "LinkUseCounter":
+        counter = self._counter()
+        if counter is None:
             raise Unavailable("The uses of links cannot be counted.")
-        return tokens
+        return counter
 
 
 def _range(field: str) -> str | None:
-    """Return the ranges of bytes that a `Range` field asks for, in one spelling; None for what is not well-formed.
+    """Return the ranges of a `Range` field in one spelling; None where the field is not well-formed.
 
-    Source: RFC 9110 §14.1.1 and §14.1.2, without the empty elements that §5.6.1.2 lets a list have, and without `-0`,
-    which asks for no bytes.
+    Source: RFC 9110 §14.1.1 and §14.1.2. The empty elements that §5.6.1.2 allows in a list are refused, and so is
+    `-0`, which asks for no bytes.
     """
     unit, _, ranges = field.partition("=")
-    found = []
+    ranges_read = []
     for text in re.split(r"[ \t]*,[ \t]*", ranges):
         match = re.fullmatch(r"([0-9]{0,19})-([0-9]{0,19})", text)
         first, last = match.groups() if match else ("", "")
         is_empty = int(first) > int(last) if first and last else not first and not int(last or 0)
         if unit.lower() != "bytes" or not match or is_empty:
             return None
-        found.append(f"{first and int(first)}-{last and int(last)}")
-    return ",".join(found)
+        ranges_read.append(f"{first and int(first)}-{last and int(last)}")
+    return ",".join(ranges_read)
 
 
 def _is_prefetch(request: Request) -> bool:
-    """Whether a browser fetches ahead of its user (Fetch Standard, `Sec-Purpose`, and its older names)."""
+    """Whether a browser fetches before its user opens the URL (Fetch Standard, `Sec-Purpose`, and its older names)."""
     purposes = ",".join(request.headers.get(name, "") for name in ("sec-purpose", "purpose", "x-moz", "x-purpose"))
     tokens = purposes.lower().replace(";", ",").split(",")
     return not {"prefetch", "prerender", "preview"}.isdisjoint(token.strip(BLANKS) for token in tokens)

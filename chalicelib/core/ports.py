@@ -1,10 +1,10 @@
-"""What the core needs from outside, as Protocols; `backends` makes them real.
+"""Ports: the interfaces for everything that the core needs from outside. The modules of `backends` implement them.
 
-Only types: the core imports this module for its annotations alone, which spares every cold start its loading.
+This module has types only. The core imports this module for annotations alone, so that no cold start loads the module.
 
 Each method that may wait takes the deadline of the request. The method returns or raises before the deadline, whatever
 the backend does, and raises Unavailable where the backend did not answer in time. Unavailable also stands for every
-answer that is not the backend's own, such as the page of a proxy.
+answer that does not come from the backend itself, such as the page of a proxy.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,14 +18,14 @@ from .web.page_views import Asset, DirectoryView, ProblemView, SignInView
 from .web.times import Deadline
 
 Clock = Callable[[], float]
-"""The time: Unix time in seconds."""
+"""Returns the Unix time in seconds."""
 
 Log = Callable[[Mapping[str, object]], None]
-"""Writes one record as one line."""
+"""Writes a record as one line."""
 
 
 class CredentialSource(Protocol):
-    """Where the credentials come from that URLs are signed with."""
+    """Has the credentials of the service, which sign URLs where a mount has no credentials of its own."""
 
     def current(self, deadline: Deadline) -> Credentials:
         """Return credentials that are valid now; raise Unavailable where there are none."""
@@ -33,18 +33,18 @@ class CredentialSource(Protocol):
 
 
 class Metadata(NamedTuple):
-    """What S3 says of an object: 200, 206 or 304 and its header fields."""
+    """The answer of S3 to HEAD: the status 200, 206 or 304, and the header fields."""
 
     status: int
     headers: Mapping[str, str]
 
 
 class ListedKey(NamedTuple):
-    """One thing that a listing found.
+    """One result of a listing.
 
     Attributes:
-        key: of the object; or of everything below, with a slash at its end, where a listing goes one level deep.
-        is_prefix: whether it is the latter. A key of an object may end with a slash too.
+        key: the key of an object; or a prefix that ends with a slash and stands for all keys below.
+        is_prefix: whether `key` is such a prefix. The key of an object can end with a slash too.
         size: bytes; 0 for a prefix.
         modified: Unix time in seconds; 0 for a prefix.
         etag: with its quotes; empty for a prefix.
@@ -57,49 +57,46 @@ class ListedKey(NamedTuple):
     etag: str
 
 
-class Page(NamedTuple):
-    """A part of a listing, in the order of the keys as UTF-8, and whether there is more after it."""
+class ListedKeys(NamedTuple):
+    """A part of a listing, in the order of the keys as UTF-8, and whether the part is the last part."""
 
-    found: Sequence[ListedKey]
+    keys: Sequence[ListedKey]
     is_last: bool
 
 
 class ObjectStore(Protocol):
-    """S3, asked by the service itself, off the redirect's path."""
+    """S3, called by the service itself. A redirect makes no such call."""
 
     def head(
         self, target: Target, query: Mapping[str, str], headers: Mapping[str, str], deadline: Deadline
     ) -> Metadata:
-        """Return an object's metadata.
+        """Return the metadata of an object; an existing object always has `etag`, `last-modified`, `content-length`.
 
         Args:
             target: the object.
             query: `versionId` and `response-*`, as for a presigned URL.
-            headers: the request's own: conditional ones and `Range` are honoured. A date that cannot be
+            headers: the headers of the request: S3 gets the conditional headers and `Range`. A date that cannot be
                 read is ignored.
             deadline: of the request.
 
-        Returns:
-            Of an existing object, `etag`, `last-modified` and `content-length` are always there.
-
         Raises:
             BadRequest: a parameter or a header of the client cannot be read, or S3 refuses `versionId` or a condition.
-            NotFound: no such object.
+            NotFound: the object does not exist.
             PreconditionFailed: a condition does not hold.
             Unavailable: S3 does not answer, or refuses the service itself.
         """
         ...
 
-    def list(self, target: Target, deadline: Deadline, *, recursive: bool, after: str, limit: int) -> Page:
-        """Return what is below a prefix.
+    def list(self, target: Target, deadline: Deadline, *, recursive: bool, after: str, limit: int) -> ListedKeys:
+        """Return the keys below a prefix.
 
         Args:
             target: its `key` is the prefix, which may be empty.
             deadline: of the request.
-            recursive: all keys; else one level, up to the next slash.
-            after: where to go on, a key that need not exist: nothing up to it is returned, nor, of one level, what is
-                below it where it is a directory there. Empty for the beginning.
-            limit: how many at most, 1 to 1,000.
+            recursive: true lists all keys; false lists one level, up to the next slash.
+            after: the key after which the listing continues; the key need not exist. Where `after` is a directory in a
+                listing of one level, the keys below the directory are left out too. Empty for the beginning.
+            limit: the greatest number of results, 1 to 1,000.
 
         Raises:
             Unavailable: S3 does not answer, or refuses the service itself.
@@ -114,24 +111,24 @@ class ObjectStore(Protocol):
         deadline: Deadline,
         is_wanted: Callable[[bytes], bool],
     ) -> bytes:
-        """Return an object's bytes; only the first of them where they are not wanted.
+        """Return the bytes of an object; only the first bytes where `is_wanted` refuses them.
 
         Args:
             target: the object.
             query: `versionId`, as for a presigned URL.
-            etag: with its quotes, as `head` said it: the object must still be that one.
+            etag: with its quotes, from `head`. The object must still have this ETag.
             deadline: of the request.
-            is_wanted: asked with the first bytes, at least 64 if there are so many; the rest is fetched where it says
-                so.
+            is_wanted: called with the first bytes, at least 64 where the object has so many. The rest is fetched only
+                where `is_wanted` returns true.
 
         Raises:
-            NotFound: no such object.
-            Unavailable: it has changed meanwhile; S3 does not answer, or refuses the service itself.
+            NotFound: the object does not exist.
+            Unavailable: the object has changed since `head`; S3 does not answer, or refuses the service itself.
         """
         ...
 
     def create(self, target: Target, image: Image, deadline: Deadline) -> None:
-        """Write an object, unless there is one: of several who do so at once one writes it, and all return.
+        """Write an object unless the object exists. Where several calls run at once, one writes and all return.
 
         Raises:
             Unavailable: S3 does not answer, or refuses the service itself.
@@ -140,19 +137,20 @@ class ObjectStore(Protocol):
 
 
 class Renderer(Protocol):
-    """Decodes images, shrinks them and encodes them."""
+    """Decodes images, makes them smaller, and encodes them."""
 
     def render(self, data: bytes, rendition: Rendition, deadline: Deadline) -> Image:
-        """Return an image in another size or format, upright, in sRGB, without metadata.
+        """Return the image in another size or format, upright, in sRGB, without metadata.
 
         Args:
-            data: of a kind that `images.kind_of` knows.
-            rendition: what to make of it.
+            data: an image of a kind that `image_parameters.kind_of` knows.
+            rendition: the wanted size and format.
             deadline: of the request.
 
         Raises:
-            ImageTooLarge: too many pixels or frames, said before anything is decoded, or too long a time.
-            ImageBroken: it cannot be decoded.
+            ImageTooLarge: the image has too many pixels or frames, which is checked before decoding; or rendering takes
+                too long.
+            ImageBroken: the image cannot be decoded.
             Unavailable: other backends left too little time.
         """
         ...
@@ -162,41 +160,42 @@ class ImageSource(Protocol):
     """Fetches images from other sites."""
 
     def host(self, url: str) -> str:
-        """Return the host that `fetch` would ask first, in lower case, with `:PORT` where that is not 443.
+        """Return the host that `fetch` would ask first, in lower case, with `:PORT` where the port is not 443.
 
         Raises:
             BadParameter: as `fetch`.
-            SourceNotAllowed: the URL is not HTTPS, or its host is not listed.
+            SourceNotAllowed: the URL is not HTTPS, or the settings do not list the host.
         """
         ...
 
     def fetch(self, url: str, deadline: Deadline) -> bytes:
-        """Return what is at a URL; nothing is said of what it is.
+        """Return the bytes at a URL, which may be anything.
 
         Raises:
-            BadParameter: it is no URL; named `u`, as the query calls it.
-            SourceNotAllowed: it, or where it redirects to, is not HTTPS on a listed host with a public address.
-            ImageTooLarge: it has more than `images.MOST_BYTES`.
-            NotFound: that site says that there is nothing.
-            SourceFailed: that site answers otherwise.
-            Unavailable: that site does not answer, or not in time.
+            BadParameter: the text is no URL. The refusal names `u`, the parameter of the query.
+            SourceNotAllowed: the URL, or a URL that it redirects to, is not HTTPS on a listed host with a public
+                address.
+            ImageTooLarge: the answer has more than `image_parameters.MAX_IMAGE_BYTES`.
+            NotFound: the site answers that the URL does not exist.
+            SourceFailed: the site answers with another error.
+            Unavailable: the site does not answer in time.
         """
         ...
 
 
 class LinkUseCounter(Protocol):
-    """What has been used up of links that have a number of uses, and what was revoked."""
+    """Counts the uses of links that have a number of uses, and remembers revoked links."""
 
     def redeem(self, link: Link, *, attempt: str, reading: Reading | None, now: float, deadline: Deadline) -> None:
-        """Take one use of a link in one conditional write, or give a part of a file that a use was taken for.
+        """Redeem one use of a link in one conditional write, or give a free range of a file.
 
-        A part is free for 60 s after a use was taken by a GET of the same `Reading.file`, and once: a GET that asks
-        for the same part again takes another use. So of any number of equal GETs, at once or one after the other, as
-        many succeed as the link has uses. No more than `links.MOST_PARTS` are free for one use.
+        A range is free for 60 s after a GET of the same `Reading.file` redeemed a use, and a range is free once: a GET
+        that asks for the same range again redeems another use. So of any number of equal GETs, as many succeed as the
+        link has uses. At most `link_tokens.MAX_FREE_RANGES` ranges are free for one use.
 
         Args:
-            link: a link with `uses`.
-            attempt: new for each request. Asking twice with the same attempt takes one use, so that a client of the
+            link: a link with a number of uses.
+            attempt: a new id for each request. Two calls with the same attempt redeem one use, so that a client of the
                 table may repeat a call whose answer was lost.
             reading: the GET of a file; None for every other request, which is never free and makes nothing free.
             now: Unix time in seconds.
@@ -204,21 +203,38 @@ class LinkUseCounter(Protocol):
 
         Raises:
             LinkUsedUp, LinkRevoked: no use is left.
-            Unavailable: the table does not answer, is not there, or does not say that it has counted the use.
+            Unavailable: the table does not answer, does not exist, or does not confirm the use.
         """
         ...
 
     def check(self, link: Link, deadline: Deadline) -> None:
-        """Raise what `redeem` would of a new client, and take nothing."""
+        """Raise the refusal that `redeem` would raise for a new client, and redeem no use."""
         ...
 
     def revoke(self, link: Link, deadline: Deadline) -> None:
-        """Let a link never be used again; it need not have been used before. Raises Unavailable."""
+        """Revoke a link for ever, used or not; raise Unavailable where the table does not answer."""
+        ...
+
+
+class CursorCipher(Protocol):
+    """Seals the cursors of listings, so that a client can neither read a cursor nor make one."""
+
+    def seal(self, text: bytes, deadline: Deadline) -> str:
+        """Return a text sealed, as URL-safe characters.
+
+        Raises:
+            NotOffered: the service has no signing secret.
+            Unavailable: the signing secret cannot be fetched.
+        """
+        ...
+
+    def open(self, sealed: str, deadline: Deadline) -> bytes | None:
+        """Return the text that was sealed, None for a text that `seal` did not return; raise as `seal`."""
         ...
 
 
 class Pages(Protocol):
-    """Makes HTML for people."""
+    """Renders pages as HTML."""
 
     def directory(self, view: DirectoryView) -> bytes:
         """Return the page of a directory."""
@@ -233,8 +249,11 @@ class Pages(Protocol):
         ...
 
     def asset(self, name: str) -> Asset | None:
-        """Return a file that pages load, by the name that they load it by below `/-/assets/`, None if there is none.
+        """Return a file that pages load, None where there is none.
 
-        A name is never used for other bytes, so a browser may keep what it got for ever.
+        A name never stands for other bytes, so that a browser may keep a file for ever.
+
+        Args:
+            name: the name below `/-/assets/`.
         """
         ...

@@ -1,11 +1,11 @@
-"""The answers: a redirect, JSON, a page, and a refusal for programs or for people."""
+"""Replies: redirects, JSON documents, pages, images and refusals. The headers for caching and the CSP are set here."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from .s3.presign import SignedUrl
-from .web.message import BLANKS, Reply, Request
+from .web.message import Reply, Request, wants_page
 from .web.problems import Problem, Unauthorized
 from .web.times import rfc3339
 
@@ -15,44 +15,69 @@ if TYPE_CHECKING:
 
 NO_STORE: Final = "no-store"
 
-MAX_BODY_BYTES: Final = 4_500_000  # of a body: as base64 it must fit in the 6 MB that a Lambda answers (FACTS 1.9)
+MAX_BODY_BYTES: Final = 4_500_000  # the base64 of a body must fit in the 6 MB that a Lambda answers (FACTS 1.9)
 
 _FOREVER: Final = "public, max-age=31536000, immutable"
 
 
 def redirect(signed: SignedUrl, cache_control: str, status: int = 307) -> Reply:
-    """307 to a presigned URL: the client repeats its method, headers and body there (RFC 9110 §15.4.8).
+    """Return a redirect to a presigned URL.
 
-    303 is for what a POST made: the client reads it there.
+    Args:
+        signed: the URL.
+        cache_control: the value of `Cache-Control`.
+        status: 307, where the client repeats its method, headers and body at the URL (RFC 9110 §15.4.8); 303, where a
+            client that sent a POST reads the result at the URL.
     """
     return Reply(status, {"Location": signed.url, "Cache-Control": cache_control})
 
 
-def description(signed: SignedUrl) -> Reply:
-    """200 with the presigned URL as JSON, for a client that sends its body in a second step."""
+def signed_url(request: Request, signed: SignedUrl, cache_control: str) -> Reply:
+    """Return a redirect to a presigned URL; with `?presign`, return the URL as JSON, for a client with two steps."""
+    if "presign" not in request.query:
+        return redirect(signed, cache_control)
     expires_at = rfc3339(signed.expires_at)
     body = {"method": signed.method, "url": signed.url, "headers": dict(signed.headers), "expires_at": expires_at}
     return document(200, body)
 
 
-def document(status: int, value: object, headers: Mapping[str, str] | None = None) -> Reply:
-    """A value as JSON, for this request alone."""
-    return _document(status, "application/json", _json(value), headers)
+def options(methods: Sequence[str]) -> Reply:
+    """Return the answer to OPTIONS: the methods of a path."""
+    return Reply(204, {"Allow": ", ".join(methods), "Cache-Control": NO_STORE})
+
+
+def created_link(request: Request, query: str, token: str, expires_at: int, fields: Mapping[str, object]) -> Reply:
+    """Return the answer to a request that made a link.
+
+    Args:
+        request: the request, whose URL is the URL of the link without its query.
+        query: the query of the link's URL.
+        token: the token of the link.
+        expires_at: the end of the link, Unix time in seconds.
+        fields: more fields of the answer.
+    """
+    url = f"{request.base_url}{request.raw_path}?{query}"
+    return document(201, {"url": url, "token": token, "expires_at": rfc3339(expires_at), **fields})
+
+
+def document(status: int, value: object) -> Reply:
+    """Return a value as JSON, which no cache keeps."""
+    return _document(status, "application/json", _json(value))
 
 
 def page(
     status: int, html: bytes, store_origins: Iterable[str] = (), headers: Mapping[str, str] | None = None
 ) -> Reply:
-    """A page for people, which runs and loads nothing but our own (Content Security Policy Level 3).
+    """Return a page, which runs and loads only files of the service (Content Security Policy Level 3).
 
-    Its referrer policy is another than that of all other answers: with `no-referrer` a form would not say where it
-    comes from (Fetch Standard, "append a request `Origin` header"). To other sites it says nothing, either.
+    The referrer policy of a page differs from the policy of all other answers: with `no-referrer` a browser would hide
+    the origin of a form (Fetch Standard, "append a request `Origin` header"). Other sites never get a referrer.
 
     Args:
         status: the HTTP status.
         html: the page.
-        store_origins: where the page's script sends files to, and where its images come from.
-        headers: more of them.
+        store_origins: the origins of the buckets: the script of the page sends files there, and images come from there.
+        headers: more header fields.
     """
     stores = "".join(f" {origin}" for origin in sorted(set(store_origins)))
     policy = (
@@ -60,39 +85,44 @@ def page(
         f"img-src 'self' data:{stores}; connect-src 'self'{stores}; "
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     )
-    dressed = {"Content-Security-Policy": policy, "Referrer-Policy": "same-origin", **(headers or {})}
-    return _document(status, "text/html; charset=utf-8", html, dressed)
+    fields = {"Content-Security-Policy": policy, "Referrer-Policy": "same-origin", **(headers or {})}
+    return _document(status, "text/html; charset=utf-8", html, fields)
 
 
-def asset(found: "Asset") -> Reply:
-    """A file that pages load, to be kept for ever: other bytes have another name."""
-    return _document(200, found.media_type, found.body, {"Cache-Control": _FOREVER})
+def asset(file: "Asset") -> Reply:
+    """Return a file that pages load. Browsers keep the file for ever, because other bytes have another name."""
+    return _document(200, file.media_type, file.body, {"Cache-Control": _FOREVER})
 
 
-def image(made: "Image", cache_control: str) -> Reply:
-    """An image itself, of at most `MAX_BODY_BYTES`."""
-    return _document(200, made.media_type, made.body, {"Cache-Control": cache_control})
+def image(result: "Image", cache_control: str) -> Reply:
+    """Return an image of at most `MAX_BODY_BYTES`."""
+    return _document(200, result.media_type, result.body, {"Cache-Control": cache_control})
+
+
+def cache_control(seconds: int, *, shared: bool) -> str:
+    """Return a `Cache-Control` for some seconds; a shared cache may keep the answer only where `shared` is true."""
+    return f"{'public' if shared else 'private'}, max-age={seconds}"
 
 
 def see_other(url: str, cookie: str) -> Reply:
-    """303 to another page, with a cookie (RFC 9110 §15.4.4)."""
+    """Return a 303 to another page, with a cookie (RFC 9110 §15.4.4)."""
     return Reply(303, {"Location": url, "Set-Cookie": cookie, "Cache-Control": NO_STORE})
 
 
 def refusal(problem: Problem, request: Request, *, realm: str, sign_in: bool, html: Callable[[], bytes]) -> Reply:
-    """A Problem as `application/problem+json` (RFC 9457), or as a page for a browser that navigates.
+    """Return a Problem as `application/problem+json` (RFC 9457), or as a page for a browser that navigates.
 
     Args:
-        problem: what is wrong.
-        request: what it answers.
-        realm: the name shown where credentials are asked for (RFC 9110 §11.5).
-        sign_in: whether a page can sign its reader in.
-        html: makes the page.
+        problem: the reason of the refusal.
+        request: the request that is refused.
+        realm: the name that browsers show when they ask for credentials (RFC 9110 §11.5).
+        sign_in: whether people can sign in on a page.
+        html: renders the page.
     """
     headers = dict(problem.headers)
     if isinstance(problem, Unauthorized):
-        # Every request of a browser has this header (Fetch Metadata Request Headers §2.2). `Accept: text/html` alone is
-        # also sent by programs, such as wget -r and lftp, which send a password only where Basic is offered.
+        # Every request of a browser has this header (Fetch Metadata Request Headers §2.2). Programs such as wget -r and
+        # lftp send `Accept: text/html` too, and send a password only where Basic is offered.
         in_browser = "sec-fetch-mode" in request.headers
         headers["WWW-Authenticate"] = challenge(realm, basic=not (in_browser and sign_in))
     if wants_page(request):
@@ -109,25 +139,12 @@ def refusal(problem: Problem, request: Request, *, realm: str, sign_in: bool, ht
 
 
 def challenge(realm: str, *, basic: bool) -> str:
-    """What `WWW-Authenticate` says: how to send credentials.
+    """Return the value of `WWW-Authenticate`, which tells the client how to send credentials.
 
-    At `Basic` a browser asks for a password in a box of its own, before a page of ours can offer to sign in.
+    With `Basic`, a browser asks for a password in its own dialog before a page can offer to sign in.
     """
     bearer = f'Bearer realm="{realm}"'
     return f'Basic realm="{realm}", charset="UTF-8", {bearer}' if basic else bearer
-
-
-def wants_page(request: Request) -> bool:
-    """Whether a person's browser asks for a page, not a program for data: `Accept` names HTML (RFC 9110 §12.5.1)."""
-    return any(map(_is_html, request.headers.get("accept", "").lower().split(",")))
-
-
-def _is_html(media_range: str) -> bool:
-    """Whether a part of `Accept`, in lower case, is HTML and not refused by a weight of 0."""
-    media_type, *parameters = (part.strip(BLANKS) for part in media_range.split(";"))
-    return media_type == "text/html" and not any(
-        parameter.startswith("q=") and not parameter.strip("q=.0") for parameter in parameters
-    )
 
 
 def _document(status: int, media_type: str, body: bytes, headers: Mapping[str, str] | None = None) -> Reply:
@@ -136,4 +153,4 @@ def _document(status: int, media_type: str, body: bytes, headers: Mapping[str, s
 
 
 def _json(value: object) -> bytes:
-    return json.dumps(value).encode() + b"\n"  # a terminal's prompt then starts on a line of its own
+    return json.dumps(value).encode() + b"\n"  # the prompt of a terminal then starts on a new line

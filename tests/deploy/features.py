@@ -14,7 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 from urllib3 import encode_multipart_formdata
 
-from chalicelib import wiring
+from chalicelib import bootstrap
 from local import embedded_s3
 from tests.deploy.deployments import BUCKET, Account, open_account
 from tests.deploy.policies import Document
@@ -55,7 +55,7 @@ class Site(NamedTuple):
         self.settings.write_text(
             SETTINGS.format(head=head, endpoint=self.account.endpoint, rules="".join(map(rule_table, RULES)))
         )
-        wiring.exchange.cache_clear()
+        bootstrap.application.cache_clear()
         return at_function_url(url_event(method, path, query, list(headers.items())))
 
     def follow(self, method: str, path: str, query: str = "", body: bytes | None = None, **headers: str) -> Answer:

@@ -4,33 +4,27 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from urllib.parse import urlsplit
 
+from chalicelib.backends.cursors import FernetCursors
+from chalicelib.bootstrap import build
 from chalicelib.core import ports
 from chalicelib.core.access.actions import METHODS
-from chalicelib.core.access.client_address import ClientAddresses
 from chalicelib.core.access.link_tokens import LinkTokens
-from chalicelib.core.access.principals import ApiKey, ApiKeys, AuthorizationHeader
-from chalicelib.core.access.rules import Rule, RuleSet
-from chalicelib.core.access.sessions import Sessions
+from chalicelib.core.access.principals import ApiKey
+from chalicelib.core.access.rules import Rule
 from chalicelib.core.access.signing import Secrets, Signer
 from chalicelib.core.application import Answer, Application
-from chalicelib.core.features.directories import Browsing
-from chalicelib.core.features.directory_listing import Directories
-from chalicelib.core.features.image_endpoints import Rendering
-from chalicelib.core.features.links import Sharing
-from chalicelib.core.features.resize_links import ResizeLinks
-from chalicelib.core.features.sign_in import OwnPages
-from chalicelib.core.features.stored_images import Derivatives
-from chalicelib.core.link_uses import LinkUses
-from chalicelib.core.ports import CredentialSource, LinkUseCounter, ListedKey, Metadata, ObjectStore, Page, Pages
-from chalicelib.core.s3.mounts import Mount, Mounts, Target
+from chalicelib.core.ports import CredentialSource, LinkUseCounter, ListedKey, ListedKeys, Metadata, ObjectStore, Pages
+from chalicelib.core.s3.mounts import Mount, Target
 from chalicelib.core.s3.stores import Credentials
-from chalicelib.core.service import Service
 from chalicelib.core.web.cors import Cors
 from chalicelib.core.web.image_parameters import Image, Rendition
 from chalicelib.core.web.message import Reply
 from chalicelib.core.web.page_views import Asset, DirectoryView, ProblemView, SignInView
 from chalicelib.core.web.problems import NotFound, SourceNotAllowed
 from chalicelib.core.web.times import Deadline
+from chalicelib.default_backends import Backends
+from chalicelib.environment import Environment
+from chalicelib.settings.load import Settings
 
 from .builders import CREDENTIALS, KEYS, NOW, RULES, mount, request
 
@@ -59,7 +53,7 @@ class Failing:
     ) -> Metadata:
         raise self.error
 
-    def list(self, target: Target, deadline: Deadline, *, recursive: bool, after: str, limit: int) -> Page:
+    def list(self, target: Target, deadline: Deadline, *, recursive: bool, after: str, limit: int) -> ListedKeys:
         raise self.error
 
     def read(
@@ -100,7 +94,7 @@ class Objects:
         self.asked.append((target, query, headers))
         return self.metadata
 
-    def list(self, target: Target, deadline: Deadline, *, recursive: bool, after: str, limit: int) -> Page:
+    def list(self, target: Target, deadline: Deadline, *, recursive: bool, after: str, limit: int) -> ListedKeys:
         self.calls += 1
         found: dict[str, ListedKey] = {}
         for key in self.buckets.get(target.mount.bucket, ()):
@@ -114,7 +108,7 @@ class Objects:
                     found[prefix] = ListedKey(prefix, True, 0, 0, "")
             else:
                 found[key] = ListedKey(key, False, len(key), NOW, f'"{len(key)}"')
-        return Page([found[key] for key in sorted(found)[:limit]], len(found) <= limit)
+        return ListedKeys([found[key] for key in sorted(found)[:limit]], len(found) <= limit)
 
     def read(
         self,
@@ -201,10 +195,29 @@ def links() -> LinkTokens:
     return LinkTokens(signer("link"), Randomness())
 
 
+CURSORS = FernetCursors(lambda _: [SIGNING_SECRET])
 ROOT = mount()
 
 
-def service(
+class Signpost:
+    """The application over fakes. A test sets the time, and reads the log.
+
+    Args:
+        settings: the settings.
+        backends: fakes in place of the default backends, by the names of `Backends`.
+    """
+
+    def __init__(self, settings: Settings, backends: Mapping[str, object]) -> None:
+        self.now = NOW
+        self.log: list[Mapping[str, object]] = []
+        real = Backends(settings, Environment({}))
+        for name, backend in backends.items():
+            setattr(real, name, backend)
+        random = Randomness()
+        self.application = build(settings, real, clock=lambda: self.now, random=random, log=self.log.append)
+
+
+def signpost(
     *,
     keys: Sequence[ApiKey] = KEYS,
     rules: Sequence[Rule] = RULES,
@@ -213,49 +226,67 @@ def service(
     credentials: CredentialSource | None = None,
     objects: ObjectStore | None = None,
     head_inline: bool = False,
-    tokens: LinkUseCounter | None = None,
+    counter: LinkUseCounter | None = None,
     sign_in: bool = True,
     pages: Pages | None = None,
     renderer: ports.Renderer | None = None,
     source: ports.ImageSource | None = None,
     cdn_secrets: Secrets | None = None,
-) -> Service:
-    """A service over fakes; it counts no uses unless it is given where."""
-    known, rule_set, mounted = ApiKeys(keys), RuleSet(list(rules)), Mounts(mounts)
-    sessions = Sessions(known, signer("session")) if sign_in else None
-    store, pages = objects or Objects(), pages or PlainPages()
-    sharing = Sharing(rules=rule_set, links=links(), tokens=tokens)
-    derivatives = Derivatives(mounts=mounted, objects=store, renderer=renderer or Renderer())
-    return Service(
-        keys=known,
-        authenticators=(AuthorizationHeader(known), *([sessions] if sessions else [])),
-        rules=rule_set,
-        mounts=mounted,
-        cors=Cors(cors_origins, METHODS),
-        credentials=credentials or Fixed(),
-        objects=(lambda: store) if head_inline else None,
-        links=links(),
-        sharing=lambda: sharing,
-        uses=LinkUses(
-            tokens=lambda: tokens, addresses=ClientAddresses(cdn_secrets), clients=signer("client"), random=Randomness()
-        ),
-        derivatives=lambda: derivatives,
-        rendering=lambda: Rendering(renderer=renderer or Renderer(), source=source or Source()),
-        resize_links=lambda: ResizeLinks(rules=rule_set, signer=signer("resize link"), source=source or Source()),
-        browsing=lambda: Browsing(
-            directories=Directories(rules=rule_set, mounts=mounted, objects=store, signer=signer("cursor")),
-            rules=rule_set,
-            mounts=mounted,
-            sharing=sharing,
-            pages=pages,
-            realm="Acme files",
-            sign_in=sign_in,
-        ),
-        own_pages=lambda: OwnPages(keys=known, sessions=sessions, pages=pages, realm="Acme files"),
+    authorization_header: str | None = None,
+) -> Signpost:
+    """The application over fakes; it counts no uses unless a test gives a counter."""
+    settings = Settings(
+        realm="Acme files",
+        public_url=None,
+        head_inline=head_inline,
+        cors_origins=tuple(cors_origins),
+        mounts=tuple(mounts),
+        keys=tuple(keys),
+        rules=tuple(rules),
+        image_hosts=(),
+        authorization_header=authorization_header,
+    )
+    secrets = (lambda _: [SIGNING_SECRET]) if sign_in else None
+    return Signpost(
+        settings,
+        {
+            "credentials": credentials or Fixed(),
+            "signing_secrets": secrets,
+            "cdn_secrets": cdn_secrets,
+            "objects": objects or Objects(),
+            "link_use_counter": counter,
+            "renderer": renderer or Renderer(),
+            "image_source": source or Source(),
+            "pages": pages or PlainPages(),
+        },
     )
 
 
-def exchange(
+def ask(
+    method: str,
+    raw_path: str,
+    *,
+    by: Signpost | None = None,
+    query: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
+    body: bytes = b"",
+    address: str = "192.0.2.1",
+    now: float = NOW,
+) -> Reply:
+    """Send a request to an application and return its reply."""
+    asked = by or signpost()
+    asked.now = now
+    return asked.application.handle(request(method, raw_path, query=query, headers=headers, body=body, address=address))
+
+
+def code(reply: Reply) -> str | None:
+    """The code of a refusal, None for any other answer."""
+    if reply.headers.get("Content-Type") != "application/problem+json":
+        return None
+    return str(json.loads(reply.body)["code"]) if reply.body else "a HEAD has no body"
+
+
+def application(
     answer: Answer | None = None,
     *,
     cors_origins: Sequence[str] = (),
@@ -263,10 +294,12 @@ def exchange(
     log: list[Mapping[str, object]] | None = None,
     authorization_header: str | None = None,
 ) -> Application:
-    """The frame around a service; its time stands still, and its log is a list."""
+    """The application around an answer, by default around a service over fakes; its time stands still."""
+    if answer is None:
+        return signpost(cors_origins=cors_origins, authorization_header=authorization_header).application
     lines: list[Mapping[str, object]] = [] if log is None else log
     return Application(
-        answer=answer or service(cors_origins=cors_origins).answer,
+        answer=answer,
         cors=Cors(cors_origins, METHODS),
         pages=PlainPages,
         realm="Acme files",
@@ -276,26 +309,3 @@ def exchange(
         clock=lambda: now,
         log=lines.append,
     )
-
-
-def ask(
-    method: str,
-    raw_path: str,
-    *,
-    by: Service | None = None,
-    query: Mapping[str, str] | None = None,
-    headers: Mapping[str, str] | None = None,
-    body: bytes = b"",
-    address: str = "192.0.2.1",
-    now: float = NOW,
-) -> Reply:
-    """Ask a service and return its reply."""
-    frame = exchange((by or service()).answer, now=now)
-    return frame.handle(request(method, raw_path, query=query, headers=headers, body=body, address=address))
-
-
-def code(reply: Reply) -> str | None:
-    """The code of a refusal, None for any other answer."""
-    if reply.headers.get("Content-Type") != "application/problem+json":
-        return None
-    return str(json.loads(reply.body)["code"]) if reply.body else "a HEAD has no body"

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
-from chalicelib.core.ports import ListedKey, Metadata, Page
+from chalicelib.core.ports import ListedKey, ListedKeys, Metadata
 from chalicelib.core.s3.mounts import Target
 from chalicelib.core.web.image_parameters import Image
 from chalicelib.core.web.problems import NotFound, Unavailable
@@ -72,7 +72,7 @@ class MemoryStore:
         fields = {"etag": etag_of(body), "content-length": str(len(body)), "content-type": content_type}
         return Metadata(200, fields | {"last-modified": "Tue, 14 Nov 2023 22:13:20 GMT"})
 
-    def list(self, target: Target, deadline: Deadline, *, recursive: bool, after: str, limit: int) -> Page:
+    def list(self, target: Target, deadline: Deadline, *, recursive: bool, after: str, limit: int) -> ListedKeys:
         """See `ports.ObjectStore.list`."""
         self._enter("LIST", target)
         listed: dict[str, ListedKey] = {}
@@ -85,7 +85,7 @@ class MemoryStore:
                 listed[key] = ListedKey(key, False, len(body), NOW, etag_of(body))
             elif prefix > after:
                 listed[prefix] = ListedKey(prefix, True, 0, 0, "")
-        return Page([listed[key] for key in sorted(listed)[:limit]], len(listed) <= limit)
+        return ListedKeys([listed[key] for key in sorted(listed)[:limit]], len(listed) <= limit)
 
     def read(
         self,

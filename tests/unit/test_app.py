@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib import wiring
+from chalicelib import bootstrap
 from tests.support.builders import basic, rest_event, url_event
 from tests.support.entry_points import SETTINGS, Answer, at_both, at_function_url, at_rest_api
 
@@ -52,7 +52,7 @@ def test_the_settings_are_read_once(doors: Path) -> None:
     assert at_rest_api(rest_event()).status == 307
     doors.write_text("broken")
     assert at_rest_api(rest_event()).status == at_function_url(url_event()).status == 307
-    wiring.exchange.cache_clear()
+    bootstrap.application.cache_clear()
     assert at_rest_api(rest_event()).status == 500
 
 
@@ -104,7 +104,7 @@ def test_the_file_beside_the_code_lets_no_one_in_until_it_is_edited(environment:
     assert all(map(closed, at_both()))
     environment.setenv("SIGNPOST_BUCKET", "acme-files")
     environment.setenv("AWS_REGION", "eu-west-1")
-    wiring.exchange.cache_clear()
+    bootstrap.application.cache_clear()
     assert [answer.status for answer in at_both()] == [401, 401]
 
 
@@ -112,7 +112,7 @@ def test_the_credentials_are_those_of_the_environment(doors: Path, environment: 
     assert "X-Amz-Credential=AKIDEXAMPLE%2F" in location()
     assert "X-Amz-Security-Token" not in location()
     environment.setenv("AWS_SESSION_TOKEN", "a+token/=")
-    wiring.exchange.cache_clear()
+    bootstrap.application.cache_clear()
     assert "&X-Amz-Security-Token=a%2Btoken%2F%3D&" in location()
 
 

@@ -9,14 +9,24 @@ import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Final
+from typing import Final, NoReturn
 
+from chalicelib.core.web.problems import NotOffered
 from chalicelib.core.web.times import Deadline
 
 Secrets = Callable[[Deadline], Sequence[bytes]]
 """Returns the signing secrets, at least one.
 
 Raises NotOffered where no signing secret is set, and Unavailable where the secrets cannot be fetched."""
+
+
+def no_secrets(deadline: Deadline) -> NoReturn:
+    """Stand in for the signing secrets of a service that has none; raise NotOffered."""
+    raise NotOffered(
+        "Nothing can be signed here, because this service has no signing secret. So there are no links and no long "
+        "listings."
+    )
+
 
 MAC_BYTES: Final = 16  # RFC 2104 §5: half of the hash's own length, and no less than 80 bits
 
@@ -46,36 +56,10 @@ class Signer:
             matches |= hmac.compare_digest(self._mac(secret, parts), signature)
         return matches
 
-    def seal(self, deadline: Deadline, text: bytes, *context: bytes) -> str:
-        """Return a text that nobody else can read or change, as URL-safe base64.
-
-        The signature of the text is where its keystream starts (the synthetic IV of RFC 5297 §1.3), so equal texts
-        look alike and no random number is needed.
-        """
-        signature = self.sign(deadline, text, *context)
-        return encode(signature + self._masked(self._secrets(deadline)[-1], signature, text))
-
-    def unseal(self, deadline: Deadline, sealed: str, *context: bytes) -> bytes | None:
-        """Return what was sealed in the same context, None for anything else."""
-        found = decode(sealed)
-        if found is None:
-            return None
-        signature, masked = found[:MAC_BYTES], found[MAC_BYTES:]
-        for secret in self._secrets(deadline):
-            text = self._masked(secret, signature, masked)
-            if hmac.compare_digest(self._mac(secret, (text, *context)), signature):
-                return text
-        return None
-
     def _mac(self, secret: bytes, parts: Sequence[bytes]) -> bytes:
         key = _key(secret, self._salt)
         lengths = ",".join(str(len(part)) for part in parts).encode()  # so no two lists of texts have one signature
         return hmac.digest(key, b"\0".join((lengths, *parts)), "sha256")[:MAC_BYTES]
-
-    def _masked(self, secret: bytes, start: bytes, text: bytes) -> bytes:
-        key = _key(secret, self._salt + b" keystream")
-        blocks = (hmac.digest(key, start + number.to_bytes(4), "sha256") for number in range(len(text) // 32 + 1))
-        return bytes(one ^ other for one, other in zip(text, b"".join(blocks), strict=False))
 
 
 @lru_cache(maxsize=32)

@@ -1,11 +1,11 @@
-"""What is in a directory: the keys of its bucket and the mounts inside it, in order, as far as its reader may know."""
+"""Directory listings: the keys and the mounts in a directory, in order, as far as the reader may see them."""
 
+import hashlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import quote
 
 from chalicelib.core.access.rules import Grant, RuleSet
-from chalicelib.core.access.signing import Signer
 from chalicelib.core.s3.mounts import Mounts, Target
 from chalicelib.core.web import paths
 from chalicelib.core.web.paths import AFTER_ALL, Path
@@ -13,24 +13,24 @@ from chalicelib.core.web.problems import BadParameter, Problem
 from chalicelib.core.web.times import Deadline
 
 if TYPE_CHECKING:
-    from chalicelib.core.ports import ListedKey, ObjectStore
+    from chalicelib.core.ports import CursorCipher, ListedKey, ObjectStore
 
 MAX_ENTRIES: Final = 1_000  # S3 API Reference, ListObjectsV2: MaxKeys
 
-_MAX_SCANNED_KEYS: Final = 20_000  # what of a bucket one request looks at, where most of it is hidden from its reader
-_MAX_PATH_BYTES: Final = (
-    1_000_000  # of the entries' paths: a page repeats each several times, and is rendered in memory
-)
+_MAX_SCANNED_KEYS: Final = 20_000  # of one request, where the reader may not see most of the keys
+_MAX_PATH_BYTES: Final = 1_000_000  # of all entries: a page repeats each path several times, and is rendered in memory
+
+_CONTEXT_BYTES: Final = 16
 
 
 class Entry(NamedTuple):
-    """A file or a directory that the reader may read or list.
+    """A file that the reader may read, or a directory that the reader may list.
 
     Attributes:
-        path: its own.
-        raw_path: the same, percent-encoded; decoded again it is that very path.
-        size, modified, etag: of a file, as in `ports.Found`; None for a directory.
-        grant: to read or to list it.
+        path: the path of the entry.
+        raw_path: the path, percent-encoded.
+        size, modified, etag: of a file, as in `ports.ListedKey`; None for a directory.
+        grant: to read or to list the entry.
     """
 
     path: Path
@@ -42,107 +42,116 @@ class Entry(NamedTuple):
 
     @property
     def is_directory(self) -> bool:
-        """Whether it is a directory."""
+        """Whether the entry is a directory."""
         return self.path.endswith("/")
 
 
+def name_of(entry: Entry, grant: Grant) -> str:
+    """Return the name of an entry, relative to the directory of a grant."""
+    return entry.path[len(grant.path) :]
+
+
 class Listing(NamedTuple):
-    """A part of a directory. `cursor` asks for the next one; None after the last."""
+    """A part of a directory. `cursor` asks for the next part; None after the last part."""
 
     entries: tuple[Entry, ...]
     cursor: str | None
 
 
-class Directories:
+class DirectoryListings:
     """Lists directories.
 
     Args:
-        rules: what the reader may see.
-        mounts: whose keys are where.
-        objects: asked for the keys.
-        signer: whose purpose is cursors alone. They are sealed: they can name a key that their reader may not see.
+        rules: decide what the reader may see.
+        mounts: the buckets.
+        objects: lists the keys.
+        cipher: seals the cursors, because a cursor can name a key that the reader may not see.
     """
 
-    def __init__(self, *, rules: RuleSet, mounts: Mounts, objects: "ObjectStore", signer: Signer) -> None:
+    def __init__(self, *, rules: RuleSet, mounts: Mounts, objects: "ObjectStore", cipher: "CursorCipher") -> None:
         self._rules = rules
         self._mounts = mounts
         self._objects = objects
-        self._signer = signer
+        self._cipher = cipher
 
     def read(self, grant: Grant, *, recursive: bool, limit: int, cursor: str | None, deadline: Deadline) -> Listing:
         """Return a part of a directory, in the order of the paths as UTF-8.
 
-        An entry that is there throughout is in exactly one part, whatever is added or removed meanwhile.
+        An entry that exists during all requests for the parts is in exactly one part, whatever others add or delete.
 
         Args:
-            grant: to list it.
-            recursive: everything below; else one level, with directories for what is deeper.
-            limit: how many entries at most; there can be fewer, even none, with more to come.
-            cursor: of the part before; None for the first.
+            grant: to list the directory.
+            recursive: true lists everything below the directory; false lists one level.
+            limit: the greatest number of entries. A part can have fewer entries, even none, and have a next part.
+            cursor: of the part before; None for the first part.
             deadline: of the request.
 
         Raises:
-            BadParameter: the cursor was not made for this.
+            BadParameter: the cursor is for another listing.
             Unavailable: S3 does not answer.
         """
-        context = _context(grant, recursive)
-        position = "" if cursor is None else self._position(cursor, context, deadline)
+        after = "" if cursor is None else self._position(cursor, grant, recursive, deadline)
         entries: list[Entry] = []
         size = 0
-        walk = self._walk(grant, grant.path, recursive, position, limit, deadline)
-        for scanned, (path, found, is_last) in enumerate(walk, 1):
-            entry = self._entry(grant, path, found)
+        walk = self._walk(grant, grant.path, recursive, after, limit, deadline)
+        for scanned, (path, key, is_last) in enumerate(walk, 1):
+            entry = self._entry(grant, path, key)
             if entry is not None:
                 entries.append(entry)
                 size += len(entry.raw_path)
             is_full = len(entries) == limit or scanned == _MAX_SCANNED_KEYS or size > _MAX_PATH_BYTES
             if is_full and not is_last:
-                return Listing(tuple(entries), self._signer.seal(deadline, path.encode(), *context))
+                return Listing(tuple(entries), self._cursor(path, grant, recursive, deadline))
         return Listing(tuple(entries), None)
 
     def first(self, listing: Listing, count: int, grant: Grant, *, recursive: bool, deadline: Deadline) -> Listing:
-        """Return the first entries of a listing that was read, with a cursor for the entries after them.
+        """Return the first entries of a listing, with a cursor for the entries after them.
 
         Args:
-            listing: the result of `read`, with more entries than that.
-            count: how many entries, at least 1.
-            grant, recursive, deadline: those that the listing was read with.
+            listing: the result of `read`, with more entries than `count`.
+            count: the number of entries, at least 1.
+            grant, recursive, deadline: the arguments of `read`.
         """
         entries = listing.entries[:count]
-        return Listing(entries, self._signer.seal(deadline, entries[-1].path.encode(), *_context(grant, recursive)))
+        return Listing(entries, self._cursor(entries[-1].path, grant, recursive, deadline))
 
-    def _position(self, cursor: str, context: tuple[bytes, bytes], deadline: Deadline) -> str:
-        position = self._signer.unseal(deadline, cursor, *context)
-        if position is None:
+    def _cursor(self, position: str, grant: Grant, recursive: bool, deadline: Deadline) -> str:
+        return self._cipher.seal(_context(grant, recursive) + position.encode(), deadline)
+
+    def _position(self, cursor: str, grant: Grant, recursive: bool, deadline: Deadline) -> str:
+        text = self._cipher.open(cursor, deadline)
+        if text is None or text[:_CONTEXT_BYTES] != _context(grant, recursive):
             raise BadParameter("cursor", "it was not made for this listing. Begin again without it.")
-        return position.decode()
+        return text[_CONTEXT_BYTES:].decode()
 
     def _walk(
         self, grant: Grant, directory: str, recursive: bool, after: str, limit: int, deadline: Deadline
     ) -> Iterator[tuple[str, "ListedKey | None", bool]]:
-        """Yield the paths in a directory that come after another, with what the store says of each; None of a mount.
+        """Yield each path in a directory that comes after a position, in order.
 
-        What the bucket has at the place of a mount inside is hidden by it, so the walk goes around that. With each path
-        comes whether it is known to be the last of all.
+        A mount inside the directory hides the keys of the bucket at the same place, so the walk leaves these keys out.
+
+        Yields:
+            The path; its key, None for a mount; and whether the path is certainly the last path.
         """
         for inner in self._inner(directory, recursive):
             if after < inner:
-                for path, found, _ in self._keys(grant, directory, recursive, after, inner, limit, deadline):
-                    yield path, found, False
+                for path, key, _ in self._keys(grant, directory, recursive, after, inner, limit, deadline):
+                    yield path, key, False
             if recursive and after < inner + AFTER_ALL:
-                for path, below, _ in self._walk(grant, inner, recursive, after, limit, deadline):
-                    yield path, below, False
+                for path, inner_key, _ in self._walk(grant, inner, recursive, after, limit, deadline):
+                    yield path, inner_key, False
             elif after < inner:
                 yield inner, None, False
             after = max(after, inner + AFTER_ALL)
         yield from self._keys(grant, directory, recursive, after, None, limit, deadline)
 
     def _inner(self, directory: str, recursive: bool) -> list[str]:
-        """The directories that mounts make inside one: the outermost mounts, or what leads to them."""
-        below = self._mounts.below(directory)
+        """Return the directories of mounts inside a directory: the outermost mounts, or one level of directories."""
+        mounts = self._mounts.below(directory)
         if recursive:
-            return [one for one in below if not any(one != other and one.startswith(other) for other in below)]
-        return sorted({directory + one[len(directory) :].partition("/")[0] + "/" for one in below})
+            return [path for path in mounts if not any(path != other and path.startswith(other) for other in mounts)]
+        return sorted({directory + path[len(directory) :].partition("/")[0] + "/" for path in mounts})
 
     def _keys(
         self,
@@ -154,49 +163,49 @@ class Directories:
         limit: int,
         deadline: Deadline,
     ) -> Iterator[tuple[str, "ListedKey", bool]]:
-        """Yield what a directory's own bucket has between two paths, and of each whether it is the bucket's last."""
+        """Yield the keys of the directory's own bucket between two paths, each with whether it is the last key."""
         target = self._mounts.directory(grant, directory)
         if target is None:
             return
         start = len(target.key)
         size, is_last = limit, False
         while not is_last:
-            start_after = _key(target, directory, after)
+            start_after = _start_after(target, directory, after)
             page = self._objects.list(target, deadline, recursive=recursive, after=start_after, limit=size)
-            is_last = page.is_last or not page.found
-            for number, found in enumerate(page.found, 1):
-                after = directory + found.key[start:]
+            is_last = page.is_last or not page.keys
+            for number, key in enumerate(page.keys, 1):
+                after = directory + key.key[start:]
                 if until is not None and after >= until:
                     return
-                yield after, found, is_last and number == len(page.found)
+                yield after, key, is_last and number == len(page.keys)
             size = MAX_ENTRIES
 
-    def _entry(self, grant: Grant, path: str, found: "ListedKey | None") -> Entry | None:
-        """The entry of a path; None where there is no URL that leads to it, or its reader may not know of it."""
+    def _entry(self, grant: Grant, path: str, key: "ListedKey | None") -> Entry | None:
+        """Return the entry of a path; None where no URL leads to the path, or the reader may not see it."""
         raw_path = quote(path, safe="/")
         try:
             decoded = paths.decode(raw_path)
             if decoded.startswith(paths.SERVICE_PATHS):
                 return None
-            if found is None or found.is_prefix:
-                own = self._rules.grant_for(grant, "list", decoded)
-                if own is None:
+            if key is None or key.is_prefix:
+                entry_grant = self._rules.grant_for(grant, "list", decoded)
+                if entry_grant is None:
                     return None
-                self._mounts.directory(own, decoded)  # refuses what is the service's own
-                return Entry(decoded, raw_path, None, None, None, own)
-            own = self._rules.grant_for(grant, "read", decoded)
-            if own is None or path.endswith("/") or self._mounts.resolve(own).key != found.key:
+                self._mounts.directory(entry_grant, decoded)  # refuses the directory of derived images
+                return Entry(decoded, raw_path, None, None, None, entry_grant)
+            entry_grant = self._rules.grant_for(grant, "read", decoded)
+            if entry_grant is None or path.endswith("/") or self._mounts.resolve(entry_grant).key != key.key:
                 return None
         except Problem:
             return None
-        return Entry(decoded, raw_path, found.size, found.modified, found.etag, own)
+        return Entry(decoded, raw_path, key.size, key.modified, key.etag, entry_grant)
 
 
-def _context(grant: Grant, recursive: bool) -> tuple[bytes, bytes]:
-    """What a cursor is good for: one directory, in one of both depths."""
-    return grant.path.encode(), b"recursive" if recursive else b"level"
+def _context(grant: Grant, recursive: bool) -> bytes:
+    """Return the context of a cursor: a cursor is valid for one directory, at one depth."""
+    return hashlib.sha256(f"{'all' if recursive else 'level'} {grant.path}".encode()).digest()[:_CONTEXT_BYTES]
 
 
-def _key(target: Target, directory: str, after: str) -> str:
-    """The key that a listing of a target goes on after; empty for its beginning."""
+def _start_after(target: Target, directory: str, after: str) -> str:
+    """Return the key after which the listing of a target continues; empty for the beginning."""
     return target.key + after[len(directory) :] if after >= directory else ""

@@ -1,64 +1,92 @@
-"""Rendering: images that are answered themselves, posted by the client or fetched from another site."""
+"""The image endpoints: `POST /-/thumbnail` renders the image of the body, and `GET /-/resize?u=` an image of a site."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from chalicelib.core.access.rules import Rule
+from chalicelib.core import replies
+from chalicelib.core.access.rules import Grant, Rule, RuleSet
+from chalicelib.core.s3.presigner import Presigner
 from chalicelib.core.web import image_parameters
-from chalicelib.core.web.image_parameters import Image, Rendition
-from chalicelib.core.web.message import Request
-from chalicelib.core.web.problems import BadParameter, ImageTooLarge, NotAnImage
+from chalicelib.core.web.access_log import AccessLogEntry
+from chalicelib.core.web.image_parameters import Image
+from chalicelib.core.web.message import Reply, Request
+from chalicelib.core.web.problems import ImageTooLarge, NotAnImage
+
+from .derived_images import DerivedImages
 
 if TYPE_CHECKING:
     from chalicelib.core.ports import ImageSource, Renderer
 
-
-_THUMBNAIL: Final = {"w": "128", "h": "128"}  # of an image that is posted without a size
-
-
-def rendition_of(request: Request) -> Rendition:
-    """Return what a request wants of an image; raise BadParameter where a parameter is missing or cannot be used."""
-    usual = _THUMBNAIL if request.method == "POST" and not image_parameters.is_asked(request.query) else {}
-    return image_parameters.rendition({**request.query, **usual})
+_CACHE_SECONDS: Final = 3_600  # a browser may keep an image of another site so long, though the image may change there
+_DEFAULT_SIZE: Final = {"w": "128", "h": "128"}  # of an image that is posted without a size
 
 
-class Rendering:
-    """Answers `POST /-/thumbnail` and `GET /-/resize`.
+class ImageEndpoints:
+    """Answers with rendered images.
 
     Args:
-        renderer: makes images smaller.
-        source: fetches them.
+        rules: tell whether a shared cache may keep an image.
+        renderer: renders the images.
+        source: fetches images of other sites.
+        derived_images: factory of the place for images that are too large for a reply.
+        presigner: signs the URLs of these images.
     """
 
-    def __init__(self, *, renderer: "Renderer", source: "ImageSource") -> None:
+    def __init__(
+        self,
+        *,
+        rules: RuleSet,
+        renderer: "Renderer",
+        source: "ImageSource",
+        derived_images: Callable[[], DerivedImages],
+        presigner: Presigner,
+    ) -> None:
+        self._rules = rules
         self._renderer = renderer
         self._source = source
+        self._derived_images = derived_images
+        self._presigner = presigner
 
-    def image(self, request: Request, rule: Rule) -> Image:
-        """Return the image that was posted, or is at `u`, as `w`, `h`, `fit`, `format` and `q` want it.
+    def answer(self, request: Request, grant: Grant, now: float, log_entry: AccessLogEntry) -> Reply:
+        """Answer with the image in the size of `w`, `h`, `fit`, `format` and `q`; by default within 128 by 128 pixels.
 
-        Without `w` and `h`, a posted image comes within 128 by 128 pixels.
-
-        Args:
-            request: a POST of an image, or a GET or HEAD with `u`.
-            rule: what allows it.
+        An image that is too large for a reply is stored, and the answer is a redirect to the image.
 
         Raises:
             BadParameter: a parameter is missing or cannot be used.
-            SizeNotAllowed: the rule lists sizes, and not this one.
-            NotAnImage, ImageTooLarge, ImageBroken: it cannot be rendered.
-            SourceNotAllowed, SourceFailed, NotFound, Unavailable: it cannot be fetched.
+            SizeNotAllowed: the rule lists sizes, and does not list the wanted size.
+            NotAnImage, ImageTooLarge, ImageBroken: the image cannot be rendered.
+            SourceNotAllowed, SourceFailed, NotFound, Unavailable: the image cannot be fetched.
         """
-        wanted = rendition_of(request)
-        image_parameters.check_size(wanted, rule.image_sizes)
-        data = request.body if request.method == "POST" else self._fetched(request)
+        image = self._render(request, grant.rule)
+        if len(image.body) <= replies.MAX_BODY_BYTES:
+            return replies.image(image, self._cache_control(request, grant, now))
+        target = self._derived_images().store(image, grant, request.deadline)
+        log_entry.bucket, log_entry.key = target.mount.bucket, target.key
+        method = "HEAD" if request.method == "HEAD" else "GET"
+        signed = self._presigner.url(method, target, query={}, headers={}, now=now, deadline=request.deadline)
+        return replies.redirect(signed, replies.NO_STORE, 303 if request.method == "POST" else 307)
+
+    def _render(self, request: Request, rule: Rule) -> Image:
+        is_posted = request.method == "POST"
+        default = _DEFAULT_SIZE if is_posted and not image_parameters.is_asked(request.query) else {}
+        rendition = image_parameters.rendition({**request.query, **default})
+        image_parameters.check_size(rendition, rule.image_sizes)
+        data = (
+            request.body
+            if is_posted
+            else self._source.fetch(image_parameters.source_url(request.query), request.deadline)
+        )
         if len(data) > image_parameters.MAX_IMAGE_BYTES:
             raise ImageTooLarge(f"The image has more than {image_parameters.MAX_IMAGE_BYTES:,} bytes.")
         if image_parameters.kind_of(data) is None:
             raise NotAnImage()
-        return self._renderer.render(data, wanted, request.deadline)
+        return self._renderer.render(data, rendition, request.deadline)
 
-    def _fetched(self, request: Request) -> bytes:
-        url = request.query.get("u")
-        if not url:
-            raise BadParameter("u", "it is missing: say the URL of the image, percent-encoded.")
-        return self._source.fetch(url, request.deadline)
+    def _cache_control(self, request: Request, grant: Grant, now: float) -> str:
+        """Return how long a client may keep an image. A shared cache may keep an image whose URL alone opens it."""
+        if request.method == "POST":
+            return replies.NO_STORE
+        seconds = min(_CACHE_SECONDS, int(grant.link.expires_at - now)) if grant.link else _CACHE_SECONDS
+        in_url = grant.link is not None or "k" in request.query
+        return replies.cache_control(seconds, shared=in_url or self._rules.open_to_anyone(grant))

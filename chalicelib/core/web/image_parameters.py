@@ -85,6 +85,14 @@ def rendition(query: Mapping[str, str]) -> Rendition:
     return Rendition(width, height, fit, image_format, quality)
 
 
+def source_url(query: Mapping[str, str]) -> str:
+    """Return the URL of the image that a request to `/-/resize` names; raise BadParameter where `u` is missing."""
+    url = query.get("u")
+    if not url:
+        raise BadParameter("u", "it is missing: say the URL of the image, percent-encoded.")
+    return url
+
+
 def usual_quality(image_format: str) -> int:
     """Return the quality of a format for a request without `q`; 0 for PNG."""
     return _QUALITIES.get(image_format, 0)

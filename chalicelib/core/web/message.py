@@ -82,3 +82,16 @@ class Reply(_Reply):
     def __repr__(self) -> str:
         """The status only: Location is a presigned URL."""
         return f"Reply({self.status})"
+
+
+def wants_page(request: Request) -> bool:
+    """Whether the client is a browser that asks for a page: `Accept` names HTML (RFC 9110 §12.5.1)."""
+    return any(map(_is_html, request.headers.get("accept", "").lower().split(",")))
+
+
+def _is_html(media_range: str) -> bool:
+    """Whether a part of `Accept`, in lower case, is HTML, and a weight of 0 does not refuse HTML."""
+    media_type, *parameters = (part.strip(BLANKS) for part in media_range.split(";"))
+    return media_type == "text/html" and not any(
+        parameter.startswith("q=") and not parameter.strip("q=.0") for parameter in parameters
+    )

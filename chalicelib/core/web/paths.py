@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Final, NewType
 from urllib.parse import unquote_to_bytes
 
-from .problems import BadPath, KeyTooLong
+from .problems import BadPath, KeyTooLong, NotFound
 
 Path = NewType("Path", str)
 """A decoded path that may be authorised: one slash, then the key. Only `decode` makes one."""
@@ -21,6 +21,10 @@ RESIZE: Final = f"{SERVICE_PATHS}resize"
 
 IMAGE_ENDPOINTS: Final = {THUMBNAIL: ("POST", "OPTIONS"), RESIZE: ("GET", "HEAD", "POST", "OPTIONS")}
 """The image endpoints, with their methods. Rules may name these paths, although they belong to the service."""
+
+LOGIN: Final = f"{SERVICE_PATHS}login"
+LOGOUT: Final = f"{SERVICE_PATHS}logout"
+ASSETS: Final = f"{SERVICE_PATHS}assets/"
 
 MAX_KEY_BYTES = 1024  # S3 User Guide, "Naming Amazon S3 objects": UTF-8, at most 1,024 bytes
 
@@ -58,6 +62,17 @@ def decode(raw_path: str) -> Path:
     if not DOT_SEGMENTS.isdisjoint(path.split("/")):
         raise BadPath("A segment of the path is '.' or '..'. Send the path that you mean, without them.")
     return Path(path)
+
+
+def methods_of_service_page(path: Path) -> tuple[str, ...]:
+    """Return the methods of a page below `/-/`; raise NotFound where there is no such page."""
+    if path == LOGIN:
+        return ("GET", "HEAD", "POST", "OPTIONS")
+    if path == LOGOUT:
+        return ("POST", "OPTIONS")
+    if path.startswith(ASSETS):
+        return ("GET", "HEAD", "OPTIONS")
+    raise NotFound("Paths below /-/ belong to the service, and it has nothing at this one.")
 
 
 def directories_above(path: Path) -> Iterator[Path]:

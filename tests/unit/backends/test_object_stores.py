@@ -45,15 +45,15 @@ class Bucket(NamedTuple):
 
     def page(self, prefix: str = "", after: str = "", recursive: bool = False) -> Sequence[ListedKey]:
         found = target(prefix, self.mount)
-        return self.store.list(found, soon(), recursive=recursive, after=after, limit=1000).found
+        return self.store.list(found, soon(), recursive=recursive, after=after, limit=1000).keys
 
     def names(self, prefix: str, after: str, recursive: bool, limit: int) -> list[str]:
         """The keys of a listing, page after page."""
         names: list[str] = []
         while True:
             page = self.store.list(target(prefix, self.mount), soon(), recursive=recursive, after=after, limit=limit)
-            assert len(page.found) <= limit
-            names += [key.key for key in page.found]
+            assert len(page.keys) <= limit
+            names += [key.key for key in page.keys]
             if page.is_last:
                 return names
             after = names[-1]

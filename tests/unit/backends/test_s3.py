@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import pytest
 
 from chalicelib.backends.s3 import S3Objects
-from chalicelib.core.ports import Metadata, Page
+from chalicelib.core.ports import ListedKeys, Metadata
 from chalicelib.core.s3.mounts import Mount
 from chalicelib.core.s3.stores import Credentials
 from chalicelib.core.web.image_parameters import MAX_IMAGE_BYTES, Image
@@ -39,7 +39,7 @@ class S3:
     def head(self, query: Strings | None = None, headers: Strings | None = None, key: str = "a") -> Metadata:
         return self.objects.head(target(key, self.mount), query or {}, headers or {}, soon())
 
-    def list(self) -> Page:
+    def list(self) -> ListedKeys:
         return self.objects.list(target("", self.mount), soon(), recursive=True, after="", limit=1)
 
     def read(self, query: Strings | None = None, is_wanted: bool = True) -> bytes:
@@ -283,7 +283,7 @@ def test_an_answer_that_is_not_from_s3_is_an_error() -> None:
         s3.stub.body = body.encode()
         unavailable(s3.list)
     s3.stub.body = NO_ENTRIES.format(f"<Contents>{ENTRY}</Contents>").encode()
-    assert [key.key for key in s3.list().found] == ["a"]
+    assert [key.key for key in s3.list().keys] == ["a"]
 
 
 def test_an_object_that_is_too_large_or_breaks_off_is_not_read() -> None:

@@ -8,14 +8,13 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from chalicelib.core.access.rules import Rule
-from chalicelib.core.ports import Page
+from chalicelib.core.ports import ListedKeys
 from chalicelib.core.s3.mounts import Target
-from chalicelib.core.service import Service
 from chalicelib.core.web.message import Reply
 from chalicelib.core.web.page_views import DirectoryView, Row
 from chalicelib.core.web.times import Deadline
 from tests.support.builders import ANN, BASE_URL, DEADLINE, NOW, allow, basic, deny, mount, numbered
-from tests.support.fakes import Objects, PlainPages, ask, code, service
+from tests.support.fakes import Objects, PlainPages, Signpost, ask, code, signpost
 from tests.support.file_store import Files
 from tests.support.token_store import Tokens
 
@@ -30,12 +29,12 @@ RULES = numbered(
 BROWSER = {"accept": "text/html,*/*;q=0.8"}
 
 
-def a_service(rules: tuple[Rule, ...] = RULES, tokens: Tokens | None = None, **rest: Any) -> Service:
-    return service(rules=rules, objects=Objects(buckets={"acme-files": KEYS}), tokens=tokens, **rest)
+def a_service(rules: tuple[Rule, ...] = RULES, counter: Tokens | None = None, **rest: Any) -> Signpost:
+    return signpost(rules=rules, objects=Objects(buckets={"acme-files": KEYS}), counter=counter, **rest)
 
 
 def read(raw_path: str = "/a/", headers: Mapping[str, str] | None = None, **query: str) -> Reply:
-    return ask("GET", raw_path, by=a_service(tokens=Tokens()), query=query, headers=headers)
+    return ask("GET", raw_path, by=a_service(counter=Tokens()), query=query, headers=headers)
 
 
 def test_a_program_gets_json() -> None:
@@ -106,7 +105,7 @@ def test_head_says_what_get_would() -> None:
 
 
 def test_links_open_each_file_once() -> None:
-    by = a_service(tokens=Tokens())
+    by = a_service(counter=Tokens())
     listed = json.loads(ask("GET", "/a/", by=by, query={"links": ""}, headers=basic("ann")).body)
     files = [entry["url"] for entry in listed["entries"] if entry["type"] == "file"]
     assert len(files) == 2
@@ -118,7 +117,7 @@ def test_links_open_each_file_once() -> None:
 
 
 def test_links_are_for_what_their_maker_may_share() -> None:
-    by = a_service(tokens=Tokens())
+    by = a_service(counter=Tokens())
     assert ask("GET", "/a/", by=by, query={"links": ""}).status == 401
     assert ask("GET", "/", by=by, query={"links": ""}, headers=basic("ann")).status == 403
     listed = json.loads(ask("GET", "/a/", by=by, query={"links": "", "recursive": ""}, headers=basic("ann")).body)
@@ -129,7 +128,7 @@ def test_links_are_for_what_their_maker_may_share() -> None:
 def test_links_write_nothing() -> None:
     tokens = Tokens()
     tokens.reachable = False
-    assert ask("GET", "/a/", by=a_service(tokens=tokens), query={"links": ""}, headers=basic("ann")).status == 200
+    assert ask("GET", "/a/", by=a_service(counter=tokens), query={"links": ""}, headers=basic("ann")).status == 200
 
 
 def test_links_need_a_table_to_be_counted_in() -> None:
@@ -159,7 +158,7 @@ def page(
     query: Mapping[str, str] | None = None,
 ) -> DirectoryView:
     seen = Seen()
-    by = a_service(rules, tokens=Tokens(), pages=seen)
+    by = a_service(rules, counter=Tokens(), pages=seen)
     reply = ask("GET", raw_path, by=by, query=query, headers={**BROWSER, **(who or {})})
     assert (reply.status, reply.body) == (200, b"<html>")
     return seen.directories[0]
@@ -235,7 +234,7 @@ def test_the_next_part_of_a_page_is_a_link() -> None:
 
 def test_the_holder_of_a_link_sees_no_more_than_it_opens() -> None:
     tokens, seen = Tokens(), Seen()
-    by = a_service(tokens=tokens, pages=seen)
+    by = a_service(counter=tokens, pages=seen)
     made = ask("POST", "/a/", by=by, query={"link": ""}, headers=basic("ann"), body=b'{"uses": null}')
     token = json.loads(made.body)["token"]
     ask("GET", "/a/", by=by, query={"token": token, "limit": "2"}, headers=BROWSER)
@@ -271,16 +270,16 @@ PICTURE_RULES = numbered(
 class Gallery(Objects):
     """A store in which what is below `big/` is larger than anything that is rendered."""
 
-    def list(self, target: Target, deadline: Deadline, *, recursive: bool, after: str, limit: int) -> Page:
+    def list(self, target: Target, deadline: Deadline, *, recursive: bool, after: str, limit: int) -> ListedKeys:
         page = super().list(target, DEADLINE, recursive=recursive, after=after, limit=limit)
-        return page._replace(found=[one._replace(size=33_554_433) if "big/" in one.key else one for one in page.found])
+        return page._replace(keys=[one._replace(size=33_554_433) if "big/" in one.key else one for one in page.keys])
 
 
 def thumbnails(raw_path: str = "/p/", headers: Mapping[str, str] | None = None, **query: str) -> list[str]:
     """What the page of a directory shows of each entry."""
     seen = Seen()
     store = Gallery(buckets={"acme-files": PICTURES})
-    by = service(rules=PICTURE_RULES, objects=store, tokens=Tokens(), pages=seen)
+    by = signpost(rules=PICTURE_RULES, objects=store, counter=Tokens(), pages=seen)
     if "uses" in query:
         body = json.dumps({"uses": json.loads(query.pop("uses"))}).encode()
         made = ask("POST", raw_path, by=by, query={"link": ""}, headers=headers, body=body)
@@ -314,7 +313,7 @@ def test_by_any_other_link_they_are_asked_for_by_it() -> None:
 
 
 def test_what_is_shown_can_be_had() -> None:
-    by = service(rules=PICTURE_RULES, objects=Files(dict.fromkeys(PICTURES, b"\xff\xd8\xff" + bytes(99))))
+    by = signpost(rules=PICTURE_RULES, objects=Files(dict.fromkeys(PICTURES, b"\xff\xd8\xff" + bytes(99))))
     for url in thumbnails()[:2]:
         parts = urlsplit(url)
         assert ask("GET", parts.path, by=by, query=dict(parse_qsl(parts.query))).status == 307

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from chalicelib.core.features import stored_images
-from chalicelib.core.features.stored_images import Derivatives
+from chalicelib.core.features import derived_images, stored_images
+from chalicelib.core.features.derived_images import DerivedImages
 from chalicelib.core.ports import Metadata, ObjectStore
 from chalicelib.core.s3.mounts import Mount, Mounts, Target
 from chalicelib.core.web import image_parameters
@@ -28,7 +28,7 @@ class Container:
     def __init__(self, store: ObjectStore, *mounts: Mount) -> None:
         self.mounts = Mounts(mounts or [mount()])
         self.renderer = Renderer()
-        self.derivatives = Derivatives(mounts=self.mounts, objects=store, renderer=self.renderer)
+        self.derivatives = DerivedImages(mounts=self.mounts, objects=store, renderer=self.renderer)
         self.permitted = 0
 
     def ask(
@@ -36,7 +36,7 @@ class Container:
     ) -> Target:
         grant = granted(path)
         grant = grant._replace(rule=grant.rule._replace(image_sizes=tuple(sizes.split())))
-        return self.derivatives.target(grant, self.mounts.resolve(grant), query or W320, self._permit, now, DEADLINE)
+        return self.derivatives.of_stored(self.mounts.resolve(grant), query or W320, grant, self._permit, now, DEADLINE)
 
     def _permit(self) -> None:
         self.permitted += 1
@@ -119,7 +119,7 @@ def test_what_is_remembered_is_forgotten_for_someone_may_empty_the_folder() -> N
 
 
 def test_the_memory_is_bounded_and_forgets_the_oldest_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stored_images, "_MAX_REMEMBERED", 2)
+    monkeypatch.setattr(derived_images, "_MAX_REMEMBERED", 2)
     store = Files({"a.png": PNG})
     container = Container(store)
     for width in ("1", "2", "3"):
@@ -131,7 +131,7 @@ def test_the_memory_is_bounded_and_forgets_the_oldest_first(monkeypatch: pytest.
 
 
 def test_what_was_looked_for_again_is_not_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stored_images, "_MAX_REMEMBERED", 2)
+    monkeypatch.setattr(derived_images, "_MAX_REMEMBERED", 2)
     store = Files({"a.png": PNG})
     container = Container(store)
     for width, now in (("1", NOW), ("2", NOW), ("1", NOW + 300), ("3", NOW + 300)):
@@ -236,10 +236,10 @@ def test_what_is_not_permitted_is_not_made_and_not_fetched() -> None:
         raise LinkUsedUp()
 
     with pytest.raises(LinkUsedUp):
-        container.derivatives.target(grant, container.mounts.resolve(grant), W320, refuse, NOW, DEADLINE)
+        container.derivatives.of_stored(container.mounts.resolve(grant), W320, grant, refuse, NOW, DEADLINE)
     assert (store.said, container.renderer.asked) == (["HEAD a.png", f"HEAD {name_of()}"], [])
     made = container.ask()
-    assert container.derivatives.target(grant, container.mounts.resolve(grant), W320, refuse, NOW, DEADLINE) == made
+    assert container.derivatives.of_stored(container.mounts.resolve(grant), W320, grant, refuse, NOW, DEADLINE) == made
 
 
 def test_a_store_that_fails_is_remembered_by_nobody() -> None:
@@ -264,11 +264,11 @@ def test_a_store_that_fails_is_remembered_by_nobody() -> None:
 def test_what_is_kept_is_named_by_its_bytes() -> None:
     store = Files()
     container = Container(store, mount("/docs", prefix="v2/"))
-    kept = container.derivatives.keep(granted("/elsewhere"), Image("image/png", b"one"), DEADLINE)
+    kept = container.derivatives.store(Image("image/png", b"one"), granted("/elsewhere"), DEADLINE)
     assert store.derived() == {kept.key: b"one"}
     assert kept.key.startswith("v2/-/derived/")
-    assert container.derivatives.keep(granted("/elsewhere"), Image("image/png", b"one"), DEADLINE) == kept
-    assert container.derivatives.keep(granted("/elsewhere"), Image("image/png", b"two"), DEADLINE) != kept
+    assert container.derivatives.store(Image("image/png", b"one"), granted("/elsewhere"), DEADLINE) == kept
+    assert container.derivatives.store(Image("image/png", b"two"), granted("/elsewhere"), DEADLINE) != kept
 
 
 @pytest.mark.parametrize(
@@ -289,4 +289,4 @@ def test_a_derivative_is_asked_for_under_a_name_that_fits_its_format(
     path: str, query: dict[str, str], expected: dict[str, str]
 ) -> None:
     asked = request(query=query)
-    assert stored_images.request_of(asked, decoded(path)) == asked._replace(query=expected)
+    assert stored_images._request_of_derived(asked, decoded(path)) == asked._replace(query=expected)

@@ -12,8 +12,8 @@ from chalicelib.core.web.access_log import AccessLogEntry
 from chalicelib.core.web.cors import Cors
 from chalicelib.core.web.message import Reply, Request
 from chalicelib.core.web.problems import InternalError, Misconfigured, Unavailable
-from tests.support.builders import NOW, RULES, allow, basic, mount, numbered, request
-from tests.support.fakes import Failing, PlainPages, ask, code, exchange, service
+from tests.support.builders import NOW, RULES, basic, request
+from tests.support.fakes import Failing, PlainPages, application, ask, code, signpost
 
 ORIGIN = "https://app.example.com"
 FIELDS = ["id", "principal", "method", "action", "path", "rule", "status", "code", "bucket", "key", "ms"]
@@ -47,7 +47,7 @@ ANSWERS = [
 def test_every_answer_carries_its_id_and_what_caches_and_browsers_need(
     method: str, raw_path: str, headers: Mapping[str, str], status: int
 ) -> None:
-    reply = exchange().handle(request(method, raw_path, headers=headers, request_id="an-id"))
+    reply = application().handle(request(method, raw_path, headers=headers, request_id="an-id"))
     assert reply.status == status
     assert reply.headers["X-Request-Id"] == "an-id"
     assert reply.headers["Referrer-Policy"] == "no-referrer"
@@ -62,17 +62,19 @@ def test_every_answer_carries_its_id_and_what_caches_and_browsers_need(
 def test_a_configured_origin_may_read_every_answer_refusals_too(
     method: str, raw_path: str, headers: Mapping[str, str], status: int
 ) -> None:
-    reply = exchange(cors_origins=[ORIGIN]).handle(request(method, raw_path, headers={**headers, "origin": ORIGIN}))
+    reply = application(cors_origins=[ORIGIN]).handle(request(method, raw_path, headers={**headers, "origin": ORIGIN}))
     assert reply.status == status
     assert reply.headers["Access-Control-Allow-Origin"] == ORIGIN
     assert "Origin" in reply.headers["Vary"].split(", ")
-    stranger = exchange(cors_origins=[ORIGIN]).handle(request(method, raw_path, headers={**headers, "origin": "null"}))
+    stranger = application(cors_origins=[ORIGIN]).handle(
+        request(method, raw_path, headers={**headers, "origin": "null"})
+    )
     assert stranger.status == status
     assert "Access-Control-Allow-Origin" not in stranger.headers
 
 
 def test_a_preflight_is_answered_alike_for_every_path_and_only_for_a_configured_origin() -> None:
-    by = exchange(cors_origins=[ORIGIN])
+    by = application(cors_origins=[ORIGIN])
     preflight = {"origin": ORIGIN, "access-control-request-method": "PUT"}
     replies = {
         (reply.status, tuple(sorted(reply.headers.items())), reply.body)
@@ -106,9 +108,9 @@ class Chatty(Exception):
 @pytest.mark.parametrize("accept", ["*/*", "text/html"])
 @pytest.mark.parametrize("error", [Chatty(), RecursionError(SECRET), KeyError(SECRET)])
 def test_what_should_not_happen_is_a_500_that_tells_nothing(accept: str, error: Exception) -> None:
-    log: list[Mapping[str, object]] = []
-    by = exchange(service(credentials=Failing(error)).answer, log=log)
-    reply = by.handle(request(headers={"accept": accept}))
+    by = signpost(credentials=Failing(error))
+    log = by.log
+    reply = by.application.handle(request(headers={"accept": accept}))
     assert reply.status == 500
     assert b"internal-error" in reply.body
     assert b"req-1" in reply.body
@@ -125,7 +127,7 @@ def test_what_should_not_happen_is_a_500_that_tells_nothing(accept: str, error: 
 def test_a_misconfigured_service_answers_500_to_everything(method: str, raw_path: str) -> None:
     log: list[Mapping[str, object]] = []
     mistakes = ["signpost.toml:3: mounts[1].bucket: is missing", "signpost.toml:9: keys[1].id: is missing"]
-    reply = exchange(Told(Misconfigured(mistakes)), log=log).handle(request(method, raw_path))
+    reply = application(Told(Misconfigured(mistakes)), log=log).handle(request(method, raw_path))
     assert (reply.status, reply.headers["X-Request-Id"]) == (500, "req-1")
     assert "Location" not in reply.headers
     assert "signpost.toml" not in f"{reply.body!r} {dict(reply.headers)}"
@@ -136,16 +138,16 @@ def test_what_is_out_of_reach_is_a_503_to_try_again() -> None:
     log: list[Mapping[str, object]] = []
     unavailable = Unavailable("S3 does not answer.")
     unavailable.__cause__ = ConnectionError(SECRET)
-    reply = exchange(Told(unavailable), log=log).handle(request())
+    reply = application(Told(unavailable), log=log).handle(request())
     assert (reply.status, reply.headers["Retry-After"], code(reply)) == (503, "5", "unavailable")
     assert log[0]["error"] == "ConnectionError"
     assert "Location" not in reply.headers
 
 
 def lines(method: str, raw_path: str, headers: Mapping[str, str]) -> list[Mapping[str, object]]:
-    log: list[Mapping[str, object]] = []
-    exchange(service().answer, log=log).handle(request(method, raw_path, headers=headers))
-    return log
+    by = signpost()
+    by.application.handle(request(method, raw_path, headers=headers))
+    return by.log
 
 
 @pytest.mark.parametrize(
@@ -191,7 +193,7 @@ def test_the_log_says_how_long_the_answer_took() -> None:
     log: list[Mapping[str, object]] = []
     clock = itertools.count(NOW, 0.25)
     by = Application(
-        answer=service(rules=numbered(allow("/**", "read")), mounts=[mount()]).answer,
+        answer=lambda *_: Reply(200, {}),
         cors=Cors((), METHODS),
         pages=PlainPages,
         realm="Acme",
@@ -206,14 +208,14 @@ def test_the_log_says_how_long_the_answer_took() -> None:
 
 
 def test_the_realm_is_the_one_configured() -> None:
-    challenge = exchange(Told(InternalError())).handle(request()).headers.get("WWW-Authenticate")
+    challenge = application(Told(InternalError())).handle(request()).headers.get("WWW-Authenticate")
     assert challenge is None
-    assert 'realm="Acme files"' in ask("GET", "/nothing", by=service(rules=RULES)).headers["WWW-Authenticate"]
+    assert 'realm="Acme files"' in ask("GET", "/nothing", by=signpost(rules=RULES)).headers["WWW-Authenticate"]
 
 
 def test_another_header_is_read_in_the_place_of_authorization() -> None:
     """A CDN puts its own signature into Authorization (FACTS 1.14), which says nothing about the client."""
-    frame = exchange(authorization_header="x-signpost-authorization")
+    frame = application(authorization_header="x-signpost-authorization")
     ann, ci, cdn = basic("ann")["authorization"], basic("ci")["authorization"], "AWS4-HMAC-SHA256 Credential=AKID"
     for headers, status in [
         ({"authorization": cdn, "x-signpost-authorization": ann}, 307),
@@ -225,5 +227,7 @@ def test_another_header_is_read_in_the_place_of_authorization() -> None:
         reply = frame.handle(request(raw_path="/users/ann/a", headers=headers))
         assert reply.status == status, headers
         assert reply.headers["Vary"] == "Authorization, Cookie, x-signpost-authorization"
-    assert exchange().handle(request(raw_path="/users/ann/a", headers={"x-signpost-authorization": ann})).status == 401
+    assert (
+        application().handle(request(raw_path="/users/ann/a", headers={"x-signpost-authorization": ann})).status == 401
+    )
     assert code(frame.handle(request(raw_path="/users/ann/a", headers={"authorization": cdn}))) == "credentials-missing"

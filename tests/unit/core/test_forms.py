@@ -14,7 +14,7 @@ from chalicelib.core.s3.presign import sign_form
 from chalicelib.core.s3.stores import Credentials
 from chalicelib.core.web.problems import NotOffered, Unavailable, UnsupportedMediaType
 from tests.support.builders import CREDENTIALS, NOW, allow, basic, deny, mount, numbered, request, target
-from tests.support.fakes import ask, code, service
+from tests.support.fakes import ask, code, signpost
 
 FREE = allow("/**", "write")
 INBOX = target("inbox/")
@@ -113,7 +113,7 @@ OPEN = numbered(
 
 
 def ask_form(raw_path: str, **rest: Any) -> Any:
-    by = service(rules=OPEN, mounts=rest.pop("mounts", [mount(prefix="t/")]))
+    by = signpost(rules=OPEN, mounts=rest.pop("mounts", [mount(prefix="t/")]))
     return ask(
         "POST", raw_path, by=by, query={"form": "", **rest.pop("query", {})}, headers=rest.pop("headers", basic("ann"))
     )
@@ -145,7 +145,7 @@ def test_there_is_no_form_for_what_is_the_services_own_or_another_mounts() -> No
     """A policy knows where keys begin, and no exceptions: a form could write what no PUT reaches."""
     everything = numbered(allow("/**", "write", "key:ann"))
     mounts = [mount(), mount("/plain/sub/other", bucket="other")]
-    by = service(rules=everything, mounts=mounts)
+    by = signpost(rules=everything, mounts=mounts)
     for raw_path, status in (("/", 501), ("/plain/", 501), ("/plain/sub/", 501), ("/else/", 200)):
         assert ask("POST", raw_path, by=by, query={"form": ""}, headers=basic("ann")).status == status
 
@@ -166,7 +166,7 @@ def test_there_is_no_form_for_what_is_the_services_own_or_another_mounts() -> No
 )
 def test_no_form_leads_to_what_the_service_makes(raw_path: str, prefix: str, status: int) -> None:
     everything = numbered(allow("/**", "write", "key:ann"))
-    by = service(rules=everything, mounts=[mount("/a", prefix=prefix)])
+    by = signpost(rules=everything, mounts=[mount("/a", prefix=prefix)])
     assert ask("POST", raw_path, by=by, query={"form": ""}, headers=basic("ann")).status == status
 
 

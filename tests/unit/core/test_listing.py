@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 
 from chalicelib.core.access.principals import ANYONE, Principal
 from chalicelib.core.access.rules import Rule, RuleSet
-from chalicelib.core.features.directory_listing import Directories, Listing
-from chalicelib.core.ports import Page
+from chalicelib.core.features.directory_listing import DirectoryListings, Listing
+from chalicelib.core.ports import ListedKeys
 from chalicelib.core.s3.mounts import Mount, Mounts, Target
 from chalicelib.core.web.paths import decode
 from chalicelib.core.web.problems import BadParameter, NotFound, Problem, Unavailable
 from chalicelib.core.web.times import Deadline
 from tests.support.builders import DEADLINE, allow, deny, mount, numbered, path
-from tests.support.fakes import Failing, Objects, signer
+from tests.support.fakes import CURSORS, Failing, Objects
 from tests.support.oracles import deciding
 
 from .test_listing_at_scale import SortedObjects
@@ -35,9 +35,7 @@ class Tree:
         self.objects = Objects(buckets=buckets)
         self.rules = RuleSet(list(rules))
         self.mounts = Mounts(mounts)
-        self.directories = Directories(
-            rules=self.rules, mounts=self.mounts, objects=self.objects, signer=signer("cursor")
-        )
+        self.directories = DirectoryListings(rules=self.rules, mounts=self.mounts, objects=self.objects, cipher=CURSORS)
 
     def read(
         self, directory: str = "/", *, recursive: bool = False, limit: int = 1000, cursor: str | None = None
@@ -172,7 +170,7 @@ def test_a_cursor_is_for_its_own_listing(end: str) -> None:
 def test_where_most_is_hidden_a_request_ends_all_the_same() -> None:
     rules = numbered(allow("/zz", "read"), allow("/", "list"))
     tree, objects = Tree({}, rules=rules), SortedObjects({*(f"{number:06}" for number in range(45_000)), "zz"})
-    tree.directories = Directories(rules=tree.rules, mounts=tree.mounts, objects=objects, signer=signer("cursor"))
+    tree.directories = DirectoryListings(rules=tree.rules, mounts=tree.mounts, objects=objects, cipher=CURSORS)
     first = tree.read()
     assert (first.entries, objects.calls) == ((), 20)
     second = tree.read(cursor=first.cursor)
@@ -204,19 +202,19 @@ def test_a_part_that_is_full_with_the_last_entry_is_the_last() -> None:
 
 def test_a_store_that_gets_nowhere_ends_the_list() -> None:
     class Stuck(Objects):
-        def list(self, target: Target, deadline: Deadline, *, recursive: bool, after: str, limit: int) -> Page:
-            return Page([], is_last=False)
+        def list(self, target: Target, deadline: Deadline, *, recursive: bool, after: str, limit: int) -> ListedKeys:
+            return ListedKeys([], is_last=False)
 
     tree = Tree({})
-    stuck = Directories(rules=tree.rules, mounts=tree.mounts, objects=Stuck(), signer=signer("cursor"))
+    stuck = DirectoryListings(rules=tree.rules, mounts=tree.mounts, objects=Stuck(), cipher=CURSORS)
     grant = tree.rules.authorize(ANYONE, "list", path("/"))
     assert stuck.read(grant, recursive=False, limit=9, cursor=None, deadline=DEADLINE) == ((), None)
 
 
 def test_a_store_that_does_not_answer_is_not_an_empty_directory() -> None:
     tree = Tree({})
-    directories = Directories(
-        rules=tree.rules, mounts=tree.mounts, objects=Failing(Unavailable("It is down.")), signer=signer("cursor")
+    directories = DirectoryListings(
+        rules=tree.rules, mounts=tree.mounts, objects=Failing(Unavailable("It is down.")), cipher=CURSORS
     )
     with pytest.raises(Unavailable):
         directories.read(

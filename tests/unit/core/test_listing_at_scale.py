@@ -8,12 +8,12 @@ import pytest
 
 from chalicelib.core.access.principals import ANYONE
 from chalicelib.core.access.rules import RuleSet
-from chalicelib.core.features.directory_listing import Directories, Entry
-from chalicelib.core.ports import ListedKey, Page
+from chalicelib.core.features.directory_listing import DirectoryListings, Entry
+from chalicelib.core.ports import ListedKey, ListedKeys
 from chalicelib.core.s3.mounts import Mounts, Target
 from chalicelib.core.web.times import Deadline
 from tests.support.builders import DEADLINE, NOW, allow, mount, numbered, path
-from tests.support.fakes import Objects, signer
+from tests.support.fakes import CURSORS, Objects
 
 pytestmark = pytest.mark.slow
 
@@ -29,13 +29,13 @@ class SortedObjects(Objects):
         super().__init__()
         self.keys = sorted(keys)
 
-    def list(self, target: Target, deadline: Deadline, *, recursive: bool, after: str, limit: int) -> Page:
+    def list(self, target: Target, deadline: Deadline, *, recursive: bool, after: str, limit: int) -> ListedKeys:
         self.calls += 1
         found: list[ListedKey] = []
         at = max(bisect_right(self.keys, after), bisect_left(self.keys, target.key))
         while at < len(self.keys) and self.keys[at].startswith(target.key):
             if len(found) == limit:
-                return Page(found, False)
+                return ListedKeys(found, False)
             name, slash, _ = self.keys[at][len(target.key) :].partition("/")
             if slash and not recursive:
                 prefix = f"{target.key}{name}/"
@@ -44,7 +44,7 @@ class SortedObjects(Objects):
             else:
                 found.append(ListedKey(self.keys[at], False, 1, NOW, '"1"'))
                 at += 1
-        return Page(found, True)
+        return ListedKeys(found, True)
 
     def write(self, chance: random.Random, kept: set[str]) -> None:
         """Add some keys anywhere, and remove some that need not stay."""
@@ -61,7 +61,7 @@ class SortedObjects(Objects):
 def walk(objects: SortedObjects, recursive: bool, chance: random.Random, kept: set[str]) -> Iterator[Entry]:
     """The entries of all parts, between which others write."""
     rules = RuleSet(numbered(allow("/**", "read list")))
-    directories = Directories(rules=rules, mounts=Mounts([mount()]), objects=objects, signer=signer("cursor"))
+    directories = DirectoryListings(rules=rules, mounts=Mounts([mount()]), objects=objects, cipher=CURSORS)
     grant = rules.authorize(ANYONE, "list", path("/big/"))
     cursor = None
     while True:

@@ -8,7 +8,7 @@ import pytest
 from chalicelib.core.access.actions import METHODS
 from chalicelib.core.web.message import Reply
 from tests.support.builders import BASE_URL, NOW, basic, secret_of
-from tests.support.fakes import ask, code, service
+from tests.support.fakes import ask, code, signpost
 
 OURS = {"origin": BASE_URL}
 FORM = {"id": "ann", "secret": secret_of("ann"), "next": "/users/ann/"}
@@ -134,7 +134,7 @@ def test_each_page_has_its_methods(path: str, allowed: str) -> None:
 
 
 def test_where_nothing_can_be_signed_nobody_signs_in() -> None:
-    by = service(sign_in=False)
+    by = signpost(sign_in=False)
     for method in ("GET", "POST"):
         reply = ask(method, "/-/login", by=by, headers=OURS)
         assert (reply.status, code(reply)) == (501, "not-offered")

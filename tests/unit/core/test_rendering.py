@@ -10,7 +10,6 @@ import pytest
 from chalicelib.core.access.principals import ApiKeys
 from chalicelib.core.access.rules import Rule
 from chalicelib.core.access.sessions import Sessions
-from chalicelib.core.service import Service
 from chalicelib.core.web.image_parameters import MAX_IMAGE_BYTES, Image, Rendition, content_name
 from chalicelib.core.web.message import Reply
 from chalicelib.core.web.problems import BadParameter, ImageBroken, SourceFailed, SourceNotAllowed, Unavailable
@@ -30,7 +29,7 @@ from tests.support.builders import (
     numbered,
     secret_of,
 )
-from tests.support.fakes import Failing, Renderer, Source, ask, code, service, signer
+from tests.support.fakes import Failing, Renderer, Signpost, Source, ask, code, signer, signpost
 from tests.support.file_store import Files
 from tests.support.token_store import Tokens
 
@@ -55,15 +54,15 @@ class Large(Renderer):
         return Image("image/png", bytes(self.size))
 
 
-def a_service(rules: tuple[Rule, ...] = (), **rest: Any) -> Service:
-    return service(rules=rules, **{"source": Source({URL: PNG}), **rest})
+def a_service(rules: tuple[Rule, ...] = (), **rest: Any) -> Signpost:
+    return signpost(rules=rules, **{"source": Source({URL: PNG}), **rest})
 
 
 def render(
     raw_path: str,
     method: str | None = None,
     *,
-    by: Service | None = None,
+    by: Signpost | None = None,
     query: Mapping[str, str] | None = None,
     headers: Mapping[str, str] = AS_ANN,
     body: bytes = PNG,
@@ -123,18 +122,18 @@ def test_a_rule_for_one_says_nothing_of_the_other() -> None:
 @BOTH
 @pytest.mark.parametrize("uses", [None, 3])
 def test_no_link_opens_one(raw_path: str, method: str, uses: int | None) -> None:
-    by = a_service(EVERYTHING, tokens=Tokens())
+    by = a_service(EVERYTHING, counter=Tokens())
     made = ask("POST", "/", by=by, query={"link": ""}, headers=AS_ANN, body=json.dumps({"uses": uses}).encode())
     token = json.loads(made.body)["token"]
     assert ask("GET", "/a", by=by, query={"token": token}).status == 307
     for rules in ((), OPEN):
-        by = a_service((*rules, *EVERYTHING), tokens=Tokens())
+        by = a_service((*rules, *EVERYTHING), counter=Tokens())
         reply = render(raw_path, method, by=by, query={"w": "320", "u": URL, "token": token})
         assert (reply.status, code(reply)) == (403, "a HEAD has no body" if method == "HEAD" else "link-invalid")
 
 
 def test_a_rule_for_the_files_lets_nobody_share_one() -> None:
-    by = a_service(EVERYTHING, tokens=Tokens())
+    by = a_service(EVERYTHING, counter=Tokens())
     assert ask("POST", RESIZE, by=by, query={"link": ""}, headers=AS_ANN).status == 403
     assert code(ask("POST", THUMBNAIL, by=by, query={"link": ""}, headers=AS_ANN)) == "not-an-image"
 
@@ -225,8 +224,8 @@ FOR_SITE = numbered(
 )
 
 
-def site(**rest: Any) -> Service:
-    return a_service(FOR_SITE, keys=[*KEYS, SITE], tokens=Tokens(), **rest)
+def site(**rest: Any) -> Signpost:
+    return a_service(FOR_SITE, keys=[*KEYS, SITE], counter=Tokens(), **rest)
 
 
 def test_a_publishable_key_shows_images_within_its_rules_and_caches_keep_them() -> None:

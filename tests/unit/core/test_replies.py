@@ -86,7 +86,7 @@ def test_the_largest_image_fits_into_what_a_lambda_answers() -> None:
 
 
 def test_a_description_says_all_that_a_client_needs_for_the_second_step() -> None:
-    reply = replies.description(SIGNED)
+    reply = replies.signed_url(request(query={"presign": ""}), SIGNED, "private, max-age=9")
     assert (reply.status, reply.headers["Content-Type"]) == (200, "application/json")
     assert reply.headers["Cache-Control"] == "no-store"
     assert json.loads(reply.body) == {

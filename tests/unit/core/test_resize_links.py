@@ -9,10 +9,9 @@ from hypothesis import strategies as st
 
 from chalicelib.core.access.link_tokens import MAX_LINK_SECONDS
 from chalicelib.core.access.signing import decode, encode
-from chalicelib.core.service import Service
 from chalicelib.core.web.message import Reply
 from tests.support.builders import ANN, CI, NOW, allow, basic, deny, numbered
-from tests.support.fakes import Source, ask, code, service
+from tests.support.fakes import Signpost, Source, ask, code, signpost
 from tests.support.token_store import Tokens
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(99)
@@ -25,11 +24,11 @@ RULES = numbered(
 AS_ANN = basic("ann")
 
 
-def a_service(rules: Any = RULES, **rest: Any) -> Service:
-    return service(rules=rules, source=Source({URL: PNG, OTHER: PNG}), tokens=Tokens(), **rest)
+def a_service(rules: Any = RULES, **rest: Any) -> Signpost:
+    return signpost(rules=rules, source=Source({URL: PNG, OTHER: PNG}), counter=Tokens(), **rest)
 
 
-def make(by: Service, headers: dict[str, str] = AS_ANN, **wanted: Any) -> Reply:
+def make(by: Signpost, headers: dict[str, str] = AS_ANN, **wanted: Any) -> Reply:
     return ask("POST", RESIZE, by=by, query={"link": ""}, headers=headers, body=json.dumps(wanted).encode())
 
 
@@ -39,7 +38,13 @@ def token_of(reply: Reply) -> str:
 
 
 def show(
-    by: Service, token: str, u: str = URL, query: dict[str, str] | None = None, *, method: str = "GET", now: float = NOW
+    by: Signpost,
+    token: str,
+    u: str = URL,
+    query: dict[str, str] | None = None,
+    *,
+    method: str = "GET",
+    now: float = NOW,
 ) -> Reply:
     return ask(method, RESIZE, by=by, query={"token": token, "u": u, **(query or {"w": "320"})}, now=now)
 
@@ -163,16 +168,14 @@ def test_garbage_is_refused(token: str) -> None:
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
 def test_the_log_holds_neither_a_token_nor_a_publishable_key(method: str) -> None:
     from tests.support.builders import api_key, request, secret_of
-    from tests.support.fakes import exchange
 
-    log: list[Any] = []
     site = api_key("site")._replace(in_urls=True)
     by = a_service((*RULES, *numbered(allow(RESIZE, "read", "key:site"))), keys=[ANN, site])
     token = token_of(make(by, u=URL, sizes=["320x"]))
     for secret in ({"token": token}, {"k": secret_of("site")}, {"token": token[:-1]}, {"k": "c4n4ry"}):
-        exchange(by.answer, log=log).handle(request(method, RESIZE, query={"u": URL, "w": "320", **secret}))
-    assert [line["status"] for line in log] == [204 if method == "OPTIONS" else 200] * 2 + [403, 401]
-    assert str(log[0]["principal"]).startswith("link:")
-    assert log[1]["principal"] == "key:site"
+        by.application.handle(request(method, RESIZE, query={"u": URL, "w": "320", **secret}))
+    assert [line["status"] for line in by.log] == [204 if method == "OPTIONS" else 200] * 2 + [403, 401]
+    assert str(by.log[0]["principal"]).startswith("link:")
+    assert by.log[1]["principal"] == "key:site"
     for secret_text in (token, token[-22:], secret_of("site"), "c4n4ry"):
-        assert secret_text not in json.dumps(log)
+        assert secret_text not in json.dumps(by.log)

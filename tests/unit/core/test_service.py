@@ -9,7 +9,7 @@ from chalicelib.core.access.actions import METHODS, action_of
 from chalicelib.core.ports import Metadata
 from chalicelib.core.s3.stores import Credentials
 from tests.support.builders import CREDENTIALS, NOW, allow, basic, mount, numbered, path
-from tests.support.fakes import Failing, Objects, ask, code, service
+from tests.support.fakes import Failing, Objects, ask, code, signpost
 from tests.support.oracles import botocore_url
 
 OPEN = numbered(allow("/**", "read list write delete versions"))
@@ -18,7 +18,7 @@ OPEN = numbered(allow("/**", "read list write delete versions"))
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE"])
 @pytest.mark.parametrize("raw_path", ["/a.txt", "/a/b//c", "/100%25%20%C3%BC+%3F"])
 def test_a_redirect_leads_to_the_decoded_key_signed_for_the_method(method: str, raw_path: str) -> None:
-    reply = ask(method, raw_path, by=service(rules=OPEN))
+    reply = ask(method, raw_path, by=signpost(rules=OPEN))
     assert (reply.status, reply.body) == (307, b"")
     assert unquote(urlsplit(reply.headers["Location"]).path) == unquote(raw_path)
     assert reply.headers["Location"] == botocore_url(
@@ -36,7 +36,7 @@ def test_a_redirect_leads_to_the_decoded_key_signed_for_the_method(method: str, 
 
 def test_a_directory_is_an_ordinary_key_for_those_who_write() -> None:
     for method in ("PUT", "DELETE"):
-        reply = ask(method, "/d//", by=service(rules=OPEN))
+        reply = ask(method, "/d//", by=signpost(rules=OPEN))
         assert urlsplit(reply.headers["Location"]).path == "/d//"
 
 
@@ -44,7 +44,7 @@ def test_what_the_contract_names_is_passed_on_signed_and_the_rest_ignored() -> N
     reply = ask(
         "GET",
         "/a",
-        by=service(rules=OPEN),
+        by=signpost(rules=OPEN),
         query={"versionId": "v 1", "response-content-type": "text/plain", "v": "42", "X-Amz-Expires": "604800"},
         headers={"x-amz-checksum-mode": "ENABLED", "range": "bytes=0-9", "if-none-match": "*"},
     )
@@ -60,8 +60,8 @@ def test_what_the_contract_names_is_passed_on_signed_and_the_rest_ignored() -> N
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
 def test_presign_describes_the_same_url(method: str) -> None:
     headers = {"x-amz-meta-a": "1", "if-match": '"e"', "content-type": "a/b"}
-    redirect = ask(method, "/a", by=service(rules=OPEN), headers=headers)
-    reply = ask(method, "/a", by=service(rules=OPEN), headers=headers, query={"presign": ""})
+    redirect = ask(method, "/a", by=signpost(rules=OPEN), headers=headers)
+    reply = ask(method, "/a", by=signpost(rules=OPEN), headers=headers, query={"presign": ""})
     assert (reply.status, reply.headers["Content-Type"]) == (200, "application/json")
     assert reply.headers["Cache-Control"] == "no-store"
     assert json.loads(reply.body) == {
@@ -107,12 +107,12 @@ def test_a_post_is_refused_that_asks_for_nothing_there_is(query: dict[str, str])
 @pytest.mark.parametrize("raw_path", ["/", "/docs", "/docs/"])
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
 def test_a_whole_mount_is_neither_written_nor_deleted(method: str, raw_path: str) -> None:
-    reply = ask(method, raw_path, by=service(rules=OPEN, mounts=[mount(), mount("/docs", bucket="docs")]))
+    reply = ask(method, raw_path, by=signpost(rules=OPEN, mounts=[mount(), mount("/docs", bucket="docs")]))
     assert (reply.status, code(reply)) == (400, "bad-path")
 
 
 def test_a_path_without_a_mount_is_not_found_by_those_who_may_read_it() -> None:
-    by = service(mounts=[mount("/docs")])
+    by = signpost(mounts=[mount("/docs")])
     assert ask("GET", "/public/a", by=by).status == 404
     assert ask("GET", "/nothing", by=by).status == 401
 
@@ -139,7 +139,7 @@ def test_an_upload_in_parts_is_redirected_call_by_call(method: str, query: dict[
 def test_an_upload_in_parts_is_for_those_who_may_write(method: str, query: dict[str, str]) -> None:
     assert ask(method, "/builds/a", query=query, headers=basic("ann")).status == 403
     assert ask(method, "/builds/a", query=query).status == 401
-    readers = service(rules=numbered(allow("/**", "read list delete share")))
+    readers = signpost(rules=numbered(allow("/**", "read list delete share")))
     assert ask(method, "/builds/a", by=readers, query=query).status == 401
 
 
@@ -155,7 +155,7 @@ def test_a_part_that_passes_for_nothing_replaces_and_deletes_nothing() -> None:
 
 
 def test_what_is_there_is_kept_when_the_parts_are_put_together() -> None:
-    by = service(rules=numbered(allow("/**", "write", overwrite=False)))
+    by = signpost(rules=numbered(allow("/**", "write", overwrite=False)))
     query = {"uploadId": "u"}
     assert ask("POST", "/a", by=by, query={"uploads": ""}).status == 307
     assert ask("PUT", "/a", by=by, query=query | {"partNumber": "1"}).status == 307
@@ -175,23 +175,23 @@ def test_what_a_rule_demands_of_an_upload_is_asked_of_whoever_may_upload() -> No
 
 
 def test_what_a_rule_demands_of_an_upload_is_signed() -> None:
-    by = service(rules=numbered(allow("/**", "write", max_bytes=5)))
+    by = signpost(rules=numbered(allow("/**", "write", max_bytes=5)))
     location = ask("PUT", "/a", by=by, query={"size": "5"}).headers["Location"]
     assert "X-Amz-SignedHeaders=content-length%3Bhost&" in location
     assert "size" not in location
 
 
 def test_what_a_rule_demands_of_an_upload_is_asked_of_nothing_else() -> None:
-    by = service(rules=numbered(allow("/**", "read write delete", overwrite=False, max_bytes=5)))
+    by = signpost(rules=numbered(allow("/**", "read write delete", overwrite=False, max_bytes=5)))
     statuses = [ask(method, "/a", by=by).status for method in ("GET", "HEAD", "DELETE", "PUT")]
     assert statuses == [307, 307, 307, 411]
 
 
 def test_a_mount_with_credentials_of_its_own_is_signed_with_them_alone() -> None:
     own = mount("/theirs", bucket="theirs")._replace(credentials=Credentials("THEIRS", "secret"))
-    by = service(rules=OPEN, mounts=[own], credentials=Failing(AssertionError("asked")))
+    by = signpost(rules=OPEN, mounts=[own], credentials=Failing(AssertionError("asked")))
     assert "X-Amz-Credential=THEIRS%2F" in ask("GET", "/theirs/a", by=by).headers["Location"]
-    both = service(rules=OPEN, mounts=[own, mount()])
+    both = signpost(rules=OPEN, mounts=[own, mount()])
     assert "X-Amz-Credential=AKIDEXAMPLE%2F" in ask("GET", "/a", by=both).headers["Location"]
 
 
@@ -209,12 +209,12 @@ def test_a_chunked_upload_is_refused_before_it_is_redirected() -> None:
 @pytest.mark.parametrize("raw_path", ["/-/", "/-/x", "/%2D/x", "/-%2Fx", "/-/login/", "/-/assets"])
 @pytest.mark.parametrize("method", METHODS)
 def test_what_is_the_services_own_is_never_redirected(method: str, raw_path: str) -> None:
-    assert ask(method, raw_path, by=service(rules=OPEN)).status == 404
+    assert ask(method, raw_path, by=signpost(rules=OPEN)).status == 404
 
 
 def test_a_path_that_only_looks_like_the_services_own_is_a_key() -> None:
     for raw_path in ("/-", "/-x", "/a/-/b", "/--/a"):
-        assert ask("GET", raw_path, by=service(rules=OPEN)).status == 307
+        assert ask("GET", raw_path, by=signpost(rules=OPEN)).status == 307
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ def test_a_path_that_only_looks_like_the_services_own_is_a_key() -> None:
 )
 def test_head_inline_answers_what_the_store_says(status: int, headers: dict[str, str]) -> None:
     objects = Objects(Metadata(status, headers))
-    by = service(rules=OPEN, objects=objects, head_inline=True)
+    by = signpost(rules=OPEN, objects=objects, head_inline=True)
     reply = ask("HEAD", "/a%20b", by=by, query={"versionId": "v"}, headers={"if-none-match": '"e"'})
     assert (reply.status, reply.body, reply.headers["Cache-Control"]) == (status, b"", "no-store")
     assert headers.items() <= reply.headers.items()
@@ -233,7 +233,7 @@ def test_head_inline_answers_what_the_store_says(status: int, headers: dict[str,
 
 def test_head_inline_asks_for_nothing_but_a_head() -> None:
     objects = Objects(Metadata(200, {}))
-    by = service(rules=OPEN, objects=objects, head_inline=True)
+    by = signpost(rules=OPEN, objects=objects, head_inline=True)
     assert ask("GET", "/a", by=by).status == ask("PUT", "/a", by=by).status == 307
     assert ask("HEAD", "/a", by=by, query={"presign": ""}).status == 200
     assert objects.asked == []

@@ -7,7 +7,7 @@ import pytest
 from chalicelib.core.access.actions import METHODS, action_of
 from chalicelib.core.access.principals import ANYONE
 from tests.support.builders import ANN, CI, RULES, allow, basic, bearer, deny, numbered, path
-from tests.support.fakes import Failing, ask, code, service
+from tests.support.fakes import Failing, ask, code, signpost
 from tests.support.file_store import Files
 from tests.support.oracles import deciding
 
@@ -58,7 +58,7 @@ PATHS += [
 @pytest.mark.parametrize("raw_path", PATHS, ids=lambda raw_path: raw_path[:20])
 def test_every_way_of_asking_is_refused_exactly_where_get_is(way: str, who: str, raw_path: str) -> None:
     method, query, inline, allowed = WAYS[way]
-    by = service(head_inline=inline)
+    by = signpost(head_inline=inline)
     get = ask("GET", raw_path, headers=WHO[who])
     reply = ask(method, raw_path, by=by, query=query, headers=WHO[who])
     if get.status == 307:
@@ -88,7 +88,7 @@ def test_what_get_does_not_pass_on_is_passed_on_in_no_way(
     way: str, query: dict[str, str], headers: dict[str, str]
 ) -> None:
     method, more, inline, _ = WAYS[way]
-    by = service(head_inline=inline)
+    by = signpost(head_inline=inline)
     get = ask("GET", "/public/a", query=query, headers=headers)
     assert get.status == 400
     assert ask(method, "/public/a", by=by, query=more | query, headers=headers).status == get.status
@@ -108,14 +108,14 @@ def test_versions_are_reached_with_an_action_of_their_own() -> None:
     ways |= {"link": ("POST", {"link": ""}, False, 501), "abort": ("DELETE", {"uploadId": "u"}, False, 307)}
     png = b"\x89PNG\r\n\x1a\n" + bytes(99)
     for way, (method, query, inline, allowed) in ways.items():
-        by = service(rules=rules, head_inline=inline, objects=Files({"a/x": png, "b/x": png}))
+        by = signpost(rules=rules, head_inline=inline, objects=Files({"a/x": png, "b/x": png}))
         name = "" if way == "a directory" else "x"
         version = query | {"versionId": "1"}
         for who, statuses in {"ann": (allowed, 403), "ci": (403, 403)}.items():
             found = [ask(method, f"/{top}/{name}", by=by, query=version, headers=basic(who)).status for top in "ab"]
             assert tuple(found) == statuses, (way, who)
         assert ask(method, "/a/closed", by=by, query=version, headers=basic("ann")).status == 403
-    by = service(rules=rules)
+    by = signpost(rules=rules)
     for who, top, status in (("ann", "a", 403), ("ann", "b", 307), ("ci", "a", 403), ("ci", "b", 403)):
         for query in ({}, {"presign": ""}):
             reply = ask("DELETE", f"/{top}/x", by=by, query=query | {"versionId": "1"}, headers=basic(who))
@@ -144,7 +144,7 @@ def test_only_what_the_rules_allow_is_redirected(method: str, raw_path: str, who
 
 
 def test_no_credential_is_asked_for_before_the_rules_have_said_yes() -> None:
-    by = service(credentials=Failing(AssertionError("asked")))
+    by = signpost(credentials=Failing(AssertionError("asked")))
     for method in METHODS:
         query = {"link": ""} if method == "POST" else {}
         assert ask(method, "/nothing", by=by, query=query).status == 401

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.support.builders import CREDENTIALS, NOW, allow, basic, mount, numbered
-from tests.support.fakes import Fixed, ask, service
+from tests.support.fakes import Fixed, ask, signpost
 from tests.support.file_store import Files
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(99)
@@ -31,12 +31,12 @@ PNG = b"\x89PNG\r\n\x1a\n" + bytes(99)
 def test_a_redirect_is_kept_only_while_its_url_can_still_be_followed(
     kept: dict[str, Any], method: str, query: dict[str, str], who: dict[str, str], expected: str
 ) -> None:
-    reply = ask(method, "/public/a", by=service(mounts=[mount(**kept)]), query=query, headers=who)
+    reply = ask(method, "/public/a", by=signpost(mounts=[mount(**kept)]), query=query, headers=who)
     assert reply.headers["Cache-Control"] == expected
 
 
 def test_a_redirect_that_not_everyone_may_have_is_kept_by_its_client_only() -> None:
-    by = service(mounts=[mount(cache_seconds=100)])
+    by = signpost(mounts=[mount(cache_seconds=100)])
     assert ask("GET", "/users/ann/a", by=by, headers=basic("ann")).headers["Cache-Control"] == "private, max-age=100"
     for method in ("PUT", "DELETE"):
         assert ask(method, "/users/ann/a", by=by, headers=basic("ann")).headers["Cache-Control"] == "no-store"
@@ -45,7 +45,7 @@ def test_a_redirect_that_not_everyone_may_have_is_kept_by_its_client_only() -> N
 def test_a_redirect_to_an_old_version_is_kept_by_its_client_only() -> None:
     """Anyone may read the file here, and only some its versions: a shared cache asks nobody."""
     everyone, some = allow("/**", "read"), allow("/**", "versions", "key:ann")
-    by = service(rules=numbered(everyone, some), mounts=[mount(cache_seconds=100)], objects=Files({"a.png": PNG}))
+    by = signpost(rules=numbered(everyone, some), mounts=[mount(cache_seconds=100)], objects=Files({"a.png": PNG}))
     for query in ({}, {"w": "9"}):
         old = {**query, "versionId": "v"}
         assert ask("GET", "/a.png", by=by, query=query).headers["Cache-Control"] == "public, max-age=100"
@@ -55,20 +55,20 @@ def test_a_redirect_to_an_old_version_is_kept_by_its_client_only() -> None:
 
 def test_a_redirect_that_demands_headers_is_not_kept_for_those_who_do_not_send_them() -> None:
     """`Vary` names what decides an answer, and not every `x-amz-*` that its URL was signed with."""
-    by = service(mounts=[mount(cache_seconds=100)])
+    by = signpost(mounts=[mount(cache_seconds=100)])
     reply = ask("GET", "/public/a", by=by, headers={"x-amz-checksum-mode": "ENABLED"})
     assert (reply.status, reply.headers["Cache-Control"]) == (307, "no-store")
 
 
 def test_a_redirect_is_kept_no_longer_than_the_credentials_last() -> None:
-    by = service(mounts=[mount(cache_seconds=9999)], credentials=Fixed(CREDENTIALS._replace(expires_at=NOW + 100)))
+    by = signpost(mounts=[mount(cache_seconds=9999)], credentials=Fixed(CREDENTIALS._replace(expires_at=NOW + 100)))
     assert ask("GET", "/public/a", by=by).headers["Cache-Control"] == "public, max-age=40"
     assert ask("GET", "/public/a", by=by, now=NOW + 50).headers["Cache-Control"] == "no-store"
     assert ask("GET", "/public/a", by=by, now=NOW + 100).status == 503
 
 
 def test_within_a_stable_window_the_location_stays_the_same() -> None:
-    by = service(mounts=[mount(stable_seconds=150)])
+    by = signpost(mounts=[mount(stable_seconds=150)])
     start = NOW - NOW % 150
     within = {ask("GET", "/public/a", by=by, now=now).headers["Location"] for now in (start, start + 1, start + 149.9)}
     assert len(within) == 1

@@ -18,7 +18,7 @@ from chalicelib.core.web.message import Reply
 from chalicelib.core.web.problems import ImageBroken, ImageTooLarge
 from chalicelib.core.web.times import Deadline
 from tests.support.builders import CREDENTIALS, DEADLINE, NOW, allow, basic, deny, mount, numbered
-from tests.support.fakes import Failing, Renderer, ask, code, service
+from tests.support.fakes import Failing, Renderer, ask, code, signpost
 from tests.support.file_store import Files, etag_of
 from tests.support.oracles import botocore_url
 from tests.support.token_store import Tokens
@@ -44,7 +44,7 @@ class World:
         self.store = store if store is not None else Files(dict.fromkeys(names, PNG))
         self.renderer = rest.pop("renderer", None) or Renderer()
         self.tokens = Tokens()
-        self.by = service(rules=rules, objects=self.store, renderer=self.renderer, tokens=self.tokens, **rest)
+        self.by = signpost(rules=rules, objects=self.store, renderer=self.renderer, counter=self.tokens, **rest)
 
     def get(
         self,

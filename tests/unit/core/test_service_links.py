@@ -13,10 +13,9 @@ from chalicelib.core.access.link_tokens import MAX_LINK_SECONDS, MAX_USES
 from chalicelib.core.access.rules import Rule
 from chalicelib.core.link_uses import _range
 from chalicelib.core.s3.stores import Credentials
-from chalicelib.core.service import Service
 from chalicelib.core.web.message import Reply
 from tests.support.builders import ANN, CI, CREDENTIALS, NOW, allow, basic, deny, mount, numbered
-from tests.support.fakes import Failing, Fixed, Objects, ask, code, service
+from tests.support.fakes import Failing, Fixed, Objects, Signpost, ask, code, signpost
 from tests.support.token_store import Tokens
 
 RULES = numbered(
@@ -31,12 +30,12 @@ RULES = numbered(
 AS_ANN, AS_CI = basic("ann"), basic("ci")
 
 
-def a_service(tokens: Tokens | None = None, **rest: Any) -> Service:
-    return service(rules=rest.pop("rules", RULES), tokens=tokens or Tokens(), objects=Objects(), **rest)
+def a_service(tokens: Tokens | None = None, **rest: Any) -> Signpost:
+    return signpost(rules=rest.pop("rules", RULES), counter=tokens or Tokens(), objects=Objects(), **rest)
 
 
 def make(
-    by: Service, raw_path: str = "/shared/a%20b", headers: Mapping[str, str] = AS_ANN, now: float = NOW, **wanted: Any
+    by: Signpost, raw_path: str = "/shared/a%20b", headers: Mapping[str, str] = AS_ANN, now: float = NOW, **wanted: Any
 ) -> Reply:
     return ask("POST", raw_path, by=by, query={"link": ""}, headers=headers, body=json.dumps(wanted).encode(), now=now)
 
@@ -46,7 +45,7 @@ def token_of(reply: Reply) -> str:
     return str(json.loads(reply.body)["token"])
 
 
-def use(by: Service, token: str, raw_path: str = "/shared/a%20b", method: str = "GET", **rest: Any) -> Reply:
+def use(by: Signpost, token: str, raw_path: str = "/shared/a%20b", method: str = "GET", **rest: Any) -> Reply:
     query = {"token": token, **rest.pop("query", {})}
     return ask(method, raw_path, by=by, query=query, **rest)
 
@@ -133,7 +132,7 @@ def test_what_cannot_be_made_is_a_bad_request(body: bytes) -> None:
 
 
 def test_without_a_table_links_have_no_number_of_uses() -> None:
-    by = service(rules=RULES)
+    by = signpost(rules=RULES)
     assert (make(by).status, code(make(by))) == (501, "not-offered")
     token = token_of(make(by, uses=None))
     assert [use(by, token).status for _ in range(3)] == [307] * 3
@@ -246,7 +245,7 @@ def test_what_fails_after_the_check_takes_no_use() -> None:
 
 def test_a_directory_that_cannot_be_listed_takes_no_use() -> None:
     tokens = Tokens()
-    broken = service(rules=RULES, tokens=tokens, objects=Failing(OSError("gone")))
+    broken = signpost(rules=RULES, counter=tokens, objects=Failing(OSError("gone")))
     token = token_of(make(broken, "/shared/"))
     assert use(broken, token, "/shared/").status == 500
     assert use(a_service(tokens), token, "/shared/").status == 200
@@ -328,7 +327,7 @@ def test_behind_a_cdn_the_address_that_counts_is_the_one_that_the_cdn_appended()
     secrets = (b"old" * 11, b"new" * 11)
     by, without = (a_service(cdn_secrets=known) for known in (lambda _: secrets, None))
 
-    def get(asked: Service, token: str, seen: str, secret: str, byte_range: str, address: str = cdn) -> int:
+    def get(asked: Signpost, token: str, seen: str, secret: str, byte_range: str, address: str = cdn) -> int:
         headers = {"x-forwarded-for": seen, "x-signpost-cdn-secret": secret, "range": f"bytes={byte_range}"}
         return use(asked, token, headers=headers, address=address).status
 
@@ -361,19 +360,17 @@ def test_out_of_the_tables_reach_it_is_a_503_and_no_redirect() -> None:
         assert "Location" not in reply.headers
     tokens.reachable = True
     assert use(by, token).status == 307
-    assert use(service(rules=RULES), token_of(make(by))).status == 503
+    assert use(signpost(rules=RULES), token_of(make(by))).status == 503
 
 
 def test_the_log_names_the_link_and_not_its_token() -> None:
     from tests.support.builders import request
-    from tests.support.fakes import exchange
 
-    log: list[Mapping[str, object]] = []
     by = a_service()
     token = token_of(make(by))
-    exchange(by.answer, log=log).handle(request("GET", "/shared/a%20b", query={"token": token}))
-    assert str(log[0]["principal"]).startswith("link:")
-    assert token not in json.dumps(log)
+    by.application.handle(request("GET", "/shared/a%20b", query={"token": token}))
+    assert str(by.log[0]["principal"]).startswith("link:")
+    assert token not in json.dumps(by.log)
 
 
 # Writing by one
@@ -494,8 +491,8 @@ def test_a_directorys_link_opens_what_its_maker_may_share_at_that_moment() -> No
     rules = numbered(deny("/shared/secret/**", "share"), deny("/shared/own", "share"), allowed)
     keys = ["shared/a", "shared/own", "shared/secret/x", "shared/sub/y"]
     tokens, store = Tokens(), Objects(buckets={"acme-files": keys})
-    before = service(rules=numbered(allowed), tokens=tokens, objects=store)
-    by = service(rules=rules, tokens=tokens, objects=store)
+    before = signpost(rules=numbered(allowed), counter=tokens, objects=store)
+    by = signpost(rules=rules, counter=tokens, objects=store)
     for maker in (before, by):  # whether the rule came before the link or after it
         read, write = (token_of(make(maker, "/shared/", action=action, uses=None)) for action in ("read", "write"))
         once = {"if-none-match": "*"}
@@ -521,8 +518,8 @@ def test_a_directorys_link_opens_what_its_maker_may_share_at_that_moment() -> No
 
 
 def test_what_a_link_lists_can_be_followed_with_it() -> None:
-    by = service(
-        rules=RULES, tokens=Tokens(), objects=Objects(buckets={"acme-files": ["shared/a b", "shared/closed/x"]})
+    by = signpost(
+        rules=RULES, counter=Tokens(), objects=Objects(buckets={"acme-files": ["shared/a b", "shared/closed/x"]})
     )
     token = token_of(make(by, "/shared/", uses=None))
     listed = json.loads(use(by, token, "/shared/").body)
@@ -558,7 +555,7 @@ def test_a_link_ends_with_its_issuers_key() -> None:
 # Revoking
 
 
-def revoke(by: Service, token: str, headers: Mapping[str, str] = AS_ANN, raw_path: str = "/shared/a%20b") -> Reply:
+def revoke(by: Signpost, token: str, headers: Mapping[str, str] = AS_ANN, raw_path: str = "/shared/a%20b") -> Reply:
     return ask("DELETE", raw_path, by=by, query={"token": token}, headers=headers)
 
 

@@ -1,0 +1,132 @@
+"""Bootstrap: builds the application of this process, which Lambda calls."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Final, Protocol
+
+from .core.access.actions import METHODS
+from .core.access.link_tokens import LinkTokens, Random
+from .core.access.signing import Signer, no_secrets
+from .core.application import Application
+from .core.web.access_log import AccessLogEntry
+from .core.web.cors import Cors
+from .core.web.message import Reply, Request
+from .core.web.problems import Misconfigured
+from .core.web.times import Deadline
+from .default_backends import Backends
+from .environment import Environment, of_process
+from .service_factory import ServiceFactory
+from .settings.load import InvalidSettings, Settings, inspect, load
+
+if TYPE_CHECKING:
+    from .core.ports import Clock, Log, Pages
+
+_TIMEOUT_SECONDS: Final = 10.0  # lambda_timeout in .chalice/config.json
+_GATEWAY_TIMEOUT_SECONDS: Final = 29.0  # API Gateway Developer Guide, "Quotas", integration timeout
+_MARGIN_SECONDS: Final = 1.0  # importing, rendering, answering and logging a page take less, even at 128 MB
+
+_to_json = json.JSONEncoder(separators=(",", ":")).encode
+
+
+class LambdaContext(Protocol):
+    """The context of an invocation (Lambda Developer Guide, "Python context object")."""
+
+    def get_remaining_time_in_millis(self) -> float:
+        """Return the milliseconds until Lambda ends the invocation."""
+        ...
+
+
+@cache
+def application() -> Application:
+    """Return the application of this process, built once."""
+    environment = of_process()
+    try:
+        settings = load(environment.settings_file, environment.variables)
+        backends = Backends(settings, environment)
+    except InvalidSettings as error:
+        return _closed_application(error)
+    return build(settings, backends, clock=time.time, random=os.urandom, log=_log)
+
+
+def deadline(context: LambdaContext | None) -> Deadline:
+    """Return the time by which an invocation must be answered; without a context, the time that Lambda would give."""
+    seconds = _TIMEOUT_SECONDS if context is None else context.get_remaining_time_in_millis() / 1000
+    return Deadline(time.monotonic, min(seconds, _GATEWAY_TIMEOUT_SECONDS) - _MARGIN_SECONDS)
+
+
+def is_chalice_cli() -> bool:
+    """Whether a `chalice` command runs this process."""
+    return of_process().is_chalice_cli
+
+
+def inspect_settings(environment: Environment) -> tuple[Settings, tuple[str, ...]]:
+    """Return the settings and the warnings about them; raise InvalidSettings with all mistakes."""
+    mistakes = environment.mistakes()
+    try:
+        settings, warnings = inspect(environment.settings_file, environment.variables)
+    except InvalidSettings as error:
+        raise InvalidSettings([*error.mistakes, *mistakes], error.warnings) from None
+    if mistakes:
+        raise InvalidSettings(mistakes, warnings)
+    return settings, warnings
+
+
+def link_tokens(environment: Environment) -> LinkTokens:
+    """Return the maker and reader of link tokens; raise InvalidSettings."""
+    return LinkTokens(Signer(environment.signing_secrets() or no_secrets, "link"), os.urandom)
+
+
+def build(settings: Settings, backends: Backends, *, clock: "Clock", random: Random, log: "Log") -> Application:
+    """Return an application.
+
+    Args:
+        settings: the settings.
+        backends: the backends.
+        clock: returns the Unix time in seconds.
+        random: returns bytes that nobody can guess.
+        log: writes one record for each request.
+    """
+    return Application(
+        answer=ServiceFactory(settings, backends, random).service().answer,
+        cors=Cors(settings.cors_origins, METHODS),
+        pages=lambda: backends.pages,
+        realm=settings.realm,
+        sign_in=backends.signing_secrets is not None,
+        public_url=settings.public_url,
+        authorization_header=settings.authorization_header,
+        clock=clock,
+        log=log,
+    )
+
+
+def _closed_application(error: InvalidSettings) -> Application:
+    """Return the application for settings with a mistake, which answers 500 to every request."""
+
+    def answer(request: Request, now: float, log_entry: AccessLogEntry) -> Reply:
+        raise Misconfigured(error.mistakes)
+
+    return Application(
+        answer=answer,
+        cors=Cors((), METHODS),
+        pages=_pages,
+        realm="Signpost",
+        sign_in=False,
+        public_url=None,
+        authorization_header=None,
+        clock=time.time,
+        log=_log,
+    )
+
+
+def _pages() -> "Pages":
+    from .backends.templates import HtmlPages  # only a browser gets a page
+
+    return HtmlPages()
+
+
+def _log(record: Mapping[str, object]) -> None:
+    sys.stdout.write(_to_json(record) + "\n")

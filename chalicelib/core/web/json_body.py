@@ -1,0 +1,47 @@
+"""The JSON body of a request: an object with a few known fields."""
+
+import json
+from typing import Any, Final
+
+from .problems import BadRequest
+
+_MAX_BODY_BYTES: Final = 4_096  # a body has a few short fields
+
+
+def json_object(body: bytes, fields: tuple[str, ...], example: str) -> dict[str, Any]:
+    """Return the object in a body; an empty body is an empty object.
+
+    Args:
+        body: JSON.
+        fields: the names of all fields that the object may have.
+        example: a body that the service accepts, for the text of the refusal.
+
+    Raises:
+        BadRequest: the body is not JSON, is no object, or has an unknown field.
+    """
+    try:
+        value = json.loads(body or b"{}") if len(body) <= _MAX_BODY_BYTES else None
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise BadRequest(f"The body must be JSON: {example}.")
+    unknown = value.keys() - set(fields)
+    if unknown:
+        raise BadRequest(f"The body has the unknown field {min(unknown)!a}. It takes {', '.join(fields)}.")
+    return value
+
+
+def whole_number(fields: dict[str, Any], name: str, default: int, minimum: int, maximum: int) -> int:
+    """Return a field that is a whole number within bounds; raise BadRequest for another value."""
+    value = fields.get(name, default)
+    if not isinstance(value, int) or isinstance(value, bool) or not minimum <= value <= maximum:
+        raise BadRequest(f"{name} must be a whole number from {minimum:,} to {maximum:,}.")
+    return value
+
+
+def choice(fields: dict[str, Any], name: str, choices: tuple[str, ...]) -> str:
+    """Return a field that is one of some texts, the first text by default; raise BadRequest for another value."""
+    value = fields.get(name, choices[0])
+    if value not in choices:
+        raise BadRequest(f"{name} must be one of {', '.join(choices)}.")
+    return str(value)

@@ -1,0 +1,88 @@
+"""The default backends. Each is imported and built by the first request that needs it; any of them can be replaced."""
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+from .backends.credentials import ChainCredentials, FixedCredentials
+from .backends.secrets import secret_source
+from .core.access.signing import Secrets, no_secrets
+from .environment import Environment
+from .settings.load import Settings
+
+if TYPE_CHECKING:
+    from .core.ports import (
+        CredentialSource,
+        CursorCipher,
+        ImageSource,
+        LinkUseCounter,
+        ObjectStore,
+        Pages,
+        Renderer,
+    )
+
+_RENDER_SECONDS: Final = 5
+
+
+class Backends:
+    """The backends of a service, each built by the first request that needs the backend.
+
+    To give another backend in place of its own, assign the backend to its attribute before the first request.
+
+    Args:
+        settings: name the secret of the CDN, and the hosts of images.
+        environment: names the secrets, the credentials and the table.
+
+    Raises:
+        InvalidSettings: a variable cannot be used.
+    """
+
+    def __init__(self, settings: Settings, environment: Environment) -> None:
+        self._environment = environment
+        self._image_hosts = settings.image_hosts
+        credentials = environment.credentials()
+        self.credentials: CredentialSource = FixedCredentials(credentials) if credentials else ChainCredentials()
+        self.signing_secrets: Secrets | None = environment.signing_secrets()
+        self.cdn_secrets: Secrets | None = secret_source(settings.cdn_secret) if settings.cdn_secret else None
+
+    @cached_property
+    def objects(self) -> "ObjectStore":
+        """S3."""
+        from .backends.s3 import S3Objects
+
+        return S3Objects()
+
+    @cached_property
+    def link_use_counter(self) -> "LinkUseCounter | None":
+        """The table that counts the uses of links; None where there is no table."""
+        from .backends.dynamodb import DynamoLinkUseCounter
+
+        table = self._environment.table
+        return DynamoLinkUseCounter(table, self._environment.region or None) if table else None
+
+    @cached_property
+    def renderer(self) -> "Renderer":
+        """The renderer of images."""
+        from .backends.images.renderer import VipsRenderer
+
+        return VipsRenderer(seconds=_RENDER_SECONDS)
+
+    @cached_property
+    def image_source(self) -> "ImageSource":
+        """The sites from which images are fetched."""
+        from .backends.images.web_images import WebImages
+
+        return WebImages(self._image_hosts)
+
+    @cached_property
+    def cursor_cipher(self) -> "CursorCipher":
+        """The cipher of cursors."""
+        from .backends.cursors import FernetCursors
+
+        return FernetCursors(self.signing_secrets or no_secrets)
+
+    @cached_property
+    def pages(self) -> "Pages":
+        """The renderer of pages."""
+        from .backends.templates import HtmlPages
+
+        return HtmlPages()

@@ -1,0 +1,136 @@
+"""The environment: the name and the default of every environment variable. No other module names a variable."""
+
+import os
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+
+from .core.access.signing import Secrets
+from .core.s3.stores import Credentials
+
+CONFIG: Final = "SIGNPOST_CONFIG"
+"""The path of the settings file; by default signpost.toml beside this module."""
+SECRET: Final = "SIGNPOST_SECRET"  # noqa: S105 - the name of the variable
+"""The signing secrets, or the ARN of the signing secrets; by default nothing is signed but URLs of S3."""
+TABLE: Final = "SIGNPOST_TABLE"
+"""The DynamoDB table that counts the uses of links; by default no uses are counted."""
+BUCKET: Final = "SIGNPOST_BUCKET"
+"""The bucket of the stack, which the settings of the stack name."""
+REGION: Final = "AWS_REGION"
+DEFAULT_REGION: Final = "AWS_DEFAULT_REGION"
+ACCESS_KEY: Final = "AWS_ACCESS_KEY_ID"
+SECRET_KEY: Final = "AWS_SECRET_ACCESS_KEY"  # noqa: S105 - the name of the variable
+SESSION_TOKEN: Final = "AWS_SESSION_TOKEN"  # noqa: S105 - the name of the variable
+EXPIRATION: Final = "AWS_CREDENTIAL_EXPIRATION"
+FUNCTION_NAME: Final = "AWS_LAMBDA_FUNCTION_NAME"
+CHALICE_CLI: Final = "AWS_CHALICE_CLI_MODE"
+
+
+class Environment:
+    """Reads variables; a variable that is set to an empty text counts as not set.
+
+    Args:
+        variables: the environment of the process, or of a stage's functions.
+    """
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self.variables = variables
+
+    @property
+    def settings_file(self) -> str:
+        """The path of the settings file."""
+        return self.variables.get(CONFIG) or os.path.join(os.path.dirname(__file__), "signpost.toml")
+
+    @property
+    def region(self) -> str:
+        """The region of the service; empty where no variable names a region."""
+        return self.variables.get(REGION) or self.variables.get(DEFAULT_REGION) or ""
+
+    @property
+    def table(self) -> str | None:
+        """The name of the table that counts the uses of links; None where there is no table."""
+        return self.variables.get(TABLE) or None
+
+    @property
+    def is_lambda(self) -> bool:
+        """Whether Lambda runs this process (Lambda Developer Guide, "Defined runtime environment variables")."""
+        return bool(self.variables.get(FUNCTION_NAME))
+
+    @property
+    def is_chalice_cli(self) -> bool:
+        """Whether a `chalice` command runs this process, and not Lambda (FACTS 2.3)."""
+        return self.variables.get(CHALICE_CLI) == "true"
+
+    def signing_secrets(self) -> Secrets | None:
+        """Return the source of the signing secrets; None where there are none; raise InvalidSettings."""
+        from .backends.secrets import secret_source
+        from .settings.load import InvalidSettings
+
+        reference = self.variables.get(SECRET)
+        if not reference:
+            return None
+        try:
+            return secret_source(reference)
+        except ValueError as error:
+            raise InvalidSettings([f"the environment variable {SECRET}: {error}"]) from None
+
+    def credentials(self) -> Credentials | None:
+        """Return the AWS credentials in the environment; None where there are none; raise InvalidSettings."""
+        from .settings import checks
+        from .settings.load import InvalidSettings
+
+        access_key, secret_key = self.variables.get(ACCESS_KEY), self.variables.get(SECRET_KEY)
+        if not (access_key and secret_key):
+            return None
+        for name, check in ((ACCESS_KEY, checks.ACCESS_KEY), (SECRET_KEY, checks.SECRET_KEY)):
+            if not check.passes(self.variables[name]):
+                raise InvalidSettings([f"the environment variable {name} is not {check.wanted}"])
+        token = self.variables.get(SESSION_TOKEN) or None
+        return Credentials(access_key, secret_key, token, _expiration(self.variables.get(EXPIRATION)))
+
+    def mistakes(self) -> list[str]:
+        """Return the mistakes in the variables. With a mistake, the service answers 500 to every request."""
+        from .settings.load import InvalidSettings
+
+        mistakes: list[str] = []
+        for read in (self.credentials, self.signing_secrets):
+            try:
+                read()
+            except InvalidSettings as error:
+                mistakes += error.mistakes
+        return mistakes
+
+
+def of_process() -> Environment:
+    """Return the environment of this process."""
+    return Environment(os.environ)
+
+
+def of_stage(stage: str | None) -> Environment:
+    """Return the environment of a stage's functions, or of this process without a stage; raise InvalidSettings."""
+    own = of_process()
+    if stage is None:
+        return own
+    from .stages import environment_of
+
+    region = own.region or _region_of_profile()
+    return Environment(environment_of(stage, {**own.variables, REGION: region, DEFAULT_REGION: region}))
+
+
+def _region_of_profile() -> str:
+    from botocore.session import Session  # only the tool needs the region of a profile
+
+    return Session().get_config_variable("region") or ""
+
+
+def _expiration(text: str | None) -> float | None:
+    """Return the end of the credentials, which `aws configure export-credentials` writes, as a Unix time in seconds."""
+    from .settings.load import InvalidSettings
+
+    if not text:
+        return None
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        mistake = f"the environment variable {EXPIRATION} is not a time: 2026-01-31T12:00:00Z; correct it or unset it"
+        raise InvalidSettings([mistake]) from None

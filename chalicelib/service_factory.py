@@ -1,0 +1,240 @@
+"""Builds the service and its features from the settings and the backends.
+
+The features that redirects need are imported here, at the top. All other features are imported by the first request
+that needs them, because most containers only redirect.
+"""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from .core.access.actions import METHODS
+from .core.access.authorization import Authorization
+from .core.access.client_address import ClientAddresses
+from .core.access.link_tokens import LinkTokens, Random
+from .core.access.principals import ApiKeys, Authenticator, AuthorizationHeader
+from .core.access.rules import RuleSet
+from .core.access.sessions import Sessions
+from .core.access.signing import Signer, no_secrets
+from .core.features.redirects import Redirects
+from .core.features.uploads import Uploads
+from .core.link_uses import LinkUses
+from .core.s3.mounts import Mounts
+from .core.s3.presigner import Presigner
+from .core.service import Feature, Service, ServicePage
+from .core.web.cors import Cors
+from .default_backends import Backends
+from .settings.load import Settings
+
+if TYPE_CHECKING:
+    from .core.access.resize_tokens import ResizeTokens
+    from .core.features.derived_images import DerivedImages
+    from .core.features.directory_pages import DirectoryPages
+    from .core.features.links import Links
+
+
+class ServiceFactory:
+    """Builds each part of a service when the part is first needed.
+
+    To give another part, assign the part to its attribute before the first request.
+
+    Args:
+        settings: the settings.
+        backends: the backends.
+        random: returns bytes that nobody can guess.
+    """
+
+    def __init__(self, settings: Settings, backends: Backends, random: Random) -> None:
+        self._settings, self._backends, self._random = settings, backends, random
+        self._secrets = backends.signing_secrets or no_secrets
+
+    def service(self) -> Service:
+        """Return the service. To add a feature, add its line here and its factory below."""
+        return Service(
+            authorization=Authorization(
+                api_keys=self.api_keys,
+                authenticators=self.authenticators,
+                rules=self.rules,
+                link_tokens=self.link_tokens,
+                resize_tokens=lambda: self.resize_tokens,
+            ),
+            cors=Cors(self._settings.cors_origins, METHODS),
+            features={
+                "redirects": lambda: self.redirects,
+                "uploads": lambda: self.uploads,
+                "forms": lambda: self.forms,
+                "links": lambda: self.links,
+                "resize_links": lambda: self.resize_links,
+                "directories": lambda: self.directories,
+                "directory_pages": lambda: self.directory_pages,
+                "stored_images": lambda: self.stored_images,
+                "image_endpoints": lambda: self.image_endpoints,
+            },
+            pages={"sign_in": lambda: self.sign_in, "assets": lambda: self.assets},
+            link_uses=self.link_uses,
+        )
+
+    # Shared parts
+
+    @cached_property
+    def api_keys(self) -> ApiKeys:
+        """The API keys of the settings."""
+        return ApiKeys(self._settings.keys)
+
+    @cached_property
+    def authenticators(self) -> Sequence[Authenticator]:
+        """The Authorization header, then the cookie where the service can sign cookies."""
+        header = AuthorizationHeader(self.api_keys)
+        return (header, self.sessions) if self.sessions else (header,)
+
+    @cached_property
+    def sessions(self) -> Sessions | None:
+        """The sessions of browsers; None where the service has no signing secret."""
+        has_secrets = self._backends.signing_secrets is not None
+        return Sessions(self.api_keys, Signer(self._secrets, "session")) if has_secrets else None
+
+    @cached_property
+    def rules(self) -> RuleSet:
+        """The rules of the settings."""
+        return RuleSet(self._settings.rules)
+
+    @cached_property
+    def mounts(self) -> Mounts:
+        """The mounts of the settings."""
+        return Mounts(self._settings.mounts)
+
+    @cached_property
+    def presigner(self) -> Presigner:
+        """The signer of URLs and forms for S3."""
+        return Presigner(self._backends.credentials.current)
+
+    @cached_property
+    def link_tokens(self) -> LinkTokens:
+        """The maker and reader of link tokens."""
+        return LinkTokens(Signer(self._secrets, "link"), self._random)
+
+    @cached_property
+    def resize_tokens(self) -> "ResizeTokens":
+        """The maker and reader of resize tokens."""
+        from .core.access.resize_tokens import ResizeTokens
+
+        return ResizeTokens(Signer(self._secrets, "resize link"), self._backends.image_source.host)
+
+    @cached_property
+    def link_uses(self) -> LinkUses:
+        """The uses of links."""
+        return LinkUses(
+            counter=lambda: self._backends.link_use_counter,
+            client_addresses=ClientAddresses(self._backends.cdn_secrets),
+            readings=Signer(self._secrets, "client"),
+            random=self._random,
+        )
+
+    @cached_property
+    def derived_images(self) -> "DerivedImages":
+        """The derived images, which two features store."""
+        from .core.features.derived_images import DerivedImages
+
+        return DerivedImages(mounts=self.mounts, objects=self._backends.objects, renderer=self._backends.renderer)
+
+    # Features
+
+    @cached_property
+    def redirects(self) -> Redirects:
+        """Answers GET, HEAD and DELETE of a file."""
+        objects = (lambda: self._backends.objects) if self._settings.head_inline else None
+        return Redirects(rules=self.rules, mounts=self.mounts, presigner=self.presigner, objects=objects)
+
+    @cached_property
+    def uploads(self) -> Uploads:
+        """Answers uploads."""
+        return Uploads(mounts=self.mounts, presigner=self.presigner)
+
+    @cached_property
+    def forms(self) -> Feature:
+        """Answers `?form`."""
+        from .core.features.forms import Forms
+
+        return Forms(rules=self.rules, mounts=self.mounts, presigner=self.presigner)
+
+    @cached_property
+    def links(self) -> "Links":
+        """Answers `?link`, and revokes links."""
+        from .core.features.links import Links
+
+        return Links(rules=self.rules, link_tokens=self.link_tokens, counter=self._backends.link_use_counter)
+
+    @cached_property
+    def resize_links(self) -> Feature:
+        """Answers `?link` of `/-/resize`."""
+        from .core.features.resize_links import ResizeLinks
+
+        source = self._backends.image_source
+        return ResizeLinks(rules=self.rules, resize_tokens=self.resize_tokens, source=source)
+
+    @cached_property
+    def directories(self) -> Feature:
+        """Answers with listings."""
+        from .core.features.directories import Directories
+        from .core.features.directory_listing import DirectoryListings
+
+        listings = DirectoryListings(
+            rules=self.rules,
+            mounts=self.mounts,
+            objects=self._backends.objects,
+            cipher=self._backends.cursor_cipher,
+        )
+        return Directories(listings=listings, rules=self.rules, links=self.links, pages=self.directory_pages)
+
+    @cached_property
+    def directory_pages(self) -> "DirectoryPages":
+        """Answers with the upload page, and renders the pages of listings."""
+        from .core.features.directory_pages import DirectoryPages
+
+        return DirectoryPages(
+            rules=self.rules,
+            mounts=self.mounts,
+            pages=self._backends.pages,
+            realm=self._settings.realm,
+            sign_in=self.sessions is not None,
+        )
+
+    @cached_property
+    def stored_images(self) -> Feature:
+        """Answers `?w=` of stored images."""
+        from .core.features.stored_images import StoredImages
+
+        return StoredImages(
+            mounts=self.mounts,
+            derived_images=self.derived_images,
+            redirects=self.redirects,
+            link_uses=self.link_uses,
+        )
+
+    @cached_property
+    def image_endpoints(self) -> Feature:
+        """Answers `/-/thumbnail` and `/-/resize`."""
+        from .core.features.image_endpoints import ImageEndpoints
+
+        return ImageEndpoints(
+            rules=self.rules,
+            renderer=self._backends.renderer,
+            source=self._backends.image_source,
+            derived_images=lambda: self.derived_images,
+            presigner=self.presigner,
+        )
+
+    @cached_property
+    def sign_in(self) -> ServicePage:
+        """Answers `/-/login` and `/-/logout`."""
+        from .core.features.sign_in import SignIn
+
+        pages = self._backends.pages
+        return SignIn(api_keys=self.api_keys, sessions=self.sessions, pages=pages, realm=self._settings.realm)
+
+    @cached_property
+    def assets(self) -> ServicePage:
+        """Answers `/-/assets/`."""
+        from .core.features.assets import Assets
+
+        return Assets(self._backends.pages)
