@@ -88,40 +88,34 @@ class Embedded:
             self.make_bucket(BUCKET)
         self.s3.put_bucket_cors(Bucket=BUCKET, CORSConfiguration=CORS)
 
-    def client(
-        self,
-        service: str,
-        key: str = embedded_s3.ACCESS_KEY,
-        secret: str = embedded_s3.SECRET_KEY,
-        token: str | None = None,
-        region: str = embedded_s3.REGION,
-    ) -> Any:
-        """Return a boto3 client of the server."""
-        config = Config(signature_version="s3v4", s3={"addressing_style": "path"}, retries={"max_attempts": 0})
-        return boto3.client(
-            service,  # type: ignore[call-overload]
-            endpoint_url=self.endpoint,
-            region_name=region,
-            aws_access_key_id=key,
-            aws_secret_access_key=secret,
-            aws_session_token=token,
-            config=config if service == "s3" else None,
-        )
+    def client(self, service: str, **changes: Any) -> Any:
+        """Return a boto3 client of the server; `changes` are arguments of `boto3.client`."""
+        if service == "s3":
+            s3 = {"addressing_style": "path"}
+            changes["config"] = Config(signature_version="s3v4", s3=s3, retries={"max_attempts": 0})  # type: ignore[arg-type]
+        arguments: Any = {
+            "endpoint_url": self.endpoint,
+            "region_name": embedded_s3.REGION,
+            "aws_access_key_id": embedded_s3.ACCESS_KEY,
+            "aws_secret_access_key": embedded_s3.SECRET_KEY,
+            **changes,
+        }
+        return boto3.client(service, **arguments)  # type: ignore[call-overload]
 
     def make_bucket(self, name: str) -> None:
         """Create a bucket in the server's region."""
         self.s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": embedded_s3.REGION})
 
-    def assume_role(self, session: str = "tests") -> dict[str, str]:
+    def assume_role(self, session: str = "tests") -> Any:
         """Return credentials of STS that expire after 900 seconds."""
         role = "arn:aws:iam::123456789012:role/signpost"
-        answer = self.client("sts").assume_role(RoleArn=role, RoleSessionName=session, DurationSeconds=900)
-        credentials: dict[str, str] = answer["Credentials"]
-        return credentials
+        sts = self.client("sts")
+        return sts.assume_role(RoleArn=role, RoleSessionName=session, DurationSeconds=900)["Credentials"]
 
     def session_client(self, credentials: Mapping[str, str], token: str | None) -> Any:
         """Return an S3 client with the key of a session, and with any token."""
-        return self.client("s3", credentials["AccessKeyId"], credentials["SecretAccessKey"], token)
+        key, secret = credentials["AccessKeyId"], credentials["SecretAccessKey"]
+        return self.client("s3", aws_access_key_id=key, aws_secret_access_key=secret, aws_session_token=token)
 
     def presign(self, operation: str, key: str = "k", expires: int = 300, client: Any = None, **params: Any) -> str:
         """Return a presigned URL of boto3."""
@@ -134,7 +128,7 @@ class Embedded:
     ) -> Answer:
         """Send a request with its target unchanged."""
         parts = urlsplit(url)
-        connection = http.client.HTTPConnection(parts.netloc, timeout=10)
+        connection = http.client.HTTPConnection(parts.netloc, timeout=60)
         try:
             connection.request(method, url[len(f"http://{parts.netloc}") :], body, dict(headers or {}))
             response = connection.getresponse()

@@ -126,10 +126,10 @@ def test_garbage_in_the_query_is_refused(running: Embedded, values: dict[str, st
 
 def test_the_key_its_secret_and_its_region_are_checked(embedded: Embedded) -> None:
     for client, error in [
-        (embedded.client("s3", key="AKIASOMEONEELSE"), (403, "InvalidAccessKeyId")),
-        (embedded.client("s3", secret="wrong"), MISMATCH),
-        (embedded.client("s3", token="invented"), (400, "InvalidToken")),
-        (embedded.client("s3", region="us-west-2"), MALFORMED),
+        (embedded.client("s3", aws_access_key_id="AKIASOMEONEELSE"), (403, "InvalidAccessKeyId")),
+        (embedded.client("s3", aws_secret_access_key="wrong"), MISMATCH),
+        (embedded.client("s3", aws_session_token="invented"), (400, "InvalidToken")),
+        (embedded.client("s3", region_name="us-west-2"), MALFORMED),
     ]:
         answer = embedded.get(client=client)
         assert answer.error == error

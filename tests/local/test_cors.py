@@ -31,9 +31,6 @@ def test_a_preflight_is_answered_by_the_first_rule_that_applies(embedded: Embedd
             assert answer.headers["Access-Control-Allow-Origin"] == allowed_origin
             assert method in answer.headers["Access-Control-Allow-Methods"]
             assert answer.headers.get("Access-Control-Allow-Headers", "") == names.lower()
-
-
-def test_a_preflight_needs_its_headers_and_a_bucket_with_rules(embedded: Embedded) -> None:
     headers = {"Origin": ORIGIN, "Access-Control-Request-Method": "GET"}
     assert embedded.send("OPTIONS", f"{embedded.endpoint}/none/any", headers=headers).error == REFUSED
     assert embedded.send("OPTIONS", f"{embedded.endpoint}/{BUCKET}/any").error == (400, "BadRequest")

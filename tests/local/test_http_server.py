@@ -176,7 +176,7 @@ def test_pipelined_requests_are_answered_in_order(port: int) -> None:
 def test_requests_are_served_at_the_same_time() -> None:
     """Each of twenty requests waits for the other nineteen."""
     app = Chalice("together")
-    barrier = threading.Barrier(20, timeout=10)
+    barrier = threading.Barrier(20, timeout=60)
 
     @app.route("/{proxy+}")
     def meet() -> str:

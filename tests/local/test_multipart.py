@@ -124,4 +124,6 @@ def test_every_part_has_a_checksum_of_the_uploads_algorithm(embedded: Embedded) 
     assert checked.complete(part_list({1: etag})).error == (400, "InvalidRequest")
     assert checked.complete(part_list({1: etag}, sha256(b"changed"))).error == (400, "InvalidPart")
     assert checked.complete(part_list({1: etag}, value)).status == 200
+    whole = begin(embedded, "whole", ChecksumAlgorithm="CRC32", ChecksumType="FULL_OBJECT")
+    assert whole.part(1, b"content").status == 200, "a checksum of the whole object needs none of its parts"
     assert embedded.stored("checked")["Body"].read() == b"content"

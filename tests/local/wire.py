@@ -41,7 +41,7 @@ def echo_app() -> Chalice:
 
     answers = {
         "empty": Response(b""),
-        "no-content": Response(b"", status_code=204),
+        "no-content": Response(b"unsent", status_code=204),
         "not-modified": Response(b"", {"ETag": '"1"', "Content-Length": "5"}, 304),
         "binary": Response(bytes(range(256)), {"content-type": "image/png"}),
         "several": Response(b"", {"Set-Cookie": ["a=1", "b=2"]}),
@@ -81,7 +81,7 @@ def serving(app: Chalice) -> Iterator[int]:
 @contextmanager
 def connected(port: int) -> Iterator[socket.socket]:
     """Open a connection to a server of this machine."""
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         yield connection
 
 
