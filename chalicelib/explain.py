@@ -16,35 +16,35 @@ from .explained_service import ExplainedService, complete
 from .settings.load import Settings
 
 
-def principal_of(settings: Settings, who: str | None) -> Principal | None:
-    """Return the principal that a text names, as `to` in a rule does, or by the id alone; None for a key there is not.
+def principal_of(settings: Settings, caller: str | None) -> Principal | None:
+    """Return the principal that a text names, as in a rule's `to` or by the id alone; None for an unknown key.
 
-    A group is anyone who is in it; a name that is no key's is a user's.
+    A group stands for a caller who has no other group. A name that no key has is the name of a user.
     """
     keys = {key.id: key.principal() for key in settings.keys}
-    if who is None or who == "anyone":
+    if caller is None or caller == "anyone":
         return ANYONE
-    if who in keys:
-        return keys[who]
-    kind, colon, name = who.partition(":")
+    if caller in keys:
+        return keys[caller]
+    kind, colon, name = caller.partition(":")
     if kind == "key" and colon:
         return keys.get(name)
-    if who == "authenticated":
+    if caller == "authenticated":
         return Principal("", ("anyone", "authenticated"))
     if kind == "group" and colon:
-        return Principal("", ("anyone", "authenticated", who))
-    user = name if kind == "user" and colon else who
+        return Principal("", ("anyone", "authenticated", caller))
+    user = name if kind == "user" and colon else caller
     return Principal(user, ("anyone", "authenticated", f"user:{user}"))
 
 
 def pasted(method: str, url: str, public_url: str | None, deadline: Deadline) -> Request:
-    """Return the request of a URL as a user pastes the URL: a whole one, or the path with what follows.
+    """Return the request for a URL as a user pastes the URL: a whole URL, or a path with its query.
 
     Args:
         method: upper case.
-        url: with the stage, where it is that of a REST API on AWS.
-        public_url: how clients call the service.
-        deadline: of the request.
+        url: the URL of a REST API on AWS has the stage in its path.
+        public_url: the URL at which clients call the service.
+        deadline: the deadline of the request.
     """
     path, _, query = url.partition("#")[0].partition("?")
     is_rest_api = False
@@ -52,7 +52,7 @@ def pasted(method: str, url: str, public_url: str | None, deadline: Deadline) ->
         path = path[len(public_url) :]
     elif path.lower().startswith(("https://", "http://")):
         host, _, rest = path.partition("://")[2].partition("/")
-        is_rest_api = ".execute-api." in host  # whose first segment is the stage
+        is_rest_api = ".execute-api." in host  # the first segment is the stage
         path = f"/{rest.partition('/')[2] if is_rest_api else rest}"
     parameters = dict(parse_qsl(query, keep_blank_values=True))
     base_url = public_url or "https://localhost"
@@ -60,10 +60,10 @@ def pasted(method: str, url: str, public_url: str | None, deadline: Deadline) ->
 
 
 class Explanation(NamedTuple):
-    """What a request would get.
+    """The answer to a request, and the reasons.
 
     Attributes:
-        lines: who asks, which rule decides, where it leads, and the answer.
+        lines: the caller, the rule that decides, the bucket and the key, and the answer.
         refused: whether the answer is an error.
     """
 
@@ -72,13 +72,13 @@ class Explanation(NamedTuple):
 
 
 def explain(settings: Settings, links: LinkTokens, principal: Principal, request: Request, now: float) -> Explanation:
-    """Say what a request would get that has what its rule demands.
+    """Explain the answer to a request that has everything that its rule demands.
 
     Args:
-        settings: those of the service.
-        links: reads the token of a request that has one, whose link then decides in place of the principal.
-        principal: who asks.
-        request: as `pasted` makes it.
+        settings: the settings of the service.
+        links: reads the token of a request; the link of the token then decides in place of the principal.
+        principal: the caller.
+        request: from `pasted`.
         now: Unix time in seconds.
     """
     method, query = request.method, request.query
@@ -117,26 +117,26 @@ def explain(settings: Settings, links: LinkTokens, principal: Principal, request
 
 def _meaning(status: int, request: Request, action: str | None) -> str:
     if status == 201:
-        return "a link is made"
+        return "a link"
     if status == 204:
         return "an empty answer"
     if status == 307:
         resized = image_parameters.is_asked(request.query) and request.method in ("GET", "HEAD")
         return f"the client is sent to S3{', for the image in the size of the query' if resized else ''}"
     if action is None:
-        return "a page of the service's own; no rule is asked about it"
+        return "a page of the service itself, for which no rule is asked"
     if paths.decode(request.raw_path) in paths.IMAGE_ENDPOINTS:
         return "the image, in the size of the query"
     if "presign" in request.query:
         return "the signed URL, as JSON"
     if request.method == "HEAD":
-        return "the headers of what GET would get"
+        return "the headers that GET would get"
     return "the directory" if request.method == "GET" else "a form to upload with, as JSON"
 
 
 def _describe(rule: Rule | None, count: int) -> str:
     if rule is None:
-        return "none matches, so it is refused"
+        return "none matches, so the request is refused"
     demands = [
         *([f"at most {rule.max_bytes:,} bytes"] if rule.max_bytes is not None else []),
         *([f"of type {' or '.join(rule.content_types)}"] if rule.content_types else []),
@@ -144,7 +144,7 @@ def _describe(rule: Rule | None, count: int) -> str:
         *(["with x-amz-checksum-sha256"] if rule.checksum else []),
         *(f"with {name}: {value}" for name, value in rule.require_headers),
     ]
-    passed = f", lets {', '.join(rule.pass_headers)} through to S3" if rule.pass_headers else ""
+    passed = f", passes {', '.join(rule.pass_headers)} to S3" if rule.pass_headers else ""
     number = f"{rule.number}:" if rule.number <= count else "built in, after those of the file:"
     verb = "allows" if rule.allows else "denies"
     uploads = f", uploads {', '.join(demands)}" if demands else ""

@@ -1,39 +1,36 @@
 """signpost.toml is read into the values that it names, with defaults for the rest."""
 
+import tomllib
 from pathlib import Path
+from string import Template
+from typing import Any
 
 import pytest
 
 from chalicelib.core.access.principals import ApiKey
 from chalicelib.core.access.rules import Rule
-from chalicelib.core.s3.mounts import Mount
-from chalicelib.core.s3.stores import BucketUrl, Credentials
 from chalicelib.settings.load import InvalidSettings, Settings, load
 from tests.support.settings_files import MOUNT, loaded, mistakes, table
 
 SHA = "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8"
-KMS_KEY = "arn:aws:kms:eu-west-1:111122223333:key/1a2b3c"
-
-# The example of the contract, with every key that there is. No two keys of one type have the same value.
+VARIABLES = {"CDN_SECRET": "cdn-secret" * 4, "BUCKET": "acme", "ACCESS_KEY": "tenant$ann:x", "SECRET_KEY": "a b'c"}
+# Every key that there is. No two keys of one type have the same value, so a swap of two keys gives other settings.
 EVERY_KEY = f"""
 [service]
 realm = "Acme files"
-public_url = "https://files.example.com/base/"
+public_url = "https://files.example.com/base"
 authorization_header = "x-acme-authorization"
 cdn_secret = "${{CDN_SECRET}}"
-url_seconds = 120
-head = "inline"                      # or "redirect"
+head = "inline"
 cors_origins = ["https://app.example.com"]
-
 [[mounts]]
-path = "/"                           # the URL prefix
-bucket = "${{BUCKET}}"                 # ${{NAME}} is taken from the environment
-prefix = "acme/"                     # prepended to the key
-region = "eu-west-1"                 # default: AWS_REGION
-kms_key = "{KMS_KEY}"
-
+path = "/aws"
+bucket = "${{BUCKET}}"
+prefix = "acme/"
+region = "eu-west-1"
+kms_key = "arn:aws:kms:eu-west-1:111122223333:key/1a2b3c"
 [[mounts]]
-path = "/archive/"
+path = "/archive"
 bucket = "old"
 region = "auto"
 endpoint = "http://minio:9000"
@@ -43,21 +40,13 @@ secret_key = "${{SECRET_KEY}}"
 url_seconds = 60
 stable_seconds = 30
 cache_seconds = 9
-
 [[keys]]
-id = "ci"                            # lower-case letters, digits, '-'
-sha256 = "{SHA.upper()}"             # of the secret, in hex
+id = "ci"
+sha256 = "{SHA}"
 groups = ["builders"]
 in_urls = true
-
 [[rules]]
-path = "/public/**"                  # literal segments, '*' one segment, '**' the rest
-allow = ["read", "list"]
-to = ["anyone"]                      # anyone | authenticated | group:NAME | key:ID | user:ID
-image_sizes = ["320x"]
-
-[[rules]]
-path = "/users/{{user}}/**"            # {{user}}: the caller's own id, one whole segment
+path = "/aws/users/{{user}}/**"
 allow = ["read", "list", "write", "delete", "share"]
 to = ["authenticated"]
 overwrite = false
@@ -65,115 +54,71 @@ max_bytes = 50_000_000
 content_types = ["image/*"]
 checksum = "sha256"
 require_headers = {{ expires = "0", x-amz-meta-from = "ci" }}
+image_sizes = ["320x"]
 pass_headers = ["x-amz-tagging"]
-
 [[rules]]
-path = "/finance/**"
-deny = ["purge"]                     # a rule allows or denies
+path = "/aws/*/finance"
+deny = ["purge"]
 to = ["anyone"]
-
 [images]
 hosts = ["images.example.com"]
 """
+# The keys whose field has another name or another form.
+OTHER_FIELDS = {
+    "head": lambda settings: "inline" if settings.head_inline else "redirect",
+    "hosts": lambda settings: settings.image_hosts,
+    "public_endpoint": lambda mount: mount.bucket_url.origin,
+    "access_key": lambda mount: mount.credentials.access_key,
+    "secret_key": lambda mount: mount.credentials.secret_key,
+    "allow": lambda rule: rule.actions if rule.allows else (),
+    "deny": lambda rule: () if rule.allows else rule.actions,
+    "checksum": lambda rule: "sha256" if rule.checksum else "none",
+    "require_headers": lambda rule: dict(rule.require_headers),
+}
 
 
 def test_each_key_of_the_file_fills_its_own_field(tmp_path: Path) -> None:
-    secrets = {"CDN_SECRET": "cdn-secret" * 4, "BUCKET": "acme", "ACCESS_KEY": "tenant$ann:x", "SECRET_KEY": "a b'c"}
-    settings = loaded(tmp_path, EVERY_KEY, secrets)
-    assert settings == Settings(
-        realm="Acme files",
-        public_url="https://files.example.com/base",
-        head_inline=True,
-        cors_origins=("https://app.example.com",),
-        mounts=(
-            Mount(
-                path="",
-                bucket="acme",
-                prefix="acme/",
-                region="eu-west-1",
-                endpoint=None,
-                bucket_url=BucketUrl("https://acme.s3.eu-west-1.amazonaws.com", "acme.s3.eu-west-1.amazonaws.com", ""),
-                url_seconds=120,
-                stable_seconds=0,
-                cache_seconds=0,
-                kms_key=KMS_KEY,
-            ),
-            Mount(
-                path="/archive",
-                bucket="old",
-                prefix="",
-                region="auto",
-                endpoint="http://minio:9000",
-                bucket_url=BucketUrl("https://s3.example.com", "s3.example.com", "/old"),
-                url_seconds=60,
-                stable_seconds=30,
-                cache_seconds=9,
-                credentials=Credentials("tenant$ann:x", "a b'c"),
-            ),
-        ),
-        keys=(ApiKey(id="ci", sha256=SHA, groups=("builders",), in_urls=True),),
-        rules=(
-            Rule(
-                number=1,
-                path="/public/**",
-                allows=True,
-                actions=("read", "list"),
-                to=("anyone",),
-                image_sizes=("320x",),
-            ),
-            Rule(
-                number=2,
-                path="/users/{user}/**",
-                allows=True,
-                actions=("read", "list", "write", "delete", "share"),
-                to=("authenticated",),
-                overwrite=False,
-                max_bytes=50_000_000,
-                content_types=("image/*",),
-                checksum=True,
-                require_headers=(("expires", "0"), ("x-amz-meta-from", "ci")),
-                pass_headers=("x-amz-tagging",),
-            ),
-            Rule(number=3, path="/finance/**", allows=False, actions=("purge",), to=("anyone",)),
-        ),
-        image_hosts=("images.example.com",),
-        authorization_header="x-acme-authorization",
-        cdn_secret="cdn-secret" * 4,
-    )
+    settings = loaded(tmp_path, EVERY_KEY, VARIABLES)
+    document: dict[str, Any] = tomllib.loads(Template(EVERY_KEY).substitute(VARIABLES))
+    pairs = [(document["service"] | document["images"], settings)]
+    for name in ("mounts", "keys", "rules"):
+        pairs += zip(document[name], getattr(settings, name), strict=True)
+    for values, fields in pairs:
+        for key, value in values.items():
+            field = OTHER_FIELDS[key](fields) if key in OTHER_FIELDS else getattr(fields, key)
+            assert ([*field] if isinstance(field, tuple) else field) == value, key
+    assert [rule.number for rule in settings.rules] == [1, 2]
     assert "secret" not in repr(settings)
 
 
 def test_a_key_that_is_left_out_has_a_default(tmp_path: Path) -> None:
     mount = table("[[mounts]]", {"path": '"/"', "bucket": '"acme"'})
     rule = table("[[rules]]", {"path": '"/a"', "allow": '["write"]', "to": '["anyone"]'})
+    text = f'{mount}[[keys]]\nid = "a"\nsha256 = "{SHA.upper()}"\n{rule}'
     for variables in ({"AWS_REGION": "us-east-2", "AWS_DEFAULT_REGION": "x"}, {"AWS_DEFAULT_REGION": "us-east-2"}):
-        settings = loaded(tmp_path, f'{mount}[[keys]]\nid = "a"\nsha256 = "{SHA}"\n{rule}', variables)
-        assert settings.mounts[0].region == "us-east-2"
-    assert settings == Settings(
-        realm="Signpost",
-        public_url=None,
-        head_inline=False,
-        cors_origins=(),
-        mounts=loaded(tmp_path, f'{mount}region = "us-east-2"\nurl_seconds = 300\n').mounts,
-        keys=(ApiKey(id="a", sha256=SHA, groups=()),),
-        rules=(Rule(number=1, path="/a", allows=True, actions=("write",), to=("anyone",)),),
-        image_hosts=(),
-    )
+        assert loaded(tmp_path, text, variables) == Settings(
+            realm="Signpost",
+            public_url=None,
+            head_inline=False,
+            cors_origins=(),
+            mounts=loaded(tmp_path, f'{mount}region = "us-east-2"\nprefix = ""\nurl_seconds = 300\n').mounts,
+            keys=(ApiKey(id="a", sha256=SHA, groups=()),),
+            rules=(Rule(number=1, path="/a", allows=True, actions=("write",), to=("anyone",)),),
+            image_hosts=(),
+        )
     empty = '[service]\npublic_url = ""\nauthorization_header = ""\n' + MOUNT + 'kms_key = ""\n'
     assert loaded(tmp_path, empty) == loaded(tmp_path, MOUNT)
+    (mount_with_default_life,) = loaded(tmp_path, f"[service]\nurl_seconds = 120\n{MOUNT}").mounts
+    assert (mount_with_default_life.url_seconds, mount_with_default_life.path) == (120, "")
 
 
 def test_the_bounds_of_numbers_are_accepted(tmp_path: Path) -> None:
-    for url_seconds, stable_seconds, cache_seconds, max_bytes in ((1, 0, 0, 0), (604_800, 302_400, 604_800, 5 * 2**40)):
-        lives = f"url_seconds = {url_seconds}\nstable_seconds = {stable_seconds}\ncache_seconds = {cache_seconds}\n"
-        rule = '[[rules]]\npath = "/a"\nallow = ["write"]\nto = ["anyone"]\nmax_bytes = '
+    rule = '[[rules]]\npath = "/a"\nallow = ["write"]\nto = ["anyone"]\nmax_bytes = '
+    for url, stable, cache, max_bytes in ((1, 0, 0, 0), (604_800, 302_400, 604_800, 5 * 2**40)):
+        lives = f"url_seconds = {url}\nstable_seconds = {stable}\ncache_seconds = {cache}\n"
         settings = loaded(tmp_path, f"{MOUNT}{lives}{rule}{max_bytes}\n")
-        (mount,) = settings.mounts
-        assert (mount.url_seconds, mount.stable_seconds, mount.cache_seconds) == (
-            url_seconds,
-            stable_seconds,
-            cache_seconds,
-        )
+        mount = settings.mounts[0]
+        assert (mount.url_seconds, mount.stable_seconds, mount.cache_seconds) == (url, stable, cache)
         assert settings.rules[0].max_bytes == max_bytes
 
 
@@ -195,10 +140,9 @@ def test_a_file_that_cannot_be_read_is_one_mistake(tmp_path: Path) -> None:
         with pytest.raises(InvalidSettings, match=words) as refused:
             load(tmp_path / "signpost.toml", {})
         assert len(refused.value.mistakes) == 1
-    with pytest.raises(InvalidSettings, match=r"nothing\.toml: cannot be read: No such file or directory"):
-        load(tmp_path / "nothing.toml", {})
-    with pytest.raises(InvalidSettings, match="cannot be read: Is a directory"):
-        load(tmp_path, {})
+    for path, words in {tmp_path / "none.toml": "No such file or directory", tmp_path: "Is a directory"}.items():
+        with pytest.raises(InvalidSettings, match=f"{path}: cannot be read: {words}"):
+            load(path, {})
 
 
 def test_the_error_names_all_mistakes(tmp_path: Path) -> None:
