@@ -1,6 +1,7 @@
 """signpost.toml is read into the values that it names, with defaults for the rest."""
 
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -64,7 +65,7 @@ to = ["anyone"]
 hosts = ["images.example.com"]
 """
 # The keys whose field has another name or another form.
-OTHER_FIELDS = {
+OTHER_FIELDS: dict[str, Callable[[Any], object]] = {
     "head": lambda settings: "inline" if settings.head_inline else "redirect",
     "hosts": lambda settings: settings.image_hosts,
     "public_endpoint": lambda mount: mount.bucket_url.origin,
@@ -80,7 +81,7 @@ OTHER_FIELDS = {
 def test_each_key_of_the_file_fills_its_own_field(tmp_path: Path) -> None:
     settings = loaded(tmp_path, EVERY_KEY, VARIABLES)
     document: dict[str, Any] = tomllib.loads(Template(EVERY_KEY).substitute(VARIABLES))
-    pairs = [(document["service"] | document["images"], settings)]
+    pairs: list[tuple[dict[str, Any], Any]] = [(document["service"] | document["images"], settings)]
     for name in ("mounts", "keys", "rules"):
         pairs += zip(document[name], getattr(settings, name), strict=True)
     for values, fields in pairs:
