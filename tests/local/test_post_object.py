@@ -69,9 +69,6 @@ def violation(answer: Answer) -> str:
     return rest
 
 
-# The object
-
-
 def test_a_form_stores_its_file_unchanged(embedded: Embedded) -> None:
     content = b"\x00\r\n--se\r\n--\xff--sep" + bytes(range(256))
     answer = post(embedded, signed_fields(embedded), content, "ünï 日本+%.txt")
@@ -115,9 +112,6 @@ def test_the_last_part_of_the_files_path_completes_the_key(embedded: Embedded) -
         assert embedded.stored(key)["Body"].read() == content
 
 
-# The answer
-
-
 def test_the_fields_choose_the_answer(embedded: Embedded) -> None:
     location = f"{embedded.endpoint}/{BUCKET}/inbox/a%20%26.txt"
     for field, status in [("200", 200), ("201", 201), ("204", 204), ("418", 204)]:
@@ -143,9 +137,6 @@ def test_a_client_that_expects_100_gets_it_once(embedded: Embedded) -> None:
     answer = embedded.send_raw(embedded.request_bytes("POST", f"/{BUCKET}/", *fields, form, body=body))
     assert answer.count(b"100 Continue") == 1
     assert b"HTTP/1.1 204 " in answer
-
-
-# The policy
 
 
 def test_the_file_must_have_an_allowed_size_and_the_digest_of_its_field(embedded: Embedded) -> None:
@@ -210,9 +201,6 @@ def test_a_policy_is_read_as_aws_reads_it(embedded: Embedded) -> None:
         assert violation(post(embedded, with_policy(fields, less))).startswith("Extra input fields: ")
 
 
-# The signature
-
-
 def test_every_byte_of_the_signed_fields_counts(embedded: Embedded) -> None:
     fields = signed_fields(embedded)
     for name in ("policy", "x-amz-signature", "x-amz-credential", "x-amz-date", "x-amz-algorithm"):
@@ -244,9 +232,6 @@ def test_the_credentials_are_checked(embedded: Embedded) -> None:
     assert post(embedded, {**signed_fields(embedded), "x-amz-security-token": "invented"}).error == BAD_TOKEN
     embedded.clock.offset = 901
     assert post(embedded, fields).error == (400, "ExpiredToken")
-
-
-# Reading the form
 
 
 def test_a_body_that_is_not_a_form_is_refused(embedded: Embedded) -> None:

@@ -19,9 +19,6 @@ from .wire import current_event, echoed, serving
 pytestmark = pytest.mark.usefixtures("silence")
 
 
-# Routes
-
-
 def test_a_path_takes_the_most_specific_route(port: int) -> None:
     for target, resource, parameters in [
         ("/", "/", None),
@@ -54,9 +51,6 @@ def test_a_greedy_route_captures_every_path_but_the_root(segments: list[str]) ->
     assert Routes(["/{proxy+}", "/"]).match_route(f"/{path}/").captured == {"proxy": path}
     with pytest.raises(MissingAuthenticationToken):
         Routes(["/{proxy+}"]).match_route("/")
-
-
-# The event
 
 
 def test_the_event_is_complete(port: int) -> None:
