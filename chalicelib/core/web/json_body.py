@@ -3,6 +3,7 @@
 import json
 from typing import Any, Final
 
+from .numbers import is_whole_number
 from .problems import BadRequest
 
 _MAX_BODY_BYTES: Final = 4_096  # a body has a few short fields
@@ -34,7 +35,7 @@ def json_object(body: bytes, fields: tuple[str, ...], example: str) -> dict[str,
 def whole_number(fields: dict[str, Any], name: str, default: int, minimum: int, maximum: int) -> int:
     """Return a field that is a whole number within bounds; raise BadRequest for another value."""
     value = fields.get(name, default)
-    if not isinstance(value, int) or isinstance(value, bool) or not minimum <= value <= maximum:
+    if not is_whole_number(value, minimum, maximum):
         raise BadRequest(f"{name} must be a whole number from {minimum:,} to {maximum:,}.")
     return value
 
