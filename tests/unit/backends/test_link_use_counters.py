@@ -1,28 +1,104 @@
-"""The contract of `ports.LinkUseCounter`: the counter in memory keeps it as the one in DynamoDB does."""
+"""Counters of link uses: the contract of `ports.LinkUseCounter`, and the failures of DynamoDB.
 
+The counter in memory and the one in DynamoDB keep the same contract. The embedded DynamoDB always runs; DynamoDB Local,
+the judge of the expressions, runs where `DYNAMODB_ENDPOINT` says, and always in CI.
+"""
+
+import json
 import os
 import threading
+import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import boto3
 import pytest
+from botocore.awsrequest import AWSPreparedRequest
+from botocore.exceptions import ConnectionClosedError, HTTPClientError, ReadTimeoutError
+from botocore.httpsession import URLLib3Session
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.core.access.link_tokens import MAX_FREE_RANGES, Link
+from chalicelib.backends.dynamodb import DynamoLinkUseCounter
+from chalicelib.core.access.link_tokens import MAX_FREE_RANGES, Link, Reading
 from chalicelib.core.ports import LinkUseCounter
-from chalicelib.core.web.problems import LinkRevoked, LinkUsedUp, Problem
+from chalicelib.core.web.paths import decode
+from chalicelib.core.web.problems import LinkRevoked, LinkUsedUp, Problem, Unavailable
+from local import embedded_s3
+from tests.support.aws_stub import AwsStub
 from tests.support.builders import soon
 from tests.support.link_use_counter import MemoryLinkUseCounter
 
-from .link_tables import NOW, Table, dynamodb, new_link, new_table, redeem
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 RACERS = 30
 RACES = 20 if os.environ.get("CI") else 2
+NOW = 1_800_000_000.123
+EXPIRES_AT = 1_800_003_600
+
+
+class Table(NamedTuple):
+    """A new table; the environment leads boto3 to it."""
+
+    name: str
+    client: "DynamoDBClient"
+
+    def counter(self) -> DynamoLinkUseCounter:
+        return DynamoLinkUseCounter(self.name)
+
+    def item(self, link: Link) -> dict[str, Any]:
+        return dict(self.client.get_item(TableName=self.name, Key={"id": {"S": link.id}})["Item"])
+
+    def create(self, key: str = "id") -> "Table":
+        self.client.create_table(
+            TableName=self.name,
+            KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        return self
+
+    def delete(self) -> None:
+        self.client.delete_table(TableName=self.name)
+
+
+@contextmanager
+def dynamodb(kind: str) -> Iterator[str]:
+    """The endpoint of a DynamoDB; in CI, DynamoDB Local must run."""
+    if kind == "embedded":
+        with embedded_s3.serve() as endpoint:
+            yield endpoint
+        return
+    local = os.environ.get("DYNAMODB_ENDPOINT")
+    if local is None:
+        why = "DYNAMODB_ENDPOINT does not say where DynamoDB Local runs: see CONTRIBUTING.md"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(why)
+    yield local
+
+
+def new_table(endpoint: str, environment: pytest.MonkeyPatch) -> Table:
+    environment.setenv("AWS_ACCESS_KEY_ID", embedded_s3.ACCESS_KEY)
+    environment.setenv("AWS_SECRET_ACCESS_KEY", embedded_s3.SECRET_KEY)
+    environment.setenv("AWS_DEFAULT_REGION", embedded_s3.REGION)
+    environment.setenv("AWS_ENDPOINT_URL_DYNAMODB", endpoint)
+    return Table(f"links-{uuid.uuid4().hex}", boto3.client("dynamodb")).create()
+
+
+def new_link(uses: int = 1) -> Link:
+    return Link(uuid.uuid4().hex[:16], decode("/a"), "read", uses, EXPIRES_AT, b"0123456789")
+
+
+def redeem(
+    counter: LinkUseCounter, link: Link, file: str = "ann", part: str = "whole", *, attempt: str = "", now: float = NOW
+) -> None:
+    """Redeem a GET of a range of a file, or a write for a file without a name; by default as a new attempt."""
+    reading = Reading(file, part, part != "whole") if file else None
+    counter.redeem(link, attempt=attempt or uuid.uuid4().hex, reading=reading, now=now, deadline=soon())
 
 
 @pytest.fixture(scope="module", params=["embedded", "dynamodb_local"])
@@ -79,15 +155,6 @@ def test_a_repeated_attempt_takes_one_use_also_of_a_link_that_is_used_up(counter
             redeem(counter, link, attempt="third")
 
 
-def test_links_share_no_uses_attempts_or_revocations(counter: LinkUseCounter) -> None:
-    used, link, revoked = new_link(), new_link(), new_link()
-    redeem(counter, used, attempt="same")
-    counter.revoke(revoked, soon())
-    counter.check(link, soon())
-    redeem(counter, link, part="1", attempt="same")
-    assert_used_up(counter, link)
-
-
 def test_a_revoked_link_is_never_used_again(counter: LinkUseCounter) -> None:
     """Neither its free ranges nor an attempt that took a use before, with or without uses left."""
     for used in (0, 1, 2):
@@ -116,15 +183,6 @@ def test_after_a_use_each_range_of_the_file_is_free_once_for_60_seconds(counter:
                     redeem(counter, link, part=part, now=1_000 + seconds)
 
 
-def test_the_range_that_took_the_use_is_not_free(counter: LinkUseCounter) -> None:
-    link = new_link()
-    redeem(counter, link, part="1")
-    redeem(counter, link, part="2")
-    for part in ("1", "2", "whole"):
-        with pytest.raises(LinkUsedUp):
-            redeem(counter, link, part=part)
-
-
 def test_a_free_range_takes_no_use_and_does_not_prolong_the_60_seconds(counter: LinkUseCounter) -> None:
     link = new_link(2)
     redeem(counter, link, now=1_000)
@@ -133,16 +191,6 @@ def test_a_free_range_takes_no_use_and_does_not_prolong_the_60_seconds(counter: 
     redeem(counter, link, part="2", now=1_061)  # takes the second use, which starts its own 60 seconds
     assert_used_up(counter, link)
     redeem(counter, link, part="3", now=1_118)
-
-
-def test_ranges_of_another_file_are_not_free_and_a_write_makes_no_range_free(counter: LinkUseCounter) -> None:
-    read, written = new_link(), new_link()
-    redeem(counter, read)
-    redeem(counter, written, file="")
-    for link in (read, written):
-        for file, part in (("bob", "1"), ("", "whole")):
-            with pytest.raises(LinkUsedUp):
-                redeem(counter, link, file, part)
 
 
 def test_the_number_of_free_ranges_is_limited(counter: LinkUseCounter) -> None:
@@ -227,3 +275,137 @@ def outcomes(counter: LinkUseCounter, links: list[Link], calls: list[Call]) -> I
 def test_the_counter_in_memory_answers_as_dynamodb_does(table: Table, calls: list[Call], uses: int) -> None:
     links = [new_link(uses), new_link(uses)]
     assert list(outcomes(table.counter(), links, calls)) == list(outcomes(MemoryLinkUseCounter(), links, calls))
+
+
+# DynamoDB
+
+LATE = ReadTimeoutError(endpoint_url="http://127.0.0.1")
+CUT = ConnectionClosedError(endpoint_url="http://127.0.0.1")
+
+
+def unavailable(act: Callable[[], object]) -> Unavailable:
+    with pytest.raises(Unavailable) as refused:
+        act()
+    assert refused.value.headers == {"Retry-After": "5"}
+    return refused.value
+
+
+def every_call(counter: LinkUseCounter) -> list[Callable[[], None]]:
+    """Every method, each with a new link."""
+    return [
+        lambda: redeem(counter, new_link()),
+        lambda: redeem(counter, new_link(), part="1"),
+        lambda: redeem(counter, new_link(), file=""),
+        lambda: counter.check(new_link(), soon()),
+        lambda: counter.revoke(new_link(), soon()),
+    ]
+
+
+def assert_out_of_reach(counter: LinkUseCounter, table: str) -> None:
+    """Every call ends with a 503 that does not name the table."""
+    for call in every_call(counter):
+        problem = unavailable(call)
+        assert table not in problem.detail
+        assert problem.__cause__
+
+
+# What the table holds
+
+
+def test_the_item_of_a_link_expires_an_hour_after_the_link(table: Table) -> None:
+    counter, link, revoked = table.counter(), new_link(2), new_link()
+    redeem(counter, link, "ann", attempt="first", now=1_000.5)
+    redeem(counter, link, "ann", "1", attempt="third", now=1_000.5)
+    redeem(counter, link, "", attempt="second", now=1_001)
+    item, expires = table.item(link), {"N": str(EXPIRES_AT + 3_600)}
+    assert sorted(item.pop("attempts")["SS"]) == ["first", "second"]
+    assert sorted(item.pop("parts ann")["SS"]) == ["1", "third", "whole"]
+    assert item == {"id": {"S": link.id}, "expires": expires, "file ann": {"N": "1000.5"}}
+    counter.revoke(revoked, soon())
+    assert table.item(revoked) == {"id": {"S": revoked.id}, "expires": expires, "revoked": {"BOOL": True}}
+
+
+def test_a_check_reads_what_was_written_last(table: Table) -> None:
+    counter = table.counter()
+    stub = AwsStub(counter._client)
+    unavailable(lambda: counter.check(new_link(), soon()))
+    assert json.loads(stub.requests[0].body)["ConsistentRead"] is True
+
+
+# Failures
+
+
+def test_an_answer_that_does_not_prove_the_write_is_an_error(table: Table) -> None:
+    """boto3 reads a proxy's page with status 200 as an answer without values."""
+    counter = table.counter()
+    stub = AwsStub(counter._client)
+    bodies = [b"<html>A proxy's page</html>", b"", b"{}", b"[]", b"null", b'{"Attributes": {}}', b'{"Item": {}}']
+    bodies += [b'{"Attributes": {"attempts": {"SS": ["another"]}, "revoked": {"BOOL": false}}, "ConsumedCapacity": {}}']
+    bodies += [b'{"ConsumedCapacity": {"CapacityUnits": 0}}']
+    for stub.body in bodies:
+        for call in every_call(counter):
+            unavailable(call)
+
+
+def lose_answers(counter: DynamoLinkUseCounter, error: HTTPClientError, count: int) -> list[str]:
+    """Send the next writes to the table, but lose the first answers; returns the list of all writes."""
+    writes: list[str] = []
+
+    def send_and_lose(request: AWSPreparedRequest, **_: object) -> None:
+        writes.append(request.url)
+        if len(writes) <= count:
+            URLLib3Session().send(request)
+            raise error
+
+    counter._client.meta.events.register("before-send.dynamodb.UpdateItem", send_and_lose)
+    return writes
+
+
+def test_a_lost_answer_takes_no_second_use(table: Table) -> None:
+    """boto3 repeats the write."""
+    for error in (LATE, CUT):
+        counter, link = table.counter(), new_link(2)
+        for part in ("whole", "1"):
+            counter = table.counter()
+            writes = lose_answers(counter, error, 1)
+            redeem(counter, link, part=part, attempt=f"{part} first")
+            assert len(writes) == 2
+        assert table.item(link)["attempts"] == {"SS": ["whole first"]}
+
+
+def test_after_three_lost_answers_the_same_attempt_can_be_repeated(table: Table) -> None:
+    counter, link = table.counter(), new_link()
+    lose_answers(counter, LATE, 3)
+    unavailable(lambda: redeem(counter, link, attempt="first"))
+    redeem(counter, link, attempt="first")
+    with pytest.raises(LinkUsedUp):
+        redeem(counter, link, attempt="second")
+
+
+def test_a_table_that_is_missing_deleted_or_has_another_key_is_unavailable(table: Table) -> None:
+    assert_out_of_reach(DynamoLinkUseCounter(f"{table.name}-2"), table.name)
+    counter = table.counter()
+    redeem(counter, new_link())
+    table.delete()
+    assert_out_of_reach(counter, table.name)
+    table.create(key="name")
+    assert_out_of_reach(table.counter(), table.name)
+
+
+def test_without_a_table_in_reach_credentials_or_a_region_every_call_is_unavailable(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    settings = {"AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "eu-west-1"}
+    environment.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:1")
+    for missing in ("", "AWS_ACCESS_KEY_ID", "AWS_DEFAULT_REGION"):
+        with environment.context() as attempt:
+            for name, value in settings.items():
+                if name != missing:
+                    attempt.setenv(name, value)
+            attempt.setattr("boto3.DEFAULT_SESSION", None)
+            assert_out_of_reach(DynamoLinkUseCounter("links"), "links-")
+
+
+def test_the_region_of_the_table_may_differ_from_the_environments(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    assert DynamoLinkUseCounter("links", "us-east-1")._client.meta.region_name == "us-east-1"
