@@ -39,8 +39,8 @@ class S3:
     def head(self, query: Strings | None = None, headers: Strings | None = None, key: str = "a") -> Metadata:
         return self.objects.head(target(key, self.mount), query or {}, headers or {}, soon())
 
-    def list(self) -> ListedKeys:
-        return self.objects.list(target("", self.mount), soon(), recursive=True, after="", limit=1)
+    def list(self, after: str = "") -> ListedKeys:
+        return self.objects.list(target("", self.mount), soon(), recursive=not after, after=after, limit=1)
 
     def read(self, query: Strings | None = None, is_wanted: bool = True) -> bytes:
         return self.objects.read(target("a b.png", self.mount), query or {}, '"e"', soon(), lambda _: is_wanted)
@@ -284,6 +284,17 @@ def test_an_answer_that_is_not_from_s3_is_an_error() -> None:
         unavailable(s3.list)
     s3.stub.body = NO_ENTRIES.format(f"<Contents>{ENTRY}</Contents>").encode()
     assert [key.key for key in s3.list().keys] == ["a"]
+
+
+def test_a_listing_leaves_out_what_a_store_repeats() -> None:
+    """Some stores repeat the directory after which the listing continues."""
+    s3 = S3()
+    prefixes = "".join(f"<CommonPrefixes><Prefix>{name}/</Prefix></CommonPrefixes>" for name in "cba")
+    s3.stub.body = NO_ENTRIES.format(prefixes).encode()
+    assert [key.key for key in s3.list("b/").keys] == ["c/"]
+    assert s3.query["start-after"] > "b/"
+    assert [key.key for key in s3.list("aa").keys] == ["b/", "c/"]
+    assert s3.query["start-after"] == "aa"
 
 
 def test_an_object_that_is_too_large_or_breaks_off_is_not_read() -> None:
