@@ -22,6 +22,8 @@ class RestApi(Chalice):
         return rest_api_events.from_reply(bootstrap.application().handle(request))
 
 
+bootstrap.start()
+
 app = RestApi("signpost")
 # For the whole API: without */* a binary reply depends on the first type in the client's Accept (FACTS 1.13).
 app.api.binary_types = ["*/*"]

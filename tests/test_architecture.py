@@ -242,12 +242,19 @@ def fresh(code: str, **environment: str) -> dict[str, object]:
     return found
 
 
-def test_importing_the_app_reads_no_environment_and_loads_nothing_heavy() -> None:
-    code = "import app, json, sys; print(json.dumps({'loaded': sorted(sys.modules)}))"
-    loaded = fresh(code)["loaded"]
-    assert isinstance(loaded, list)
-    assert "chalice.app" in loaded
-    assert not {name.split(".")[0] for name in loaded} & HEAVY
+BUILT = """
+import app, json
+from chalicelib import bootstrap
+built = bootstrap.application.cache_info().currsize
+print(json.dumps({"built": built, "status": app.app(EVENT, None)["statusCode"]}))
+"""
+
+
+def test_the_import_builds_the_application_on_lambda_alone_and_mistakes_in_settings_do_not_stop_it() -> None:
+    """`chalice deploy` imports the app on machines that have no settings."""
+    code = BUILT.replace("EVENT", repr(rest_event()))
+    assert fresh(code) == {"built": 0, "status": 500}
+    assert fresh(code, AWS_LAMBDA_FUNCTION_NAME="signpost") == {"built": 1, "status": 500}
 
 
 REDIRECT = """
@@ -256,11 +263,13 @@ connected = []
 names = ("socket.connect", "socket.getaddrinfo", "socket.bind", "subprocess.Popen")
 sys.addaudithook(lambda event, details: connected.append(event) if event in names else None)
 import app
+imported = set(sys.modules)
 status = [
     app.app(EVENTS[0], None)["statusCode"],
     app.function_url(EVENTS[1], None)["statusCode"],
 ]
-print(json.dumps({"status": status, "connected": connected, "loaded": sorted(sys.modules)}))
+late = sorted(set(sys.modules) - imported)
+print(json.dumps({"status": status, "connected": connected, "loaded": sorted(sys.modules), "late": late}))
 """
 
 
@@ -276,8 +285,10 @@ def test_a_redirect_opens_no_connection_and_loads_nothing_heavy(tmp_path: Path) 
         AWS_ACCESS_KEY_ID="AKID",
         AWS_SECRET_ACCESS_KEY="secret",
         AWS_SESSION_TOKEN="token",
+        AWS_LAMBDA_FUNCTION_NAME="signpost",
     )
     assert found["status"] == [307, 307]
+    assert found["late"] == []
     assert found["connected"] == []
     assert isinstance(found["loaded"], list)
     assert not {name.split(".")[0] for name in found["loaded"]} & HEAVY
