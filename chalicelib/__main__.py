@@ -20,7 +20,7 @@ from chalicelib.core.features.links import DEFAULT_LINK_SECONDS
 from chalicelib.core.web import paths
 from chalicelib.core.web.numbers import whole_number
 from chalicelib.core.web.problems import Problem
-from chalicelib.environment import BUCKET, SECRET, Environment, of_stage
+from chalicelib.environment import BUCKET, DEFAULT_REGION, REGION, SECRET, Environment, of_process
 from chalicelib.explain import explain, pasted, principal_of
 from chalicelib.iam_policy import policy, stack_policy
 from chalicelib.settings.api_keys import KEY_ID
@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     explained.set_defaults(run=_explain)
 
-    link = commands.add_parser("link", parents=[stage], help="make a link, signed with SIGNPOST_SECRET")
+    link = commands.add_parser("link", parents=[stage], help=f"make a link, signed with {SECRET}")
     link.set_defaults(run=_link)
     link.add_argument(
         "path", metavar="PATH", help="the path of the URL; a slash at its end opens everything below the directory"
@@ -120,6 +120,21 @@ def _number(minimum: int, maximum: int) -> Callable[[str], int]:
     return parse
 
 
+def _environment(stage: str | None) -> Environment:
+    """The environment of a stage's functions, or of this process without a stage."""
+    process = of_process()
+    if stage is None:
+        return process
+    region = process.region or _region_of_profile()
+    return stages.environment_of(stage, Environment({**process.variables, REGION: region, DEFAULT_REGION: region}))
+
+
+def _region_of_profile() -> str:
+    from botocore.session import Session  # a deployment without a region in the environment uses the profile's
+
+    return Session().get_config_variable("region") or ""
+
+
 def _settings(environment: Environment) -> Settings:
     settings, warnings = bootstrap.inspect_settings(environment)
     _warn(warnings)
@@ -132,7 +147,7 @@ def _warn(warnings: Sequence[str]) -> None:
 
 
 def _check(options: argparse.Namespace) -> int:
-    environment = of_stage(options.stage)
+    environment = _environment(options.stage)
     settings, warnings = bootstrap.inspect_settings(environment)
     _warn(warnings)
     count = len(warnings)
@@ -157,7 +172,7 @@ def _key_new(options: argparse.Namespace) -> int:
 
 
 def _explain(options: argparse.Namespace) -> int:
-    environment = of_stage(options.stage)
+    environment = _environment(options.stage)
     settings = _settings(environment)
     principal = principal_of(settings, options.caller)
     if principal is None:
@@ -170,12 +185,15 @@ def _explain(options: argparse.Namespace) -> int:
 
 
 def _link(options: argparse.Namespace) -> int:
-    environment = of_stage(options.stage)
+    environment = _environment(options.stage)
     settings = _settings(environment)
     makers = (key for key in settings.keys if not key.in_urls)
     principal = next((key.principal() for key in makers if key.id == options.caller), None)
     if principal is None:
         print(f"There is no key {options.caller!r}; a link needs the API key of its maker.", file=sys.stderr)
+        return 1
+    if environment.signing_secrets() is None:
+        print(f"The environment variable {SECRET} is not set, and no link is signed without it: set it.", file=sys.stderr)
         return 1
     rules = RuleSet(settings.rules)
     try:
@@ -183,8 +201,8 @@ def _link(options: argparse.Namespace) -> int:
         rules.authorize(principal, "share", path)
         rules.authorize(principal, options.action, path)
         expires_at = int(time.time()) + options.expires_in
-        made = (path, options.action, options.uses, expires_at, principal.name, bootstrap.deadline(None))
-        _, token = bootstrap.link_tokens(environment).make(*made)
+        link = (path, options.action, options.uses, expires_at, principal.name)
+        _, token = bootstrap.link_tokens(environment).make(*link, bootstrap.deadline(None))
     except Problem as problem:
         print(f"{problem.status} {problem.code}: {problem.detail}", file=sys.stderr)
         return 1
@@ -193,7 +211,7 @@ def _link(options: argparse.Namespace) -> int:
 
 
 def _policy(options: argparse.Namespace) -> int:
-    environment = of_stage(options.stage)
+    environment = _environment(options.stage)
     settings = _settings(environment)
     mounts, rules, cdn_secret = settings.mounts, settings.rules, settings.cdn_secret
     if options.stage == stages.STACK:

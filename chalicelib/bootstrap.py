@@ -45,7 +45,7 @@ def application() -> Application:
     """Return the application of this process, built once."""
     environment = of_process()
     try:
-        settings = load(environment.settings_file, environment.variables)
+        settings = load(environment.settings_file, environment.variables, environment.region)
         backends = Backends(settings, environment)
     except InvalidSettings as error:
         return _closed_application(error)
@@ -76,7 +76,7 @@ def inspect_settings(environment: Environment) -> tuple[Settings, tuple[str, ...
     """Return the settings and the warnings about them; raise InvalidSettings with all mistakes."""
     mistakes = environment.mistakes()
     try:
-        settings, warnings = inspect(environment.settings_file, environment.variables)
+        settings, warnings = inspect(environment.settings_file, environment.variables, environment.region)
     except InvalidSettings as error:
         raise InvalidSettings([*error.mistakes, *mistakes], error.warnings) from None
     if mistakes:

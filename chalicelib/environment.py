@@ -23,6 +23,26 @@ SECRET_KEY: Final = "AWS_SECRET_ACCESS_KEY"  # noqa: S105 - the name of the vari
 SESSION_TOKEN: Final = "AWS_SESSION_TOKEN"  # noqa: S105 - the name of the variable
 EXPIRATION: Final = "AWS_CREDENTIAL_EXPIRATION"
 FUNCTION_NAME: Final = "AWS_LAMBDA_FUNCTION_NAME"
+SET_BY_LAMBDA: Final = (
+    ACCESS_KEY,
+    DEFAULT_REGION,
+    FUNCTION_NAME,
+    REGION,
+    SECRET_KEY,
+    SESSION_TOKEN,
+    "AWS_EXECUTION_ENV",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+    "AWS_LAMBDA_FUNCTION_VERSION",
+    "AWS_LAMBDA_INITIALIZATION_TYPE",
+    "AWS_LAMBDA_LOG_GROUP_NAME",
+    "AWS_LAMBDA_LOG_STREAM_NAME",
+    "LAMBDA_RUNTIME_DIR",
+    "LAMBDA_TASK_ROOT",
+    "LANG",
+    "PATH",
+    "TZ",
+)
+"""The variables of every function (Lambda Developer Guide, "Defined runtime environment variables")."""
 CHALICE_CLI: Final = "AWS_CHALICE_CLI_MODE"
 
 
@@ -104,23 +124,6 @@ class Environment:
 def of_process() -> Environment:
     """Return the environment of this process."""
     return Environment(os.environ)
-
-
-def of_stage(stage: str | None) -> Environment:
-    """Return the environment of a stage's functions, or of this process without a stage; raise InvalidSettings."""
-    own = of_process()
-    if stage is None:
-        return own
-    from .stages import environment_of
-
-    region = own.region or _region_of_profile()
-    return Environment(environment_of(stage, {**own.variables, REGION: region, DEFAULT_REGION: region}))
-
-
-def _region_of_profile() -> str:
-    from botocore.session import Session  # only the tool needs the region of a profile
-
-    return Session().get_config_variable("region") or ""
 
 
 def _expiration(text: str | None) -> float | None:

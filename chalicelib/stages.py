@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from .environment import CONFIG, DEFAULT_REGION, REGION, SECRET, SET_BY_LAMBDA, Environment
 from .settings.load import InvalidSettings
 from .settings.mistakes import did_you_mean
 from .settings.mounts import UNKNOWN_REGION
@@ -16,36 +17,15 @@ STACK: Final = "stack"
 _CONFIG: Final = PROJECT / ".chalice/config.json"
 _TEMPLATE: Final = PROJECT / ".chalice/resources.json"
 
-# Lambda Developer Guide, "Defined runtime environment variables".
-_SET_BY_LAMBDA: Final = (
-    "AWS_ACCESS_KEY_ID",
-    "AWS_DEFAULT_REGION",
-    "AWS_EXECUTION_ENV",
-    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
-    "AWS_LAMBDA_FUNCTION_NAME",
-    "AWS_LAMBDA_FUNCTION_VERSION",
-    "AWS_LAMBDA_INITIALIZATION_TYPE",
-    "AWS_LAMBDA_LOG_GROUP_NAME",
-    "AWS_LAMBDA_LOG_STREAM_NAME",
-    "AWS_REGION",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    "LAMBDA_RUNTIME_DIR",
-    "LAMBDA_TASK_ROOT",
-    "LANG",
-    "PATH",
-    "TZ",
-)
-
 # Placeholders for values that only the deployment knows. For every other variable, its own name is the placeholder.
 _PLACEHOLDERS: Final = {
-    "AWS_DEFAULT_REGION": UNKNOWN_REGION,
-    "AWS_REGION": UNKNOWN_REGION,
-    "SIGNPOST_SECRET": f"arn:aws:secretsmanager:{UNKNOWN_REGION}:000000000000:secret:of-the-stack",
+    DEFAULT_REGION: UNKNOWN_REGION,
+    REGION: UNKNOWN_REGION,
+    SECRET: f"arn:aws:secretsmanager:{UNKNOWN_REGION}:000000000000:secret:of-the-stack",
 }
 
 
-def environment_of(stage: str, own: Mapping[str, str]) -> dict[str, str]:
+def environment_of(stage: str, own: Environment) -> Environment:
     """Return the environment of a stage's functions.
 
     Lambda and the template set some variables, whose values only the deployment knows. Such a value comes from `own`,
@@ -53,20 +33,22 @@ def environment_of(stage: str, own: Mapping[str, str]) -> dict[str, str]:
 
     Args:
         stage: the name of the stage in `.chalice/config.json`.
-        own: the environment of the tool.
+        own: the environment of the administrator's tool.
 
     Raises:
         InvalidSettings: the stage does not exist, or a file in `.chalice` cannot be used.
     """
     given = _variables(stage)
-    unknown = [*_SET_BY_LAMBDA, *(name for name, value in given.items() if not isinstance(value, str))]
-    environ = {name: own.get(name) or _PLACEHOLDERS.get(name, name.lower().replace("_", "-")) for name in unknown}
-    environ |= {name: value for name, value in given.items() if isinstance(value, str)}
-    if "SIGNPOST_CONFIG" in environ:  # on Lambda the project is in /var/task, which is also the current directory
-        environ["SIGNPOST_CONFIG"] = str(PROJECT / environ["SIGNPOST_CONFIG"].removeprefix("/var/task/"))
-    elif "SIGNPOST_CONFIG" in own:
-        environ["SIGNPOST_CONFIG"] = own["SIGNPOST_CONFIG"]
-    return environ
+    unknown = [*SET_BY_LAMBDA, *(name for name, value in given.items() if not isinstance(value, str))]
+    variables = {
+        name: own.variables.get(name) or _PLACEHOLDERS.get(name, name.lower().replace("_", "-")) for name in unknown
+    }
+    variables |= {name: value for name, value in given.items() if isinstance(value, str)}
+    if CONFIG in variables:  # on Lambda the project is in /var/task, which is also the current directory
+        variables[CONFIG] = str(PROJECT / variables[CONFIG].removeprefix("/var/task/"))
+    elif CONFIG in own.variables:
+        variables[CONFIG] = own.variables[CONFIG]
+    return Environment(variables)
 
 
 def policy_file(stage: str) -> Path:

@@ -66,7 +66,7 @@ def package(out: Path) -> Path:
         NotPackaged: Chalice failed, or left out a dependency.
         OSError: a file cannot be read or written.
     """
-    environment = Environment(environment_of(STACK, {}))
+    environment = environment_of(STACK, Environment({}))
     settings, warnings = bootstrap.inspect_settings(environment)
     print(*warnings, sep="\n", end="\n" * bool(warnings), file=sys.stderr)
     with tempfile.TemporaryDirectory() as scratch:

@@ -58,33 +58,34 @@ class InvalidSettings(Exception):
         super().__init__("\n".join(self.mistakes))
 
 
-def load(file: str | PathLike[str], environ: Mapping[str, str]) -> Settings:
+def load(file: str | PathLike[str], variables: Mapping[str, str], region: str) -> Settings:
     """Return the settings, as the service needs them: without a look at rules that allow too little.
 
     Args:
         file: a TOML file.
-        environ: the values of `${NAME}`, and the default region.
+        variables: the value of each `${NAME}`.
+        region: the region of the mounts that name none; empty for no default.
 
     Raises:
         InvalidSettings: the file cannot be read, or has a mistake.
     """
-    settings, mistakes = _read(file, environ)
+    settings, mistakes = _read(file, variables, region)
     _report_unreachable(settings, mistakes, [rule for rule in settings.rules if not rule.allows])
     if texts := mistakes.texts():
         raise InvalidSettings(texts)
     return settings
 
 
-def inspect(file: str | PathLike[str], environ: Mapping[str, str]) -> tuple[Settings, tuple[str, ...]]:
+def inspect(file: str | PathLike[str], variables: Mapping[str, str], region: str) -> tuple[Settings, tuple[str, ...]]:
     """Return the settings as `load` does, and the warnings: settings that cannot be intended, but do no harm."""
-    settings, mistakes = _read(file, environ)
+    settings, mistakes = _read(file, variables, region)
     _report_unreachable(settings, mistakes, settings.rules)
     if texts := mistakes.texts():
         raise InvalidSettings(texts, mistakes.warnings())
     return settings, mistakes.warnings()
 
 
-def _read(file: str | PathLike[str], environ: Mapping[str, str]) -> tuple[Settings, Mistakes]:
+def _read(file: str | PathLike[str], variables: Mapping[str, str], region: str) -> tuple[Settings, Mistakes]:
     try:
         with open(file, encoding="utf-8") as stream:
             text = stream.read()
@@ -96,8 +97,7 @@ def _read(file: str | PathLike[str], environ: Mapping[str, str]) -> tuple[Settin
     except (ValueError, RecursionError) as error:  # both: a number with too many digits, brackets that are too deep
         raise InvalidSettings([f"{file}: is not TOML: {error}"]) from None
     mistakes = Mistakes(str(file), text)
-    region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or ""
-    return _settings(Document(values, environ, mistakes), region), mistakes
+    return _settings(Document(values, variables, mistakes), region), mistakes
 
 
 def _settings(document: Document, region: str) -> Settings:

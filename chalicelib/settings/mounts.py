@@ -20,7 +20,7 @@ UNKNOWN_REGION: Final = "region-of-lambda-0"
 # multi-Region access points.
 _OTHER_BUCKETS: Final = ("--x-s3", "--xa-s3", "--op-s3", ".mrap")
 
-_AWS_REGION: Final = re.compile(r"[a-z]+(?:-[a-z]+)+-[0-9]+")  # botocore's partitions.json has no other form
+_REGION_ON_AWS: Final = re.compile(r"[a-z]+(?:-[a-z]+)+-[0-9]+")  # botocore's partitions.json has no other form
 
 _PATH: Final = Check(
     lambda text: is_path(text) and not re.search(r"[*{}]|//", text),
@@ -30,7 +30,9 @@ _PREFIX: Final = Check(
     lambda text: not text or is_path(f"/{text}"), 'the beginning of keys, without a leading slash: "tenants/acme/"'
 )
 _BUCKET: Final = Check(pattern(r"[A-Za-z0-9][A-Za-z0-9._-]{2,254}"), "a bucket's name, three characters or more")
-_REGION: Final = Check(pattern(r"[a-z0-9-]+"), 'a region: "eu-west-1"; or set AWS_REGION in the environment')
+_REGION: Final = Check(
+    pattern(r"[a-z0-9-]+"), 'a region: "eu-west-1"; or set the variable for the default region (docs/settings.md)'
+)
 _KMS_KEY: Final = Check(
     optional(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+"),
     'the ARN of a key of KMS, and of no alias: "arn:aws:kms:eu-west-1:111122223333:key/…"',
@@ -100,7 +102,7 @@ def _check_store(table: Table, mount: Mount) -> None:
             "is a directory bucket or an access point, which needs another endpoint and another signature: name a "
             "general purpose bucket",
         )
-    if mount.on_aws and _REGION.passes(mount.region) and not _AWS_REGION.fullmatch(mount.region):
+    if mount.on_aws and _REGION.passes(mount.region) and not _REGION_ON_AWS.fullmatch(mount.region):
         table.mistake(
             "region",
             'is no region of AWS, such as "eu-west-1": correct the region; or, for another store, name the store: '

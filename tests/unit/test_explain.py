@@ -53,7 +53,7 @@ LINKS = LinkTokens(Signer(lambda deadline: (b"s" * 32,), "link"), bytes)
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     file = tmp_path_factory.mktemp("settings") / "signpost.toml"
     file.write_text(SETTINGS)
-    return load(file, {})
+    return load(file, {}, "")
 
 
 def explained(settings: Settings, method: str, url: str, caller: str | None = "ci") -> Explanation:

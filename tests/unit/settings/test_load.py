@@ -139,11 +139,11 @@ def test_a_file_that_cannot_be_read_is_one_mistake(tmp_path: Path) -> None:
     }.items():
         (tmp_path / "signpost.toml").write_bytes(content)
         with pytest.raises(InvalidSettings, match=words) as refused:
-            load(tmp_path / "signpost.toml", {})
+            load(tmp_path / "signpost.toml", {}, "")
         assert len(refused.value.mistakes) == 1
     for path, words in {tmp_path / "none.toml": "No such file or directory", tmp_path: "Is a directory"}.items():
         with pytest.raises(InvalidSettings, match=f"{path}: cannot be read: {words}"):
-            load(path, {})
+            load(path, {}, "")
 
 
 def test_the_error_names_all_mistakes(tmp_path: Path) -> None:

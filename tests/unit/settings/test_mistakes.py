@@ -148,7 +148,7 @@ def test_a_table_of_the_wrong_kind_or_without_a_required_key_is_a_mistake(tmp_pa
     }.items():
         assert any(mistake.startswith(words) for mistake in mistakes(tmp_path, text)), text
     (mistake,) = mistakes(tmp_path, "[[mounts]]\npath = '/'\nbucket = 'acme'")
-    assert "or set AWS_REGION in the environment" in mistake
+    assert "or set the variable for the default region (docs/settings.md)" in mistake
 
 
 def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
