@@ -193,7 +193,9 @@ def _link(options: argparse.Namespace) -> int:
         print(f"There is no key {options.caller!r}; a link needs the API key of its maker.", file=sys.stderr)
         return 1
     if environment.signing_secrets() is None:
-        print(f"The environment variable {SECRET} is not set, and no link is signed without it: set it.", file=sys.stderr)
+        print(
+            f"The environment variable {SECRET} is not set, and no link is signed without it: set it.", file=sys.stderr
+        )
         return 1
     rules = RuleSet(settings.rules)
     try:

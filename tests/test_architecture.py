@@ -197,6 +197,12 @@ def test_only_the_top_reads_the_environment_and_the_clock(file: Path) -> None:
     assert {name for name in taken(tree(file)) if name.split(".")[0] in ("os", "time", "datetime")} <= allowed
 
 
+def test_only_environment_names_environment_variables() -> None:
+    files = [*PACKAGE, APP]
+    texts = {name_of(file): "".join(re.findall(r"\b(?:AWS|SIGNPOST)_[A-Z_]+", file.read_text())) for file in files}
+    assert {name for name, text in texts.items() if text} == {"chalicelib.environment"}
+
+
 @pytest.mark.parametrize(("name", "maker"), [("Grant", "access.rules"), ("Target", "s3.mounts"), ("Path", "web.paths")])
 def test_only_one_module_makes_a(name: str, maker: str) -> None:
     """Nothing is signed without a Grant and a Target, and no path is authorised that was not decoded."""
