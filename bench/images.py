@@ -1,4 +1,4 @@
-"""`make bench-images`: libvips beside Pillow on the same photos, as the table of docs/images.md.
+"""`make bench-images`: compares libvips with Pillow on the same photos, and prints the table of docs/images.md.
 
 Each measurement is a process of its own.
 """
@@ -21,12 +21,12 @@ from tests.support.builders import soon
 ROUNDS: Final = 5
 WIDTH: Final = 320
 
-# What each engine adds to the zip, as its distributions' files are compressed there.
+# The distributions that each engine adds to the zip.
 ENGINES: Final = {"libvips": ("pyvips", "pyvips-binary", "cffi", "pycparser"), "Pillow": ("pillow",)}
 
 
 class Case(NamedTuple):
-    """A photo, and the format that it is made smaller in."""
+    """A photo, and the format of the smaller image."""
 
     name: str
     file: str
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def make_photos(folder: Path) -> None:
-    """Write the photos: colours that run into each other under a sensor's noise, the same in every run."""
+    """Write the photos: soft colours with the noise of a sensor, the same in every run."""
     from PIL import Image, ImageChops
 
     def photo(width: int, height: int, turn: int) -> Image.Image:
@@ -81,11 +81,14 @@ def make_photos(folder: Path) -> None:
 
 
 def measure(engine: str, photo: Path | None, made: str) -> dict[str, float]:
-    """Return seconds, and megabytes that the peak grew by, in a fresh process; without a photo those of the import."""
+    """Measure in a fresh process: return seconds, and by how many megabytes the peak of memory grew.
+
+    Without a photo, return the seconds of the import.
+    """
     command = [sys.executable, "-m", "bench.images", engine, str(photo or ""), made]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
-    found: dict[str, float] = json.loads(done.stdout)
-    return found
+    figures: dict[str, float] = json.loads(done.stdout)
+    return figures
 
 
 def measure_here(engine: str, photo: str, made: str) -> dict[str, float]:
@@ -104,7 +107,7 @@ def measure_here(engine: str, photo: str, made: str) -> dict[str, float]:
 
 
 def with_libvips() -> Callable[[bytes, str], bytes]:
-    """Load libvips; what renders is the service's own."""
+    """Load libvips, and return the service's own renderer."""
     import pyvips  # noqa: F401
 
     from chalicelib.backends.images.renderer import VipsRenderer
@@ -115,7 +118,7 @@ def with_libvips() -> Callable[[bytes, str], bytes]:
 
 
 def with_pillow() -> Callable[[bytes, str], bytes]:
-    """Load Pillow, and do the same with it, with all that it offers to be quick."""
+    """Load Pillow, and return a renderer that uses everything that makes Pillow quick."""
     from PIL import AvifImagePlugin, Image, ImageCms, ImageOps, WebPImagePlugin  # noqa: F401
 
     def smaller(image: Image.Image) -> Image.Image:
@@ -141,7 +144,7 @@ def with_pillow() -> Callable[[bytes, str], bytes]:
 
 
 def zipped(distributions: tuple[str, ...]) -> int:
-    """Return how many bytes the files of some distributions take, compressed as in the zip."""
+    """Return the bytes of all files of some distributions, compressed as in the zip."""
     total = 0
     for name in distributions:
         for file in metadata.files(name) or ():
@@ -152,7 +155,7 @@ def zipped(distributions: tuple[str, ...]) -> int:
 
 
 def _peak() -> int:
-    """The most memory that this process had, in kB. (`getrusage` would count that of its parent, before exec.)"""
+    """The peak of this process's memory in kB. (The peak of `getrusage` begins with the memory of the parent.)"""
     status = Path("/proc/self/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0])
 

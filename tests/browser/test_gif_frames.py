@@ -1,4 +1,4 @@
-"""The frames of a GIF that the renderer makes a WebP of, beside those that Chromium draws of the GIF itself."""
+"""A GIF becomes a WebP: Chromium must draw the same frames from both."""
 
 from base64 import b64encode
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ PALETTE = bytes((255, 0, 0, 0, 255, 0, 0, 0, 255, 255, 255, 0, 0, 255, 255, 255,
 OTHER = bytes(range(0, 240, 10))
 TOLERANCE = 40  # of 255: WebP loses some
 
-# The cells of each frame, in their middle, with transparent ones black; and how long it is shown.
+# For each frame its size in cells, its milliseconds, and the colour in the middle of each cell.
 DECODE = """async ([file, type]) => {
     const data = Uint8Array.from(atob(file), letter => letter.charCodeAt(0));
     const decoder = new ImageDecoder({data, type});
@@ -40,7 +40,7 @@ DECODE = """async ([file, type]) => {
 
 
 def cells(left: int, top: int, *rows: str, **options: Any) -> bytes:
-    """A frame of cells, each of the colour that its digit says."""
+    """A frame of cells; each digit is a colour of the palette."""
     size = (len(rows[0]) * CELL, len(rows) * CELL)
     pixels = [bytes(int(digit) for digit in row for _ in range(CELL)) for row in rows for _ in range(CELL)]
     return gif_frame((left * CELL, top * CELL), size, b"".join(pixels), **options)
@@ -54,28 +54,28 @@ GIFS = {
     "a frame in the middle": gif(4, 3, cells(1, 1, "01")),
     "frames that do not fill the canvas": gif(4, 3, cells(1, 1, "01"), cells(0, 0, "2")),
     "a cleared frame": gif(3, 2, cells(0, 0, "012", "345", disposal=2), cells(1, 1, "6")),
-    "a part that is cleared": gif(3, 2, cells(0, 0, "012", "345"), cells(1, 0, "66", disposal=2), cells(0, 1, "3")),
-    "what was there before": gif(
+    "a cleared part": gif(3, 2, cells(0, 0, "012", "345"), cells(1, 0, "66", disposal=2), cells(0, 1, "3")),
+    "a restored canvas": gif(
         3, 1, cells(0, 0, "012"), cells(0, 0, "6", disposal=3), cells(1, 0, "6", disposal=4), cells(2, 0, "0")
     ),
     "a clear colour": gif(
         3, 1, cells(0, 0, "012"), cells(0, 0, "343", clear=4), cells(0, 0, "646", clear=4, disposal=2), cells(0, 0, "0")
     ),
-    "a canvas that is often a lie": gif(80, 60, cells(0, 0, "0"), cells(70, 50, "1")),
+    "a canvas that a decoder may guess wrongly": gif(80, 60, cells(0, 0, "0"), cells(70, 50, "1")),
     "a wide canvas": gif(300, 1, cells(0, 0, "0"), cells(290, 0, "1")),
     "a first frame that is larger than the canvas": gif(1, 1, cells(1, 0, "01", "23")),
     "a second frame that is larger than the canvas": gif(2, 2, cells(0, 0, "01", "23"), cells(1, 1, "456", "456")),
     "a second frame outside": gif(1, 1, cells(0, 0, "0"), cells(2, 2, "1")),
-    "colours that no table has": gif(2, 1, cells(0, 0, "01"), cells(0, 0, "27"), palette=PALETTE[:12]),
+    "colours outside the table": gif(2, 1, cells(0, 0, "01"), cells(0, 0, "27"), palette=PALETTE[:12]),
     "no table": gif(2, 1, cells(0, 0, "01"), palette=b""),
-    "tables of their own": gif(2, 1, cells(0, 0, "17", palette=OTHER), cells(1, 0, "1"), palette=b""),
+    "a table for a frame": gif(2, 1, cells(0, 0, "17", palette=OTHER), cells(1, 0, "1"), palette=b""),
     "a frame of nothing": gif(1, 1, cells(0, 0, "0"), gif_frame((0, 0), (0, 0), b"", disposal=2), cells(0, 0, "1")),
     "interlaced": gif(2, 3, cells(0, 0, "01", "23", "45", interlaced=True)),
 }  # fmt: skip
 
 
 def random_gifs() -> Iterator[tuple[str, bytes]]:
-    """Frames anywhere, of all kinds."""
+    """GIFs with frames of every kind, at any place."""
     for seed in range(40):
         random = Random(seed)
         width, height = random.randint(1, 6), random.randint(1, 6)
@@ -99,7 +99,7 @@ def random_gifs() -> Iterator[tuple[str, bytes]]:
 
 @pytest.fixture
 def page(chromium: Browser) -> Iterator[Page]:
-    """A page that may decode images, which takes a secure origin."""
+    """A page at a secure origin, where pages may decode images."""
     with chromium.new_context() as context:
         page = context.new_page()
         page.route("**/*", lambda route: route.fulfill(body="<p>", content_type="text/html"))
@@ -108,7 +108,7 @@ def page(chromium: Browser) -> Iterator[Page]:
 
 
 def shown(page: Page, data: bytes, kind: str) -> list[tuple[float, list[int]]]:
-    """When each frame ends, in milliseconds, and what it shows; equal ones after each other are one."""
+    """When each frame ends, in milliseconds, and its pixels; equal frames after each other count as one frame."""
     frames: list[tuple[float, list[int]]] = []
     for width, height, duration, *values in page.evaluate(DECODE, [b64encode(data).decode(), kind]):
         end = (frames[-1][0] if frames else 0) + duration
@@ -118,17 +118,17 @@ def shown(page: Page, data: bytes, kind: str) -> list[tuple[float, list[int]]]:
     return frames
 
 
-def test_frames_are_those_that_chromium_draws(page: Page) -> None:
+def test_chromium_draws_the_same_frames(page: Page) -> None:
     for name, data in [*GIFS.items(), *random_gifs()]:
         made = VipsRenderer().render(data, Rendition(4096, 4096, "contain", "webp", 100), soon()).body
-        theirs, ours = shown(page, data, "image/gif"), shown(page, made, "image/webp")
-        assert [end for end, _ in ours] == [end for end, _ in theirs] or len(theirs) == 1, name
-        for (_, mine), (_, expected) in zip(ours, theirs, strict=True):
-            assert mine[:2] == expected[:2], name
-            assert max(abs(a - b) for a, b in zip(mine[2:], expected[2:], strict=True)) < TOLERANCE, name
+        expected, frames = shown(page, data, "image/gif"), shown(page, made, "image/webp")
+        assert [end for end, _ in frames] == [end for end, _ in expected] or len(expected) == 1, name
+        for (_, pixels), (_, expected_pixels) in zip(frames, expected, strict=True):
+            assert pixels[:2] == expected_pixels[:2], name
+            assert max(abs(a - b) for a, b in zip(pixels, expected_pixels, strict=True)) < TOLERANCE, name
 
 
-def test_a_frame_that_breaks_off_is_refused_where_chromium_fails(page: Page) -> None:
+def test_an_incomplete_frame_is_refused_and_chromium_fails_too(page: Page) -> None:
     data = drawn_gif(8, 8, gif_frame((0, 0), (8, 8), bytes(60)), palette=PALETTE)
     with pytest.raises(ImageBroken):
         VipsRenderer().render(data, Rendition(8, 8, "contain", "webp", 0), soon())

@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
+from chalicelib.backends.images import limits
 from chalicelib.core.web import image_parameters
 from local.dev_server import PROJECT
 from local.sample_files import photo
+from tests.support.pictures import opened
 from tests.support.settings_files import MOUNT, loaded
 
 from .sites import Site, Store
@@ -16,7 +17,7 @@ from .test_docs import blocks, run
 
 @pytest.fixture(scope="module", autouse=True)
 def evening(store: Store) -> None:
-    """The photo that the page speaks of."""
+    """The photo of the page's commands."""
     store.client().put_object(Bucket=store.bucket, Key="tenant/photos/evening.jpg", Body=photo())
 
 
@@ -30,8 +31,8 @@ def test_commands(site: Site, tmp_path: Path) -> None:
         ("thumbnail.webp", "WEBP", (128, 80)),
         ("thumbnail.png", "PNG", (64, 64)),
     ):
-        with Image.open(tmp_path / name) as image:
-            assert (image.format, image.size) == (kind, size)
+        image = opened((tmp_path / name).read_bytes())
+        assert (image.format, image.size) == (kind, size)
 
 
 def test_settings(tmp_path: Path) -> None:
@@ -43,12 +44,17 @@ def test_settings(tmp_path: Path) -> None:
     assert settings.rules[0].image_sizes == ("320x", "x240", "96x96")
 
 
-@pytest.mark.parametrize(
-    "limit",
-    [
-        f"{image_parameters.MAX_IMAGE_BYTES // 1024**2} MB | an image's file",
-        f"{image_parameters.MAX_SIDE_PIXELS:,} by {image_parameters.MAX_SIDE_PIXELS:,} | what is made",
-    ],
-)
-def test_limits(limit: str) -> None:
-    assert f"| {limit}" in (PROJECT / "docs/images.md").read_text()
+def test_limits() -> None:
+    side = f"{image_parameters.MAX_SIDE_PIXELS:,}"
+    page = (PROJECT / "docs/images.md").read_text()
+    for row in (
+        f"{image_parameters.MAX_IMAGE_BYTES // 1024**2} MB | the file of an image",
+        f"{limits.MAX_PIXELS:,} pixels | ",
+        f"{limits.MAX_AVIF_SOURCE_PIXELS:,} pixels | an AVIF",
+        f"{limits.MAX_SOURCE_SIDE_PIXELS:,} pixels | a side",
+        f"{limits.MAX_FRAMES} | frames",
+        f"{limits.MAX_SCANS} | scans",
+        f"{side} by {side} pixels | the result",
+        f"{limits.MAX_AVIF_RESULT_PIXELS:,} pixels | the result as AVIF",
+    ):
+        assert f"| {row}" in page, row

@@ -1,7 +1,8 @@
-"""An internet of one site: HTTPS on this machine, under a name and an address that look public.
+"""A fake internet with one site: HTTPS on this machine, under a name and an address that look public.
 
-All of the code under test runs: it resolves the name, judges the address, connects to it and verifies the certificate.
-Only where an address leads is changed: in this process by `FakeInternet.patch`, in another by `FakeInternet.environ`.
+The code under test runs unchanged: it resolves the name, checks the address, connects and verifies the certificate.
+Only the way from an address to a machine is fake: in this process by `FakeInternet.patch`, in another process by
+`FakeInternet.environ`.
 """
 
 import json
@@ -31,7 +32,7 @@ ADDRESS = "93.184.216.34"
 CERTIFIED = (HOST, "*.cdn.example.com")  # the names in the site's certificate
 
 Script = Callable[[BufferedIOBase], object]
-"""Writes a whole answer, head and body, in whatever way it likes."""
+"""Writes a whole answer, head and body, at its own pace."""
 
 
 class Seen(NamedTuple):
@@ -42,24 +43,21 @@ class Seen(NamedTuple):
 
 
 class FakeInternet:
-    """The site, from when the block begins until it ends.
-
-    Args:
-        trusted: whether the authority that its clients trust has signed its certificate; else it has signed itself.
+    """The internet, whose site runs as long as the `with` block.
 
     Attributes:
-        names: the addresses of each name. Set before a process is started, or at any time in this process.
-        ports: the port of this machine that stands for all ports of an address.
-        seen: the requests, in order.
+        names: the addresses of each name. A change reaches this process at once, another process at its start.
+        ports: for each address, the port of this machine that stands for all its ports.
+        seen: the requests to the site, in order.
     """
 
-    def __init__(self, *, trusted: bool = True) -> None:
+    def __init__(self) -> None:
         self._folder = TemporaryDirectory(prefix="internet-")
         self._authority = Path(self._folder.name, "authority.pem")
         site = Path(self._folder.name, "site.pem")
         issuer = _certificate("authority", (), None)
         self._authority.write_bytes(issuer.certificate.public_bytes(serialization.Encoding.PEM))
-        own = _certificate("site", CERTIFIED, issuer if trusted else None)
+        own = _certificate("site", CERTIFIED, issuer)
         site.write_bytes(own.certificate.public_bytes(serialization.Encoding.PEM) + _pem(own.key))
         self._server = _Server(site)
         self.names: dict[str, list[str]] = {}
@@ -78,27 +76,27 @@ class FakeInternet:
 
     @property
     def environ(self) -> dict[str, str]:
-        """What makes another Python process live here.
+        """The environment of a Python process that lives in this internet.
 
-        Its PYTHONPATH goes on with that of this process; a process that gets another one must have it begin with this.
+        Its PYTHONPATH begins with the directory of the fake sockets, also if a test adds more to the PYTHONPATH.
         """
-        ours = str(Path(__file__).with_name("fake_sockets"))
+        sockets = str(Path(__file__).with_name("fake_sockets"))
         return {
             VARIABLE: json.dumps({"names": self.names, "ports": self.ports}),
-            "PYTHONPATH": os.pathsep.join(filter(None, (ours, os.environ.get("PYTHONPATH")))),
+            "PYTHONPATH": os.pathsep.join(filter(None, (sockets, os.environ.get("PYTHONPATH")))),
             "SSL_CERT_FILE": str(self._authority),
         }
 
     def patch(self, monkeypatch: pytest.MonkeyPatch) -> FakeSockets:
-        """Let this process live here, and return what notes where it went."""
+        """Let this process live in this internet, and return its sockets, which record every connection."""
         sockets = FakeSockets(self.names, self.ports)
         monkeypatch.setattr(socket, "getaddrinfo", sockets.getaddrinfo)
-        monkeypatch.setattr(socket.socket, "connect", lambda self, place: sockets.connect(self, place))
+        monkeypatch.setattr(socket.socket, "connect", lambda self, address: sockets.connect(self, address))
         monkeypatch.setenv("SSL_CERT_FILE", str(self._authority))
         return sockets
 
     def forget(self) -> None:
-        """Be as at the beginning, for another test."""
+        """Start again, for another test."""
         self._server.scripts.clear()
         self.seen.clear()
         self.names.clear()
@@ -106,7 +104,7 @@ class FakeInternet:
         self.add(HOST, ADDRESS)
 
     def add(self, host: str, *addresses: str) -> None:
-        """Give a name its addresses; the site answers at those that are not local to any network."""
+        """Give a name its addresses; the site answers at the public addresses."""
         self.names[host] = list(addresses)
         for address in addresses:
             if ip_address(address).is_global:
@@ -120,9 +118,14 @@ class FakeInternet:
         status: int = 200,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Answer with this at a path, and query; elsewhere is 404. A header that is given here is not added to.
+        """Answer so at a path with its query, under every name; all other paths are 404.
 
-        The answer is the same under any name.
+        Args:
+            path: with its query.
+            body: of the answer.
+            content_type: of the body.
+            status: of the answer.
+            headers: replace `Content-Type` and `Content-Length`, or come in addition.
         """
         fields = {"Content-Type": content_type, "Content-Length": str(len(body))} | dict(headers or {})
         head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
@@ -149,20 +152,20 @@ class _Server(ThreadingHTTPServer):
         self.seen: list[Seen] = []
 
     def finish_request(self, request: Any, client_address: Any) -> None:
-        """Shake hands in the request's own thread."""
+        """Shake hands in the thread of the request."""
         with self._context.wrap_socket(request, server_side=True) as stream:
             _Handler(stream, client_address, self)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: clients here break off whenever they like."""
+        """Write nothing: tests close connections at any time."""
 
 
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_GET(self) -> None:
-        """Note the request, and answer it."""
-        path = self.requestline.split()[1]  # `self.path` has lost slashes
+        """Record the request, and answer."""
+        path = self.requestline.split()[1]  # `self.path` lacks some slashes
         self.server.seen.append(Seen(path, {name.lower(): value for name, value in self.headers.items()}))
         self.server.scripts.get(path, _missing)(self.wfile)
 
@@ -180,28 +183,28 @@ class _Certified(NamedTuple):
 
 
 def _certificate(title: str, names: tuple[str, ...], issuer: _Certified | None) -> _Certified:
-    """Make a certificate, signed by its issuer or else by itself; of an authority where there are no names in it."""
+    """Make a certificate; without an issuer it signs itself, without names it is an authority's certificate."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, title)])
-    by = issuer.certificate.subject if issuer else subject
-    signing = issuer.key if issuer else key
+    issuer_name = issuer.certificate.subject if issuer else subject
+    signing_key = issuer.key if issuer else key
     now = datetime.now(UTC)
     builder = (
-        x509.CertificateBuilder(by, subject, key.public_key(), x509.random_serial_number())
+        x509.CertificateBuilder(issuer_name, subject, key.public_key(), x509.random_serial_number())
         .not_valid_before(now - timedelta(hours=1))
         .not_valid_after(now + timedelta(days=1))
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signing.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signing_key.public_key()), critical=False)
         .add_extension(x509.BasicConstraints(ca=not names, path_length=None), critical=True)
         .add_extension(_key_usage(authority=not names), critical=True)
     )
     if names:
         builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), False)
-    return _Certified(builder.sign(signing, hashes.SHA256()), key)
+    return _Certified(builder.sign(signing_key, hashes.SHA256()), key)
 
 
 def _key_usage(*, authority: bool) -> x509.KeyUsage:
-    """The use of a key, without which Python 3.13 trusts no authority (`VERIFY_X509_STRICT`, RFC 5280 §4.2.1.3)."""
+    """The use of a key; Python 3.13 trusts no authority without it (`VERIFY_X509_STRICT`, RFC 5280 §4.2.1.3)."""
     return x509.KeyUsage(
         digital_signature=not authority,
         key_cert_sign=authority,

@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw, ImageOps
 
 FORMATS: Final = ("jpeg", "png", "webp", "avif", "gif")
 
+_QUARTERS: Final = ((200, 30, 40), (20, 160, 60), (30, 60, 190), (230, 200, 40))  # row by row
 # For each EXIF orientation, how the stored image differs from the upright image.
 _TURNED: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -36,6 +37,24 @@ def pattern(width: int, height: int, mode: str = "RGB") -> Image.Image:
     if mode in ("RGBA", "LA"):
         dark.putalpha(Image.linear_gradient("L").resize(image.size))  # transparent above, opaque below
     return dark.convert(mode)
+
+
+def quarters(kind: str = "png", size: tuple[int, int] = (640, 400)) -> bytes:
+    """Return a file that shows four colours."""
+    image, (width, height) = Image.new("RGB", size), size
+    for number, colour in enumerate(_QUARTERS):
+        image.paste(colour, (number % 2 * width // 2, number // 2 * height // 2, width, height))
+    return written(image, kind)
+
+
+def shows_quarters(data: bytes) -> bool:
+    """Whether an image, or the picture of a screen, shows the four colours of `quarters`."""
+    image = opened(data).convert("RGB")
+    for number, colour in enumerate(_QUARTERS):
+        pixel = image.getpixel((image.width * (1 + number % 2 * 2) // 4, image.height * (1 + number // 2 * 2) // 4))
+        if not isinstance(pixel, tuple) or max(abs(a - b) for a, b in zip(pixel, colour, strict=True)) >= 16:
+            return False
+    return True
 
 
 def written(image: Image.Image, kind: str, **options: Any) -> bytes:

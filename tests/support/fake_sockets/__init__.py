@@ -1,1 +1,1 @@
-"""A directory for PYTHONPATH: what is in it makes any Python process live in the internet of `tests.fake_internet`."""
+"""A directory for PYTHONPATH: every Python process that has it there lives in `tests.support.fake_internet`."""

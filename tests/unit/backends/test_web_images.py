@@ -212,6 +212,8 @@ def test_the_hosts_of_the_settings_and_no_others_are_allowed() -> None:
     for listed, allowed, refused in (
         (HOST, (HOST,), (f"{HOST}:8443",)),
         (f"{HOST}:8443", (f"{HOST}:8443",), (HOST, f"{HOST}:844")),
+        (f"{HOST}:1", (f"{HOST}:1",), (HOST,)),
+        (f"{HOST}:65535", (f"{HOST}:65535",), (HOST,)),
         ("*.example.com:8443", (f"{HOST}:8443",), (HOST,)),
         ("*.cdn.example.com", ("a.cdn.example.com", "xn--bcher-kva.cdn.example.com", "a-b.cdn.example.com"), (HOST,)),
         (
