@@ -30,7 +30,7 @@ class Case(NamedTuple):
 
     name: str
     file: str
-    made: str
+    output: str
 
 
 CASES: Final = (
@@ -50,9 +50,9 @@ def main() -> None:
         make_photos(Path(folder))
         print(f"| to {WIDTH} pixels | libvips | Pillow | peak, libvips | peak, Pillow |\n|---|---|---|---|---|")
         for case in CASES:
-            vips, pillow = (measure(engine, Path(folder, case.file), case.made) for engine in ENGINES)
+            vips, pillow = (measure(engine, Path(folder, case.file), case.output) for engine in ENGINES)
             times = f"{vips['seconds'] * 1e3:.0f} ms | {pillow['seconds'] * 1e3:.0f} ms"
-            print(f"| {case.name} → {case.made} | {times} | {vips['peak']:.0f} MB | {pillow['peak']:.0f} MB |")
+            print(f"| {case.name} → {case.output} | {times} | {vips['peak']:.0f} MB | {pillow['peak']:.0f} MB |")
         imports = [min(measure(engine, None, "")["seconds"] for _ in range(ROUNDS)) for engine in ENGINES]
     print("| import | " + " | ".join(f"{seconds * 1e3:.0f} ms" for seconds in imports) + " | | |")
     print("| in the zip | " + " | ".join(f"{zipped(names) / 1e6:.1f} MB" for names in ENGINES.values()) + " | | |")
@@ -80,18 +80,18 @@ def make_photos(folder: Path) -> None:
     first.save(folder / "animated.gif", save_all=True, append_images=others, duration=50, loop=0)
 
 
-def measure(engine: str, photo: Path | None, made: str) -> dict[str, float]:
+def measure(engine: str, photo: Path | None, output: str) -> dict[str, float]:
     """Measure in a fresh process: return seconds, and by how many megabytes the peak of memory grew.
 
     Without a photo, return the seconds of the import.
     """
-    command = [sys.executable, "-m", "bench.images", engine, str(photo or ""), made]
+    command = [sys.executable, "-m", "bench.images", engine, str(photo or ""), output]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     figures: dict[str, float] = json.loads(done.stdout)
     return figures
 
 
-def measure_here(engine: str, photo: str, made: str) -> dict[str, float]:
+def measure_here(engine: str, photo: str, output: str) -> dict[str, float]:
     """Measure in this process."""
     started = time.perf_counter()
     render = with_libvips() if engine == "libvips" else with_pillow()
@@ -101,7 +101,7 @@ def measure_here(engine: str, photo: str, made: str) -> dict[str, float]:
     before, least = _peak(), float("inf")
     for _ in range(ROUNDS):
         started = time.perf_counter()
-        render(data, made)
+        render(data, output)
         least = min(least, time.perf_counter() - started)
     return {"seconds": least, "peak": (_peak() - before) / 1024}
 
@@ -114,7 +114,7 @@ def with_libvips() -> Callable[[bytes, str], bytes]:
     from chalicelib.core.web.image_parameters import rendition
 
     renderer = VipsRenderer(seconds=60)
-    return lambda data, made: renderer.render(data, rendition({"w": str(WIDTH), "format": made}), soon()).body
+    return lambda data, output: renderer.render(data, rendition({"w": str(WIDTH), "format": output}), soon()).body
 
 
 def with_pillow() -> Callable[[bytes, str], bytes]:
@@ -128,17 +128,17 @@ def with_pillow() -> Callable[[bytes, str], bytes]:
         plain.thumbnail((WIDTH, 4096), Image.Resampling.LANCZOS, reducing_gap=2.0)
         return plain
 
-    def render(data: bytes, made: str) -> bytes:
-        output, image = io.BytesIO(), Image.open(io.BytesIO(data))
+    def render(data: bytes, output: str) -> bytes:
+        file, image = io.BytesIO(), Image.open(io.BytesIO(data))
         image.draft("RGB", (WIDTH * 2, WIDTH * 2))
         frames = []
-        for number in range(getattr(image, "n_frames", 1) if made == "webp" else 1):
+        for number in range(getattr(image, "n_frames", 1) if output == "webp" else 1):
             image.seek(number)
             frames.append(smaller(ImageOps.exif_transpose(image)))
-        options: dict[str, Any] = {"quality": {"avif": 55}.get(made, 80)} if made != "png" else {}
+        options: dict[str, Any] = {"quality": {"avif": 55}.get(output, 80)} if output != "png" else {}
         more = {"save_all": True, "append_images": frames[1:]} if len(frames) > 1 else {}
-        frames[0].save(output, made.upper(), **options, **more)
-        return output.getvalue()
+        frames[0].save(file, output.upper(), **options, **more)
+        return file.getvalue()
 
     return render
 

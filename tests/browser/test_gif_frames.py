@@ -120,8 +120,8 @@ def shown(page: Page, data: bytes, kind: str) -> list[tuple[float, list[int]]]:
 
 def test_chromium_draws_the_same_frames(page: Page) -> None:
     for name, data in [*GIFS.items(), *random_gifs()]:
-        made = VipsRenderer().render(data, Rendition(4096, 4096, "contain", "webp", 100), soon()).body
-        expected, frames = shown(page, data, "image/gif"), shown(page, made, "image/webp")
+        output = VipsRenderer().render(data, Rendition(4096, 4096, "contain", "webp", 100), soon()).body
+        expected, frames = shown(page, data, "image/gif"), shown(page, output, "image/webp")
         assert [end for end, _ in frames] == [end for end, _ in expected] or len(expected) == 1, name
         for (_, pixels), (_, expected_pixels) in zip(frames, expected, strict=True):
             assert pixels[:2] == expected_pixels[:2], name

@@ -34,8 +34,10 @@ ORIENTATIONS = range(1, 9)
 SECRET = b"Taken at 52.5163 N, by Alice"
 
 
-def rendered(data: bytes, width: int, height: int, fit: str = "contain", made: str = "png", quality: int = 0) -> bytes:
-    return RENDERER.render(data, Rendition(width, height, fit, made, quality), soon()).body
+def rendered(
+    data: bytes, width: int, height: int, fit: str = "contain", output: str = "png", quality: int = 0
+) -> bytes:
+    return RENDERER.render(data, Rendition(width, height, fit, output, quality), soon()).body
 
 
 def shown(data: bytes, *rendition: Any, mode: str = "RGB") -> Image.Image:
@@ -79,13 +81,13 @@ def sized(image: Image.Image, width: int, height: int, fit: str) -> Image.Image:
 
 def test_a_pattern_survives_every_format_and_fit() -> None:
     assert set(SCALED_SIZES) == set(FITS)
-    for kind, made, fit in product(pictures.FORMATS, FORMATS, FITS):
-        image = RENDERER.render(ORIGINALS[kind], Rendition(60, 60, fit, made, 95), soon())
-        assert image.media_type == f"image/{made}"
-        assert opened(image.body).format == made.upper()
+    for kind, output, fit in product(pictures.FORMATS, FORMATS, FITS):
+        image = RENDERER.render(ORIGINALS[kind], Rendition(60, 60, fit, output, 95), soon())
+        assert image.media_type == f"image/{output}"
+        assert opened(image.body).format == output.upper()
         expected = sized(opened(ORIGINALS[kind]).convert("RGB"), 60, 60, fit)
         # A lossy format blurs where two colours meet.
-        assert difference(opened(image.body).convert("RGB"), expected) < 6, (kind, made, fit)
+        assert difference(opened(image.body).convert("RGB"), expected) < 6, (kind, output, fit)
 
 
 def test_contain_never_enlarges_and_the_other_fits_do() -> None:
@@ -188,8 +190,8 @@ def test_no_metadata_is_left() -> None:
     for kind in pictures.FORMATS:
         data = tagged(kind)
         assert SECRET in data
-        for made in FORMATS:
-            body = rendered(data, 60, 60, "contain", made)
+        for output in FORMATS:
+            body = rendered(data, 60, 60, "contain", output)
             assert not any(
                 word in body for word in (SECRET, b"Exif", b"ICC_PROFILE", b"iCCP", b"ICCP", b"xmp", b"acsp")
             )
@@ -346,12 +348,12 @@ def test_every_kind_of_pixels_is_read() -> None:
             stored, expected = source.convert(mode), source.convert(mode).convert("RGBA")
         # A CMYK without a profile is read like the inks of a printer; Pillow's plain sums are brighter.
         tolerance = {"CMYK": 80, "1": 12, "P": 12}.get(mode, 6)
-        for made in FORMATS:
-            image = opened(rendered(written(stored, kind), WIDTH, 0, "contain", made))
+        for output in FORMATS:
+            image = opened(rendered(written(stored, kind), WIDTH, 0, "contain", output))
             assert image.mode in ("RGB", "RGBA")
             white = Image.new("RGBA", expected.size, "white")
-            visible = Image.alpha_composite(white, expected) if made == "jpeg" else expected
-            assert difference(image.convert("RGBA").convert("RGB"), visible.convert("RGB")) < tolerance, (mode, made)
+            visible = Image.alpha_composite(white, expected) if output == "jpeg" else expected
+            assert difference(image.convert("RGBA").convert("RGB"), visible.convert("RGB")) < tolerance, (mode, output)
     inks = shown(written(PATTERN.convert("CMYK"), "jpeg"), WIDTH, 0)  # Photoshop's inverted inks are not a negative
     for x, y, band in ((5, 5, 0), (5, 75, 2)):  # red, blue
         pixel = inks.getpixel((x, y))
@@ -363,8 +365,8 @@ def test_alpha_is_kept_or_becomes_white() -> None:
     source = pattern(WIDTH, HEIGHT, "RGBA")
     for kind, fit in product(("png", "webp", "avif"), FITS):
         data, expected = written(source, kind), sized(source, 60, 60, fit)
-        for made in ("png", "webp", "avif"):
-            image = opened(rendered(data, 60, 60, fit, made, 95))
+        for output in ("png", "webp", "avif"):
+            image = opened(rendered(data, 60, 60, fit, output, 95))
             assert image.mode == "RGBA"
             assert difference(image.getchannel("A"), expected.getchannel("A")) < 4
         white = Image.alpha_composite(Image.new("RGBA", expected.size, "white"), expected).convert("RGB")
@@ -395,8 +397,8 @@ def test_an_animation_stays_one_as_webp_and_is_its_first_frame_in_other_formats(
             assert difference(moving.convert("RGB"), sized(frame, 30, 30, fit)) < 8
         # A GIF stores how often the animation is repeated, a WebP how often it is shown.
         assert moving.info["loop"] == (4 if kind == "gif" else 3)
-        for made in ("jpeg", "png", "avif"):
-            image = opened(rendered(data, 30, 30, fit, made, 95))
+        for output in ("jpeg", "png", "avif"):
+            image = opened(rendered(data, 30, 30, fit, output, 95))
             assert getattr(image, "n_frames", 1) == 1
             assert difference(image.convert("RGB"), sized(frames[0], 30, 30, fit)) < 8
 
@@ -413,8 +415,10 @@ def test_an_avif_is_its_still_picture() -> None:
 
 def test_format_and_quality_are_used() -> None:
     """Without a format the result has the image's own format, and WebP for a GIF; PNG ignores the quality."""
-    for made in ("jpeg", "webp", "avif"):
-        low, usual, high = (len(rendered(ORIGINALS["png"], 0, 60, "contain", made, quality)) for quality in (10, 0, 95))
+    for output in ("jpeg", "webp", "avif"):
+        low, usual, high = (
+            len(rendered(ORIGINALS["png"], 0, 60, "contain", output, quality)) for quality in (10, 0, 95)
+        )
         assert low < usual < high
     assert rendered(ORIGINALS["jpeg"], 60, 0, quality=10) == rendered(ORIGINALS["jpeg"], 60, 0)
     assert difference(shown(ORIGINALS["png"], WIDTH, 0), PATTERN) == 0
@@ -556,8 +560,8 @@ def test_threads_render_as_one_thread_does() -> None:
     cases = list(product(pictures.FORMATS, FORMATS, FITS))
 
     def render(case: tuple[str, str, str]) -> bytes:
-        kind, made, fit = case
-        return rendered(ORIGINALS[kind], 40, 30, fit, made)
+        kind, output, fit = case
+        return rendered(ORIGINALS[kind], 40, 30, fit, output)
 
     with ThreadPoolExecutor(8) as threads:
         assert list(threads.map(render, cases)) == list(map(render, cases))

@@ -126,11 +126,11 @@ def case(seed: int, images: list[bytes]) -> tuple[bytes, Rendition]:
     """The image and the rendition of a seed."""
     random = Random(seed)
     data = mutated(images[seed % len(images)], images, random)
-    fit, made = random.choice(FITS), random.choice((*FORMATS, "jpeg", "png", "webp", ""))  # AVIF takes longest
+    fit, output = random.choice(FITS), random.choice((*FORMATS, "jpeg", "png", "webp", ""))  # AVIF takes longest
     sides = [random.choice((1, 7, 16, 24, 40)) for _ in range(2)]
     if fit == "contain":
         sides[random.randrange(2)] = 0
-    return data, Rendition(sides[0], sides[1], fit, made, random.choice((0, 1, 50, 100)))
+    return data, Rendition(sides[0], sides[1], fit, output, random.choice((0, 1, 50, 100)))
 
 
 def main(first: int, number: int, file: str = os.devnull) -> None:

@@ -49,9 +49,9 @@ SMALL = {kind: written(pattern(16, 12), kind) for kind in pictures.FORMATS}
 
 
 def render(
-    data: bytes, width: int = 32, height: int = 0, fit: str = "contain", made: str = "", seconds: float = 60
+    data: bytes, width: int = 32, height: int = 0, fit: str = "contain", output: str = "", seconds: float = 60
 ) -> bytes:
-    rendition = Rendition(width, height, fit, made, 0)
+    rendition = Rendition(width, height, fit, output, 0)
     return VipsRenderer(seconds).render(data, rendition, soon(60)).body
 
 
@@ -185,9 +185,9 @@ def test_each_limit_is_exact() -> None:
         # The first scan of `scans` has the picture; the others refine it.
         (pictures.scans(64, 64, 99), pictures.scans(64, 64, 100), "more than 100 scans"),
     ):
-        render(at_limit, 1, 0, made="png")
+        render(at_limit, 1, 0, output="png")
         with pytest.raises(ImageTooLarge, match=reason):
-            render(above_limit, 1, 0, made="png")
+            render(above_limit, 1, 0, output="png")
     # A progressive JPEG is held whole, with two bytes for each value. Behind the header there are only 16 rows.
     for mode, pixels in (("RGB", 33_333_333), ("CMYK", 25_000_000)):
         with pytest.raises(ImageBroken):
@@ -205,13 +205,13 @@ def test_the_result_has_limits_too() -> None:
     with pytest.raises(ImageTooLarge, match=r"would have 4,202,000 pixels\. As avif it may have 4,200,000"):
         render(SMALL["png"], 2101, 2000, "fill", "avif")
     turned = pictures.oriented(Image.new("L", (4000, 1100)), 6, "png")  # 2,000 by 550 pixels, not 2,000 by 7,273
-    render(turned, 2000, made="avif")
+    render(turned, 2000, output="avif")
 
 
 def test_work_that_takes_too_long_is_stopped() -> None:
-    for kind, made in product(pictures.FORMATS, ("jpeg", "png", "webp")):
+    for kind, output in product(pictures.FORMATS, ("jpeg", "png", "webp")):
         with pytest.raises(ImageTooLarge, match="takes too long"):
-            render(SMALL[kind], 400, 400, "fill", made, NO_TIME)
+            render(SMALL[kind], 400, 400, "fill", output, NO_TIME)
     for kind, fit in product(("gif", "webp"), FITS):
         data = pictures.animation([pattern(40, 30)] * 2 + [Image.new("RGB", (40, 30))], kind, [100] * 3, 0)
         with pytest.raises(ImageTooLarge, match="takes too long"):
@@ -229,7 +229,7 @@ def has_pixels(data: bytes, pixels: int) -> None:
 
 
 def test_tiles_are_rendered_and_multiplied() -> None:
-    assert pictures.opened(render(square(2, 128, 128, TILE), 128, made="png")).size == (128, 128)
+    assert pictures.opened(render(square(2, 128, 128, TILE), 128, output="png")).size == (128, 128)
     # Two by one grids, each of one by two tiles of 4,096 pixels: at most four times two times 4,096 pixels.
     inner = Item(b"grid", pictures.grid(1, 2, 128, 64), (extent(128, 64),), (4, 5))
     outer = Item(b"grid", pictures.grid(2, 1, 128, 128), (extent(128, 128),), (2, 3))
@@ -246,8 +246,8 @@ def unit(bits: str) -> bytes:
 def test_every_kind_of_sequence_header_is_read() -> None:
     """The headers of Pillow and of libheif, of stills and of films, and all variants of AV1 §5.5.1."""
     film = pictures.animation([pattern(70, 30)] * 2, "avif", [100, 100], 0)
-    made = render(SMALL["png"], 70, 30, "fill", "avif")
-    for data in (film, made, written(pattern(70, 30), "avif"), written(pattern(70, 30, "RGBA"), "avif")):
+    output = render(SMALL["png"], 70, 30, "fill", "avif")
+    for data in (film, output, written(pattern(70, 30), "avif"), written(pattern(70, 30, "RGBA"), "avif")):
         check_file(data, "image/avif", 72 * 32)
         with pytest.raises(ImageTooLarge):
             check_file(data, "image/avif", 70 * 30 - 1)
