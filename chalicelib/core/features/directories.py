@@ -6,6 +6,7 @@ from chalicelib.core import replies
 from chalicelib.core.access.rules import Grant, RuleSet
 from chalicelib.core.web.access_log import AccessLogEntry
 from chalicelib.core.web.message import Reply, Request, wants_page
+from chalicelib.core.web.numbers import whole_number
 from chalicelib.core.web.problems import BadParameter
 from chalicelib.core.web.times import rfc3339
 
@@ -73,10 +74,10 @@ class Directories:
 
 
 def _limit(request: Request) -> int:
-    text = request.query.get("limit", str(MAX_ENTRIES))
-    if not (text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= MAX_ENTRIES):
+    limit = whole_number(request.query.get("limit", str(MAX_ENTRIES)), 1, MAX_ENTRIES)
+    if limit is None:
         raise BadParameter("limit", f"it must be a whole number from 1 to {MAX_ENTRIES:,}.")
-    return int(text)
+    return limit
 
 
 def _described(entry: Entry, grant: Grant, url: str) -> dict[str, object]:
