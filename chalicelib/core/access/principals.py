@@ -134,7 +134,7 @@ class AuthorizationHeader:
         self._keys = keys
 
     def __call__(self, request: Request, now: float) -> Principal | None:
-        """Return the key's principal, None without an Authorization header; raise CredentialsInvalid for a bad one."""
+        """Return the key's principal, None without a header; raise CredentialsInvalid for a bad header."""
         header = request.headers.get("authorization")
         if header is None:
             return None

@@ -82,7 +82,7 @@ class Mounts:
         if len(target.key) == len(target.mount.prefix):
             raise BadPath("This path is a whole mount, not a file. Add the file's name to it.")
         if target.key.startswith("/"):
-            raise BadPath("The key starts with a slash. Leave one out.")
+            raise BadPath("The key starts with a slash. Leave that slash out.")
         check_key_length(target.key)
         self._check_not_derived(target)
         return target

@@ -71,7 +71,7 @@ def query(request: Request, path: Path, step: str | None = None) -> dict[str, st
 def _check_file_name(name: str) -> None:
     _check("download", name)
     if "/" in name or "\\" in name:
-        raise BadParameter("download", "a file name has no slash in it. Leave the folders out.")
+        raise BadParameter("download", "a file name has no slash. Leave the folders out.")
     if not is_file_name(name):
         raise BadParameter(
             "download", f"a file name has up to {MAX_FILE_NAME_BYTES} bytes of UTF-8. Use a shorter one."
@@ -151,4 +151,4 @@ def _check(name: str, value: str) -> None:
         raise BadParameter(name, f"it has more than {MAX_PARAMETER_BYTES:,} bytes of UTF-8. Use a shorter one.")
     # S3 answers 400: "Header value cannot be represented using ISO-8859-1."
     if name in _OVERRIDES and max(value, default="") > "\xff":
-        raise BadParameter(name, "S3 takes no character here but those of Latin-1. To name a file, use ?download=NAME.")
+        raise BadParameter(name, "S3 takes only characters of Latin-1 here. To name a file, use ?download=NAME.")

@@ -14,6 +14,7 @@ def is_plain(text: str) -> bool:
     return text.isascii() and text.isprintable()
 
 
+# Values are NamedTuples, not frozen dataclasses: the module `dataclasses` takes 7 ms of a cold start.
 class Request(NamedTuple):
     """A request as the client sent it, before any check.
 

@@ -39,12 +39,17 @@ def step_of(method: str, query: Mapping[str, str]) -> str | None:
     given = _MARKS & query.keys()
     if "uploads" in given:
         if method != "POST" or len(given) > 1:
-            raise BadParameter("uploads", "it begins an upload in parts, by POST, and goes with no other of its kind.")
+            raise BadParameter(
+                "uploads", "it begins an upload in parts: send it by POST, without uploadId and partNumber."
+            )
         return CREATE
     if method not in _STEPS or not query.get("uploadId"):
-        raise BadParameter("uploadId", "it names the upload that a PUT, POST, GET or DELETE of parts belongs to.")
+        raise BadParameter("uploadId", "it names the upload of a part: send it by PUT, POST, GET or DELETE.")
     if (method == "PUT") != ("partNumber" in given):
-        raise BadParameter("partNumber", "it numbers the part that a PUT uploads, and goes with no other method.")
+        raise BadParameter(
+            "partNumber",
+            "it is the number of the part that a PUT uploads: send it with every such PUT, and with no other method.",
+        )
     if method == "PUT":
         part_number(query)
     return _STEPS[method]

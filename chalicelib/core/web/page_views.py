@@ -76,7 +76,7 @@ class DirectoryView(NamedTuple):
         crumbs: the directories from the top to this directory, never empty.
         rows: the entries in the order of their names, directories and files mixed; None for a visitor who may upload
             but not list.
-        next_url: the page after this one; empty on the last.
+        next_url: the next page; empty on the last page.
         is_first: whether this is the first page.
         url: the directory's own absolute URL, with its last slash and without a query.
         uploads: the uploads that are accepted; None if the visitor may not upload.

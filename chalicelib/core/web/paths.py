@@ -8,7 +8,7 @@ from urllib.parse import unquote_to_bytes
 from .problems import BadPath, KeyTooLong, NotFound
 
 Path = NewType("Path", str)
-"""A decoded path that may be authorised: one slash, then the key. Only `decode` makes one."""
+"""A decoded path that may be authorised: one slash, then the key. Only `decode` makes a Path."""
 
 AFTER_ALL: Final = "\U0010fffd"
 """A character that sorts after every name in a directory."""
@@ -26,7 +26,7 @@ LOGIN: Final = f"{SERVICE_PATHS}login"
 LOGOUT: Final = f"{SERVICE_PATHS}logout"
 ASSETS: Final = f"{SERVICE_PATHS}assets/"
 
-MAX_KEY_BYTES = 1024  # S3 User Guide, "Naming Amazon S3 objects": UTF-8, at most 1,024 bytes
+MAX_KEY_BYTES: Final = 1_024  # S3 User Guide, "Naming Amazon S3 objects": UTF-8, at most 1,024 bytes
 
 CONTROLS: Final = frozenset(map(chr, (*range(0x20), *range(0x7F, 0xA0))))
 """The control characters: C0, DEL and C1, Unicode's category Cc."""
@@ -47,7 +47,7 @@ def decode(raw_path: str) -> Path:
         KeyTooLong: more than 1,024 bytes after the first slash.
     """
     if "%" in raw_path and re.search(r"%(?![0-9A-Fa-f]{2})", raw_path):  # compiled at the first path with %
-        raise BadPath("A percent sign must be followed by two hex digits; write a literal one as %25.")
+        raise BadPath("A percent sign must be followed by two hex digits; write a literal percent sign as %25.")
     try:
         path = unquote_to_bytes(raw_path).decode("utf-8")
     except UnicodeError:
@@ -58,9 +58,9 @@ def decode(raw_path: str) -> Path:
     if not path.startswith("/"):
         raise BadPath("The path must start with a slash.")
     if path.startswith("//"):
-        raise BadPath("The key starts with a slash. Leave one out.")
+        raise BadPath("The key starts with a slash. Leave that slash out.")
     if not DOT_SEGMENTS.isdisjoint(path.split("/")):
-        raise BadPath("A segment of the path is '.' or '..'. Send the path that you mean, without them.")
+        raise BadPath("A segment of the path is '.' or '..'. Send the path without such segments.")
     return Path(path)
 
 
@@ -72,7 +72,7 @@ def methods_of_service_page(path: Path) -> tuple[str, ...]:
         return ("POST", "OPTIONS")
     if path.startswith(ASSETS):
         return ("GET", "HEAD", "OPTIONS")
-    raise NotFound("Paths below /-/ belong to the service, and it has nothing at this one.")
+    raise NotFound("Paths below /-/ belong to the service, and nothing is at this path.")
 
 
 def directories_above(path: Path) -> Iterator[Path]:

@@ -63,7 +63,7 @@ class NotFound(Problem):
 
 
 class MethodNotAllowed(Problem):
-    """The method has no meaning at this path; `Allow` names the methods that have one."""
+    """The method has no meaning at this path; `Allow` names the methods that have a meaning."""
 
     status, title, code = 405, "Method Not Allowed", "method-not-allowed"
 

@@ -12,7 +12,8 @@ class SizeNotAllowed(Problem):
 
     def __init__(self, sizes: Sequence[str]) -> None:
         super().__init__(
-            f"Images here come in the sizes {', '.join(sizes)}, in the usual quality. Ask for one of them, without ?q."
+            f"Images here come in the sizes {', '.join(sizes)}, in the usual quality. "
+            "Ask for one of these sizes, without ?q."
         )
         self.sizes = tuple(sizes)
 

@@ -24,7 +24,7 @@ class SizeRequired(Problem):
 
     def __init__(self) -> None:
         super().__init__(
-            "Uploads here have a greatest size. Say the size in bytes in the URL: `curl -L -T FILE 'URL?size=N'`."
+            "Uploads here have a maximum size. Write the size in bytes into the URL: `curl -L -T FILE 'URL?size=N'`."
         )
 
 
@@ -65,7 +65,7 @@ class UnsupportedMediaType(Problem):
         media_type = (allowed or ("text/plain",))[0].replace("*", "…")
         super().__init__(
             f"Uploads here must be of one media type, {' or '.join(allowed) or 'in printable ASCII'}. "
-            f"Say the type alone, with its parameters: `{example.format(media_type)}`."
+            f"Send the type alone, with its parameters: `{example.format(media_type)}`."
         )
         self.allowed = tuple(allowed)
 
@@ -78,8 +78,8 @@ class PreconditionRequired(Problem):
     def __init__(self, in_parts: bool = False) -> None:
         sends = "curl -L --data-binary @PARTS.xml" if in_parts else "curl -L -T FILE"
         super().__init__(
-            f"Nothing may be overwritten here. Promise it: `{sends} -H 'If-None-Match: *' URL`; "
-            "S3 then answers 412 where something is."
+            f"No file may be overwritten here. Promise it: `{sends} -H 'If-None-Match: *' URL`; "
+            "S3 then answers 412 if the file exists."
         )
 
 
@@ -101,5 +101,5 @@ class HeaderRequired(Problem):
     status, title, code = 428, "Precondition Required", "header-required"
 
     def __init__(self, name: str, value: str) -> None:
-        super().__init__(f"Uploads here must say how they are kept: `curl -L -T FILE -H '{name}: {value}' URL`.")
+        super().__init__(f"Uploads here must send this header: `curl -L -T FILE -H '{name}: {value}' URL`.")
         self.name = name

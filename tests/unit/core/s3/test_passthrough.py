@@ -16,17 +16,8 @@ from chalicelib.core.web.multipart_parameters import ABORT, COMPLETE, CREATE, LI
 from chalicelib.core.web.problems import BadHeader, BadParameter, NotOffered
 from tests.support.builders import allow, path, request
 
-OVERRIDES = {
-    f"response-{name}": f"x/{name}"
-    for name in (
-        "cache-control",
-        "content-disposition",
-        "content-encoding",
-        "content-language",
-        "content-type",
-        "expires",
-    )
-}
+_OVERRIDDEN = "cache-control content-disposition content-encoding content-language content-type expires"
+OVERRIDES = {f"response-{name}": f"x/{name}" for name in _OVERRIDDEN.split()}
 UNKNOWN = {"v": "42", "presign": "", "response-location": "x", "Response-Content-Type": "x", "versionid": "x"}
 UNKNOWN |= {"X-Amz-Signature": "x", "X-Amz-Expires": "9", "acl": "", "tagging": "", "x-id": "GetObject", "token": "x"}
 
