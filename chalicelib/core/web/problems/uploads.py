@@ -78,7 +78,7 @@ class PreconditionRequired(Problem):
     def __init__(self, in_parts: bool = False) -> None:
         sends = "curl -L --data-binary @PARTS.xml" if in_parts else "curl -L -T FILE"
         super().__init__(
-            f"No file may be overwritten here. Promise it: `{sends} -H 'If-None-Match: *' URL`; "
+            f"No file may be overwritten here. Send the condition: `{sends} -H 'If-None-Match: *' URL`; "
             "S3 then answers 412 if the file exists."
         )
 
