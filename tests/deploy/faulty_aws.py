@@ -1,4 +1,4 @@
-"""An AWS with faults: an S3, a table and a secret that answer right, late, drop by drop, or never."""
+"""An AWS with faults: an S3, a table and a secret whose answers are right, late, slow, or never come."""
 
 import itertools
 import json
@@ -23,7 +23,7 @@ _LIST = (
 )
 
 Fault = Callable[[socket.socket, bytes, bytes, threading.Event], None]
-"""Sends the head and the body of an answer in its own way, until the event says that nobody waits any more."""
+"""Sends the head and the body of an answer in some way, until the event says that nobody waits any more."""
 
 
 def right(peer: socket.socket, head: bytes, body: bytes, over: threading.Event) -> None:
@@ -64,8 +64,8 @@ def reset(peer: socket.socket, head: bytes, body: bytes, over: threading.Event) 
     peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
-def together(*faults: Fault) -> Fault:
-    """Have one fault after the other."""
+def in_turn(*faults: Fault) -> Fault:
+    """Have another of the faults at each request."""
     turns = itertools.cycle(faults)
     return lambda *answer: next(turns)(*answer)
 
@@ -74,7 +74,7 @@ class FaultyAws(ThreadingHTTPServer):
     """S3, DynamoDB and Secrets Manager on a free port, all with the same fault.
 
     Attributes:
-        fault: how it answers.
+        fault: of the next answers.
     """
 
     daemon_threads = True
@@ -86,19 +86,19 @@ class FaultyAws(ThreadingHTTPServer):
 
     @contextmanager
     def having(self, fault: Fault) -> Iterator[None]:
-        """Have a fault for as long as the block does, and then end all answers that are under way."""
+        """Have a fault while the block runs, and then end all answers that are under way."""
         self.fault, self.over = fault, threading.Event()
         yield
         self.over.set()
         self.fault = right
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client may leave before it has all."""
+        """Ignore clients that leave before the end of an answer."""
 
 
 class _Handler(BaseHTTPRequestHandler):
     server: FaultyAws
-    protocol_version = "HTTP/1.1"  # else a client waits a second for a 100 that does not come
+    protocol_version = "HTTP/1.1"  # with HTTP/1.0, a client waits a second for a 100 that never comes
 
     def answer(self) -> None:
         """Answer a request."""
@@ -106,9 +106,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         status, fields, body = self._answer(sent)
         lines = {**fields, "Content-Length": len(body), "Connection": "close"}
-        head = "".join(
-            (f"HTTP/1.1 {status} So\r\n", *(f"{name}: {value}\r\n" for name, value in lines.items()), "\r\n")
-        )
+        head = f"HTTP/1.1 {status} So\r\n" + "".join(f"{name}: {value}\r\n" for name, value in lines.items()) + "\r\n"
         self.server.fault(self.connection, head.encode(), b"" if self.command == "HEAD" else body, self.server.over)
 
     do_GET = do_HEAD = do_PUT = do_POST = answer
@@ -132,20 +130,16 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def unreachable() -> Iterator[int]:
-    """A port where no connection is ever made: its queue is full, so Linux drops what asks for one."""
-    with (
-        socket.create_server(("127.0.0.1", 0), backlog=0) as listening,
-        socket.socket() as first,
-        socket.socket() as more,
-    ):
+    """A port where no connection is ever made: the queue is full, so Linux drops requests for a connection."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server, socket.socket() as first, socket.socket() as more:
         for filling in (first, more):
             filling.setblocking(False)
-            filling.connect_ex(listening.getsockname())
-        yield listening.getsockname()[1]
+            filling.connect_ex(server.getsockname())
+        yield server.getsockname()[1]
 
 
 @contextmanager
 def silent() -> Iterator[int]:
     """A port where every connection is made and no byte is ever sent, so that a TLS handshake never ends."""
-    with socket.create_server(("127.0.0.1", 0), backlog=99) as listening:
-        yield listening.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0), backlog=99) as server:
+        yield server.getsockname()[1]

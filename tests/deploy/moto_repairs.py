@@ -1,6 +1,6 @@
-"""moto 5.2.5 where it falls short of AWS in what a deployment needs; each class names one shortcoming and repairs it.
+"""Repairs of moto 5.2.5 for deployments; each class names one difference from AWS.
 
-Everything here runs inside the server that `tests.deploy.deployments` starts, so nothing leaks into the tests.
+All of this runs in the process of `tests.deploy.aws_account`, so nothing leaks into the tests.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 class RestApiImport(APIGatewayResponse):
     """Imports the Swagger 2.0 that Chalice writes.
 
-    moto demands an `info.description` and OpenAPI 3, neither of which AWS does, and it leaves out the endpoint type and
-    the binary types: API Gateway REST API Reference, ImportRestApi and PutRestApi; Developer Guide, "API Gateway
+    moto requires an `info.description` and OpenAPI 3, which AWS does not, and moto ignores the endpoint type and the
+    binary types: API Gateway REST API Reference, ImportRestApi and PutRestApi; Developer Guide, "API Gateway
     extensions to OpenAPI", x-amazon-apigateway-binary-media-types.
     """
 
@@ -54,7 +54,7 @@ class RestApiImport(APIGatewayResponse):
 
 
 def install_rest_api_import() -> None:
-    """Let `RestApiImport` answer wherever moto's own class does; before its server is made."""
+    """Let `RestApiImport` answer in place of moto's own class. Call this before the server is made."""
     for pattern, handler in urls.url_paths.items():
         if handler == APIGatewayResponse.dispatch:
             urls.url_paths[pattern] = RestApiImport.dispatch
@@ -62,25 +62,24 @@ def install_rest_api_import() -> None:
 
 @dataclass(frozen=True)
 class Caller:
-    """Who signed a request, and what moto's IAM lets them do.
+    """The signer of a request, whose permissions moto's IAM decides.
 
-    moto's own enforcement reads nothing but the `Authorization` header, so a presigned request fails in it, and it asks
-    for everything but S3 about the resource `*`, which no policy that names its resources allows. Its decision is taken
-    as it is; only the question is put right.
+    moto itself reads only the `Authorization` header, so a presigned request fails. For every service except S3, moto
+    asks IAM about the resource `*`, which no policy that names its resources allows. Here IAM gets the right question.
 
     Args:
         credential: of the signature: key, date, region, service, `aws4_request`.
-        token: of the session, empty without one.
+        token: of the session; empty for none.
     """
 
     credential: str
     token: str
 
     def may(self, action: str, resource: str) -> bool:
-        """Whether the policies of the caller allow this; the account's own key may do everything.
+        """Whether the policies of the caller allow an action; the account's own key may do everything.
 
         Args:
-            action: without the service before it, which the credential names.
+            action: without the name of the service, which the credential has.
             resource: its ARN.
         """
         if self.credential.startswith(f"{ACCESS_KEY}/"):
@@ -95,20 +94,14 @@ class Caller:
 
 
 # "Actions, resources, and condition keys for Amazon S3", Service Authorization Reference; "Multipart upload API and
-# permissions" of the User Guide: what a method asks for, and what it asks for with a versionId or an uploadId.
-OBJECT_ACTIONS = {
-    "GET": "GetObject",
-    "HEAD": "GetObject",
-    "PUT": "PutObject",
-    "POST": "PutObject",
-    "DELETE": "DeleteObject",
-}
+# permissions" of the User Guide: the action of a method, and its action with a versionId or an uploadId.
+OBJECT_ACTIONS = {"GET": "GetObject", "HEAD": "GetObject", "DELETE": "DeleteObject"}  # else PutObject
 VERSION_ACTIONS = {"GET": "GetObjectVersion", "HEAD": "GetObjectVersion", "DELETE": "DeleteObjectVersion"}
 UPLOAD_ACTIONS = {"GET": "ListMultipartUploadParts", "DELETE": "AbortMultipartUpload"}
 
 
 class ObjectPermissions:
-    """S3's permissions before `app`; signatures were verified. Of a bucket, a role may at most ask for its list."""
+    """Checks the permissions of S3 before `app`; signatures were verified. A role may at most list a bucket."""
 
     def __init__(self, app: WSGIApplication) -> None:
         self._app = app
@@ -120,7 +113,7 @@ class ObjectPermissions:
         if not all(caller.may(action, f"{bucket}{unquote(path)}") for action, path in _questions(environ, target)):
             return access_denied("Access Denied")(environ, start_response)
         body, status, headers = run_wsgi_app(self._app, environ, buffered=True)
-        # GetObject, HeadObject, "Permissions": whoever may not list the bucket is not told that an object is missing.
+        # GetObject, HeadObject, "Permissions": S3 hides a missing object from a caller who may not list the bucket.
         if status.startswith("404") and not caller.may("ListBucket", bucket):
             return access_denied("Access Denied")(environ, start_response)
         start_response(status, headers.to_wsgi_list())
@@ -135,8 +128,8 @@ def _questions(environ: WSGIEnvironment, target: S3Target) -> Iterable[tuple[str
         return [("ListBucket" if method == "GET" and "list-type" in target.parameters() else "OfTheBucketItself", "")]
     special = {"uploadId": UPLOAD_ACTIONS, "versionId": VERSION_ACTIONS}
     found = [actions[method] for name, actions in special.items() if name in target.parameters() and method in actions]
-    action = found[0] if found else OBJECT_ACTIONS[method]
-    # PutObject and CreateMultipartUpload, "Permissions": tags need one of their own.
+    action = found[0] if found else OBJECT_ACTIONS.get(method, "PutObject")
+    # PutObject and CreateMultipartUpload, "Permissions": tags need an action of their own.
     tagging = ["PutObjectTagging"] if "HTTP_X_AMZ_TAGGING" in environ else []
     return [(action, f"/{path}") for action in (action, *tagging)]
 
@@ -153,7 +146,7 @@ def _header_caller(environ: WSGIEnvironment) -> Caller:
     return Caller(credential[1], environ.get("HTTP_X_AMZ_SECURITY_TOKEN", ""))
 
 
-# The same reference for the other services: the ARN's end, from the request's body.
+# The same reference for the other services: the end of the ARN, from the body of the request.
 RESOURCES: dict[str, Callable[[dict[str, Any]], str]] = {
     "logs": lambda body: f"log-group:{body.get('logGroupName')}:log-stream:{body.get('logStreamName', '')}",
     "dynamodb": lambda body: f"table/{body.get('TableName')}",
@@ -163,7 +156,7 @@ RESOURCES: dict[str, Callable[[dict[str, Any]], str]] = {
 
 
 class ServicePermissions:
-    """The permissions of the services that speak JSON, before `app`; the others are closed to a role."""
+    """Checks the permissions of the services with JSON before `app`; a role may not use other services."""
 
     def __init__(self, app: WSGIApplication) -> None:
         self._app = app

@@ -3,8 +3,9 @@
 import json
 import os
 import sys
-from base64 import b64decode
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from threading import Thread
 from typing import Any, NamedTuple
@@ -13,9 +14,11 @@ import pytest
 
 from chalicelib.core.access.link_tokens import LinkTokens
 from chalicelib.core.access.signing import Signer
-from tests.support.builders import CREDENTIALS, DEADLINE, Event, path, rest_event, url_event
+from tests.support.builders import CREDENTIALS, DEADLINE, path
+from tests.support.entry_points import Answer
 
-from .conftest import PROJECT
+from .aws_account import PROJECT
+from .conftest import FUNCTION_URL, REST_API, Container, EntryPoint
 from .faulty_aws import (
     SECRET,
     Fault,
@@ -23,15 +26,15 @@ from .faulty_aws import (
     drip_body,
     drip_headers,
     hang,
+    in_turn,
     reset,
     silent,
     slow,
-    together,
     unreachable,
 )
-from .runtime_api import Function, start
+from .runtime_api import start
 
-SECONDS = 2.0  # the function's time-out
+TIMEOUT_SECONDS = 2.0
 SETTINGS = """
 service = {{ head = "inline" }}
 mounts = [
@@ -50,119 +53,124 @@ FAULTS: Mapping[str, Fault] = {
     "drip headers": drip_headers,
     "drip body": drip_body,
     "reset": reset,
-    "together": together(reset, drip_body, reset, drip_headers),
+    "in turn": in_turn(reset, drip_body, reset, drip_headers),
     "slow": slow,
 }
 
 
-class Kind(NamedTuple):
-    """A request that needs AWS, the entry point, the status where AWS is right, and the faults that do not matter."""
+def counted() -> str:
+    """Return the query with a token of a link with many uses."""
+    links = LinkTokens(Signer(lambda _: [SECRET.encode()], "link"), os.urandom)
+    return f"token={links.make(path('/a.png'), 'read', 50, 4_000_000_000, 'anyone', DEADLINE)[1]}"
 
-    event: Event
-    handler: str
+
+class Kind(NamedTuple):
+    """A request that needs AWS.
+
+    Attributes:
+        status: of the answer where AWS has no fault.
+        spared: the faults that may leave the answer as it is.
+        secret: the signing secret.
+    """
+
+    entry_point: EntryPoint
+    request: tuple[str, str, str]
     status: int
     spared: tuple[str, ...] = ("slow",)
     secret: str = SECRET
 
 
-def counted() -> str:
-    """A token with many uses."""
-    links = LinkTokens(Signer(lambda _: [SECRET.encode()], "link"), os.urandom)
-    return links.make(path("/a.png"), "read", 50, 4_000_000_000, "anyone", DEADLINE)[1]
-
-
 KINDS = {
-    "inline HEAD": Kind(url_event("HEAD", "/a.png"), "app.function_url", 200, ("slow", "drip body", "together")),
-    "listing": Kind(rest_event("GET", "/"), "app.app", 200),
-    "smaller image": Kind(url_event("GET", "/a.png", "w=32"), "app.function_url", 307, ()),
-    "counted link": Kind(rest_event("GET", "/a.png", f"token={counted()}"), "app.app", 307),
+    "inline HEAD": Kind(FUNCTION_URL, ("HEAD", "/a.png", ""), 200, ("slow", "drip body", "in turn")),
+    "listing": Kind(REST_API, ("GET", "/", ""), 200),
+    "smaller image": Kind(FUNCTION_URL, ("GET", "/a.png", "w=32"), 307, ()),
+    "counted link": Kind(REST_API, ("GET", "/a.png", counted()), 307),
     "secret": Kind(
-        *(url_event("GET", "/a.png", f"token={counted()}"), "app.function_url", 307, ("slow",)),
+        *(FUNCTION_URL, ("GET", "/a.png", counted()), 307),
         secret="arn:aws:secretsmanager:eu-west-1:123456789012:secret:signpost-AbCdEf",
     ),
 }
 
 
-class Container:
-    """A function that runs, and what it logs."""
+def log_lines(container: Container) -> list[Any]:
+    """The log of the service, without the lines of other writers."""
+    lines = (line.partition('{"id"') for line in container.function.output().splitlines())
+    return [json.loads(brace + rest) for _, brace, rest in lines if brace]
 
-    def __init__(self, function: Function) -> None:
-        self._function = function
 
-    def lines(self) -> list[Any]:
-        """The log of the service, among what others write."""
-        lines = (line.partition('{"id"') for line in self._function.output().splitlines())
-        return [json.loads(brace + rest) for _, brace, rest in lines if brace]
+def ask(container: Container, *request: str) -> Answer:
+    """Return the answer to a request; it has exactly one line in the log."""
+    before = len(log_lines(container))
+    answer = container.ask(*request)
+    (line,) = log_lines(container)[before:]
+    assert line["status"] == answer.status, line
+    return answer
 
-    def answer(self, event: Event) -> tuple[int, dict[str, str], bytes]:
-        """Answer an event, with exactly one line in the log."""
-        before = len(self.lines())
-        response = self._function.invoke(event)
-        (line,) = self.lines()[before:]
-        assert line["status"] == response["statusCode"], line
-        headers = {name.lower(): value for name, value in response["headers"].items()}
-        return response["statusCode"], headers, b64decode(response["body"])
 
-    def warmed(self, event: Event, status: int) -> None:
-        """Ask until the answer is right: loading boto3 may take longer than the first requests have."""
-        assert status in (self.answer(event)[0] for _ in range(20)), self.lines()[-1]
+def warm(container: Container, *request: str, status: int = 200) -> None:
+    """Ask until the answer is right: loading boto3 may take longer than the first requests have."""
+    assert status in (ask(container, *request).status for _ in range(20)), log_lines(container)[-1]
 
-    def refuses(self, event: Event) -> None:
-        """Assert that the answer is a 503 for the client to try again, with a reason in the log."""
-        status, headers, body = self.answer(event)
-        assert (status, headers["retry-after"]) == (503, "5"), self.lines()[-1]
-        assert not body or json.loads(body)["code"] == "unavailable"
-        assert "location" not in headers
-        assert self.lines()[-1]["error"]
+
+def assert_refused(container: Container, *request: str) -> None:
+    """Assert that the answer is a 503, after which the client tries again, with a reason in the log."""
+    answer, line = ask(container, *request), log_lines(container)[-1]
+    assert (answer.status, answer.headers["retry-after"]) == (503, "5"), line
+    assert not answer.body or json.loads(answer.body)["code"] == "unavailable"
+    assert "location" not in answer.headers
+    assert line["error"]
 
 
 @pytest.fixture
 def aws() -> Iterator[FaultyAws]:
     with FaultyAws() as server:
-        thread = Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-        thread.start()
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server
         server.over.set()
         server.shutdown()
 
 
 @pytest.fixture
-def environ(aws: FaultyAws, tmp_path: Path) -> Iterator[dict[str, str]]:
-    with unreachable() as unreachable_port, silent() as silent_port:
+def containers(aws: FaultyAws, tmp_path: Path) -> Iterator[Mapping[str, Container]]:
+    """A container for each kind of request; all have the same AWS."""
+    with unreachable() as unreachable_port, silent() as silent_port, ExitStack() as running:
         ports = {"port": aws.server_port, "unreachable": unreachable_port, "silent": silent_port}
         (tmp_path / "signpost.toml").write_text(SETTINGS.format(**ports, sha256="0" * 64))
-        yield {
+        environ = {
             "SIGNPOST_CONFIG": str(tmp_path / "signpost.toml"),
             "SIGNPOST_TABLE": "links",
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{aws.server_port}",
             "AWS_ACCESS_KEY_ID": CREDENTIALS.access_key,
             "AWS_SECRET_ACCESS_KEY": CREDENTIALS.secret_key,
         }
+        started = {}
+        for name, kind in KINDS.items():
+            own = {**environ, "SIGNPOST_SECRET": kind.secret}
+            place = (Path(sys.executable), PROJECT, kind.entry_point.handler, own, tmp_path / name, TIMEOUT_SECONDS)
+            started[name] = Container(running.enter_context(start(*place)), kind.entry_point)
+            request = ("HEAD", "/a.png") if kind.entry_point == FUNCTION_URL else ("GET", "/")
+            warm(started[name], *request)
+        yield started
 
 
-@pytest.mark.parametrize("name", KINDS)
-def test_every_fault_of_aws_is_answered_in_time(
-    aws: FaultyAws, environ: dict[str, str], tmp_path: Path, name: str
-) -> None:
-    """One container meets all faults one after the other, and answers right as soon as they are over."""
-    kind = KINDS[name]
-    environ["SIGNPOST_SECRET"] = kind.secret
-    with start(Path(sys.executable), PROJECT, kind.handler, environ, tmp_path / "output", SECONDS) as function:
-        container = Container(function)
-        container.warmed(KINDS["listing"].event if kind.handler == "app.app" else url_event("HEAD", "/a.png"), 200)
+def test_every_fault_of_aws_is_answered_in_time(aws: FaultyAws, containers: Mapping[str, Container]) -> None:
+    """The containers meet all faults one after the other, and answer right as soon as the faults are over."""
+
+    def meet(fault: str, name: str) -> None:
+        kind = KINDS[name]
+        if fault in kind.spared:
+            assert ask(containers[name], *kind.request).status in (kind.status, 503), (fault, name)
+        else:
+            assert_refused(containers[name], *kind.request)
+
+    with ThreadPoolExecutor(len(KINDS)) as pool:
         for fault in FAULTS:
             with aws.having(FAULTS[fault]):
-                if fault in kind.spared:
-                    assert container.answer(kind.event)[0] in (kind.status, 503)
-                else:
-                    container.refuses(kind.event)
-        container.warmed(kind.event, kind.status)
-
-
-def test_a_connection_or_a_handshake_that_never_ends_is_given_up(environ: dict[str, str], tmp_path: Path) -> None:
-    with start(Path(sys.executable), PROJECT, "app.function_url", environ, tmp_path / "output", SECONDS) as function:
-        container = Container(function)
-        container.warmed(url_event("HEAD", "/a.png"), 200)
-        for place in ("unreachable", "silent"):
-            container.refuses(url_event("HEAD", f"/{place}/a.png"))
-        container.warmed(url_event("HEAD", "/a.png"), 200)
+                for met in [pool.submit(meet, fault, name) for name in KINDS]:
+                    met.result()
+    for name, kind in KINDS.items():
+        warm(containers[name], *kind.request, status=kind.status)
+    # A connection, or the handshake of TLS, that never ends.
+    for mount in ("unreachable", "silent"):
+        assert_refused(containers["inline HEAD"], "HEAD", f"/{mount}/a.png")
+    warm(containers["inline HEAD"], "HEAD", "/a.png")

@@ -16,8 +16,8 @@ from zipfile import ZipFile
 import pytest
 from packaging.requirements import Requirement
 
-from .conftest import PROJECT, package
-from .deployments import PACKAGES
+from .aws_account import PROJECT
+from .conftest import PACKAGES, package
 from .runtime_api import PYTHON
 
 TRAVELLING = (".py", ".html", ".css", ".js", ".toml", ".json")

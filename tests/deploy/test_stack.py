@@ -1,0 +1,306 @@
+"""The promises of the stack: data, access, logs, limits, alarms, and parameters. The policies have test_iam.py.
+
+Most tests state what must hold for every resource of a kind; a value stands here where a mistake would cost files or
+secrets.
+"""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from chalicelib.backends.secrets import MIN_SECRET_CHARACTERS
+from chalicelib.core.s3.mounts import DERIVED
+from local import embedded_s3
+
+from .stack import Stack, strings, values
+
+FUNCTIONS = {"APIHandler": "app.app", "FunctionUrlHandler": "app.function_url"}
+
+
+def arn(logical_id: str) -> dict[str, list[str]]:
+    """The ARN of a resource of the stack."""
+    return {"Fn::GetAtt": [logical_id, "Arn"]}
+
+
+def given(condition: str, value: Any) -> dict[str, list[Any]]:
+    """A value that is there under a condition only."""
+    return {"Fn::If": [condition, value, {"Ref": "AWS::NoValue"}]}
+
+
+def test_cfn_lint_accepts_the_template(built: Path) -> None:
+    """AWS's linter, which transforms the template first, reports no error and no warning."""
+    program = str(Path(sys.executable).with_name("cfn-lint"))
+    command = [program, "--regions", embedded_s3.REGION, "--format", "parseable", "--", str(built / "sam.json")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.stdout + done.stderr == ""
+
+
+# Data
+
+
+def test_data_outlives_the_stack(stack: Stack) -> None:
+    """The roles of API Gateway too, for other APIs log with them, even where the creation of this stack fails."""
+    kept = {name: (it.get("DeletionPolicy"), it.get("UpdateReplacePolicy")) for name, it in stack.resources.items()}
+    assert {name: policies for name, policies in kept.items() if any(policies)} == {
+        **dict.fromkeys(("Bucket", "BucketPolicy", "Table", "Secret"), ("RetainExceptOnCreate", "Retain")),
+        **dict.fromkeys(("ApiLogsRole", "ApiLogsAccount"), ("Retain", "Retain")),
+    }
+
+
+def test_the_bucket_is_private_encrypted_versioned_and_refuses_requests_without_tls(stack: Stack) -> None:
+    bucket = stack.at("Bucket")
+    assert bucket["BucketName"] == given("HasBucketName", {"Ref": "BucketName"})
+    assert list(bucket["PublicAccessBlockConfiguration"].values()) == [True] * 4
+    assert bucket["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
+    assert list(values(bucket["BucketEncryption"], "SSEAlgorithm")) == ["AES256"]
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert stack.at("BucketPolicy", "Bucket") == {"Ref": "Bucket"}
+    (statement,) = stack.at("BucketPolicy", "PolicyDocument", "Statement")
+    assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "s3:*")
+    assert statement["Resource"] == [arn("Bucket"), {"Fn::Sub": "${Bucket.Arn}/*"}]
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_pages_of_the_stack_and_of_configured_origins_may_use_the_bucket(stack: Stack) -> None:
+    """Scripts send every method that is redirected, any header, and read the ETag of a part (`null`: FACTS 3)."""
+    own, configured = stack.at("Bucket", "CorsConfiguration", "CorsRules")
+    names = [origin["Fn::Sub"].replace("${AWS::Region}", "r") for origin in own["AllowedOrigins"]]
+    assert names == ["https://*.execute-api.r.${AWS::URLSuffix}", "https://*.lambda-url.r.on.aws"]
+    assert configured == given("HasCorsOrigins", {**own, "AllowedOrigins": {"Ref": "CorsOrigins"}})
+    assert {*own["AllowedMethods"]} == {"GET", "HEAD", "PUT", "POST", "DELETE"}
+    assert own["AllowedHeaders"] == ["*"]
+    ranges = {"Accept-Ranges", "Content-Range"}
+    assert {*own["ExposedHeaders"]} >= {"ETag", "Content-Disposition", "Content-Encoding", "x-amz-version-id", *ranges}
+
+
+def test_only_derived_images_old_versions_and_incomplete_uploads_expire(stack: Stack) -> None:
+    rules = stack.at("Bucket", "LifecycleConfiguration", "Rules")
+    assert {rule["Status"] for rule in rules} == {"Enabled"}
+    assert [rule["Prefix"] for rule in rules if "ExpirationInDays" in rule] == [DERIVED]
+    everywhere = [(name, value) for rule in rules if "Prefix" not in rule for name, value in rule.items()]
+    assert {name for name, _ in everywhere} - {"Id", "Status"} == {
+        "AbortIncompleteMultipartUpload",
+        "NoncurrentVersionExpiration",
+        "ExpiredObjectDeleteMarker",
+    }
+    assert ("NoncurrentVersionExpiration", {"NoncurrentDays": 30}) in everywhere
+
+
+def test_the_table_can_be_restored_and_the_secret_is_long_and_has_no_comma(stack: Stack) -> None:
+    """test_iam.py uses the table. A comma separates two secrets."""
+    table, secret = stack.at("Table"), stack.at("Secret", "GenerateSecretString")
+    assert table["TimeToLiveSpecification"]["Enabled"]
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert table["SSESpecification"] == {"SSEEnabled": True}
+    assert secret["PasswordLength"] >= MIN_SECRET_CHARACTERS
+    assert secret["ExcludePunctuation"]
+
+
+# Access
+
+
+def test_only_our_two_urls_invoke_the_functions_and_nothing_else_is_public(stack: Stack) -> None:
+    """A public Function URL needs two statements (FACTS 1.11). The refusal of the bucket names everyone, too."""
+    api = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${RestAPIId}/*"
+    url = {"FunctionName": {"Ref": "FunctionUrlHandler"}, "Principal": "*"}
+    assert stack.of_type("AWS::Lambda::Permission") == {
+        "APIHandlerInvokePermission": {
+            "FunctionName": {"Ref": "APIHandler"},
+            "Action": "lambda:InvokeFunction",
+            "Principal": "apigateway.amazonaws.com",
+            "SourceArn": {"Fn::Sub": [api, {"RestAPIId": {"Ref": "RestAPI"}}]},
+        },
+        "FunctionUrlPermission": {**url, "Action": "lambda:InvokeFunctionUrl", "FunctionUrlAuthType": "NONE"},
+        "FunctionUrlInvokePermission": {**url, "Action": "lambda:InvokeFunction", "InvokedViaFunctionUrl": True},
+    }
+    principals = {name: list(values(it["Properties"], "Principal")) for name, it in stack.resources.items()}
+    public = {name for name, principal in principals.items() if "*" in strings(principal)}
+    assert public == {"BucketPolicy", "FunctionUrlPermission", "FunctionUrlInvokePermission"}
+
+
+def test_each_role_is_for_one_service_and_has_one_policy(stack: Stack) -> None:
+    """API Gateway accepts only AWS's own policy for its logs, whose resource is `*`. The functions' has test_iam.py."""
+    for logical_id, service, policies in (
+        ("ApiHandlerRole", "lambda.amazonaws.com", "Policies"),
+        ("ApiLogsRole", "apigateway.amazonaws.com", "ManagedPolicyArns"),
+    ):
+        role = stack.at(logical_id)
+        (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
+        assert (statement["Principal"], statement["Action"]) == ({"Service": service}, "sts:AssumeRole")
+        assert role.keys() == {"AssumeRolePolicyDocument", policies}
+    managed = "arn:${AWS::Partition}:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"
+    assert stack.at("ApiLogsRole", "ManagedPolicyArns") == [{"Fn::Sub": managed}]
+    assert stack.of_type("AWS::IAM::Role").keys() == {"ApiHandlerRole", "ApiLogsRole"}
+    documents = list(values(dict(stack.resources), "PolicyDocument", "AssumeRolePolicyDocument"))
+    assert [document["Version"] for document in documents] == ["2012-10-17"] * 4  # no version: the language of 2008
+
+
+def test_every_wildcard_has_a_reason_and_no_arn_is_written_out(stack: Stack) -> None:
+    """In an action, a resource, a source or a principal; and a managed policy, because AWS's has a wildcard."""
+    for logical_id, resource in stack.resources.items():
+        granted = values(resource, "Action", "Resource", "SourceArn", "Principal", "ManagedPolicyArns")
+        if any("*" in text or ":policy/" in text for value in granted for text in strings(value)):
+            assert resource.get("Metadata", {}).get("Why"), logical_id
+        named = strings(list(values(resource, "Resource")))
+        assert not [text for text in named if text == "*" or text.startswith("arn:")], logical_id
+
+
+# Functions and API
+
+
+def test_both_functions_are_the_same_except_for_handler_and_log(stack: Stack) -> None:
+    """The Python is the one that packages, because the wheels in the zip are for that Python."""
+    functions = stack.of_type("AWS::Lambda::Function")
+    assert {name: function["Handler"] for name, function in functions.items()} == FUNCTIONS
+    rest, url = (
+        {key: value for key, value in function.items() if key not in ("Handler", "LoggingConfig", "Tags")}
+        for function in functions.values()
+    )
+    assert rest == url
+    assert rest["Runtime"] == "python{}.{}".format(*sys.version_info)
+    assert rest["Code"] == {"S3Bucket": "code", "S3Key": "deployment.zip"}
+    assert rest["Role"] == arn("ApiHandlerRole")
+    assert (rest["Architectures"], rest["MemorySize"], rest["Timeout"]) == (["arm64"], 1024, 10)
+    assert rest["TracingConfig"] == {"Mode": "PassThrough"}
+    assert rest["ReservedConcurrentExecutions"] == given("HasReservedConcurrency", {"Ref": "ReservedConcurrency"})
+    assert rest["Environment"]["Variables"] == {
+        f"SIGNPOST_{name.upper()}": {"Ref": name} for name in ("Bucket", "Table", "Secret")
+    }
+    url = {"TargetFunctionArn": arn("FunctionUrlHandler"), "AuthType": "NONE", "InvokeMode": "BUFFERED"}
+    assert stack.at("FunctionUrl") == url
+
+
+def test_the_rest_api_hands_every_method_and_every_byte_to_the_function(stack: Stack) -> None:
+    """So the service itself refuses what it does not offer (FACTS 1.10). `*/*` is for the whole API (FACTS 1.13)."""
+    api = stack.at("RestAPI", "Body")
+    assert api["x-amazon-apigateway-binary-media-types"] == ["*/*"]
+    assert api["paths"].keys() == {"/", "/{proxy+}"}
+    for operations in api["paths"].values():
+        assert operations.keys() == {"get", "head", "put", "post", "delete", "patch", "options"}
+        for operation in operations.values():
+            integration = operation["x-amazon-apigateway-integration"]
+            assert integration["type"] == "aws_proxy"
+            assert "${APIHandler.Arn}" in integration["uri"]["Fn::Sub"]
+            assert "security" not in operation
+
+
+def test_the_rest_api_is_regional_throttled_and_needs_tls_1_2(stack: Stack) -> None:
+    """Execution logs, which hold headers and bodies, and traces are off."""
+    api, stage = stack.at("RestAPI"), stack.at("RestAPIapiStage")
+    assert api["EndpointConfiguration"]["Types"] == ["REGIONAL"]
+    assert api["SecurityPolicy"].startswith("SecurityPolicy_TLS13_1_2_")
+    assert api["EndpointAccessMode"] == "BASIC"
+    assert (stage["StageName"], stage["RestApiId"], stage["TracingEnabled"]) == ("api", {"Ref": "RestAPI"}, False)
+    (settings,) = stage["MethodSettings"]
+    assert (settings["HttpMethod"], settings["ResourcePath"]) == ("*", "/*")
+    assert settings["ThrottlingRateLimit"] == {"Ref": "ThrottleRate"}
+    assert settings["ThrottlingBurstLimit"] == {"Ref": "ThrottleBurst"}
+    assert (settings["LoggingLevel"], settings["DataTraceEnabled"]) == ("OFF", False)
+
+
+# Logs and alarms
+
+
+def test_the_access_log_holds_no_token_and_no_person(stack: Stack) -> None:
+    """One JSON object without query, headers, body and address. Without a role, API Gateway refuses the stage."""
+    setting = stack.at("RestAPIapiStage", "AccessLogSetting")
+    assert setting["DestinationArn"] == arn("AccessLogGroup")
+    logged = {text.removeprefix("$context.") for text in json.loads(setting["Format"]).values()}
+    times = {"requestTimeEpoch", "responseLatency", "responseLength"}
+    assert logged == {"requestId", "httpMethod", "path", "status", "error.responseType", *times}
+    assert stack.resources["RestAPI"]["DependsOn"] == ["ApiLogsAccount"]
+    assert stack.at("ApiLogsAccount", "CloudWatchRoleArn") == arn("ApiLogsRole")
+
+
+def test_logs_are_kept_for_a_month(stack: Stack) -> None:
+    """test_iam.py writes to the groups. Their names need no function, so a group is there before the first line."""
+    groups = stack.of_type("AWS::Logs::LogGroup").values()
+    assert [group.get("RetentionInDays") for group in groups] == [30] * 3
+    assert {name.partition("/signpost")[0] for name in stack.resolve([group["LogGroupName"] for group in groups])} == {
+        "/aws/lambda",
+        "/aws/apigateway",
+    }
+
+
+def test_every_entry_point_has_alarms_for_errors_throttles_time_and_answers_of_500(stack: Stack) -> None:
+    """Each tells the topic, and no data is no alarm. API Gateway names its metrics after the title of the API."""
+    alarms = {}
+    for alarm in stack.of_type("AWS::CloudWatch::Alarm").values():
+        dimensions = {each["Name"]: each["Value"] for each in alarm["Dimensions"]}
+        watched = dimensions["FunctionName"]["Ref"] if "FunctionName" in dimensions else dimensions.pop("Stage")
+        statistic = alarm.get("Statistic") or alarm["ExtendedStatistic"]
+        alarms[watched, alarm["MetricName"]] = (statistic, alarm["EvaluationPeriods"], alarm["Threshold"])
+        assert dimensions in ({"FunctionName": {"Ref": watched}}, {"ApiName": {"Ref": "AWS::StackName"}})
+        assert alarm["Namespace"] == ("AWS/ApiGateway" if watched == "api" else "AWS/Lambda")
+        assert alarm["AlarmDescription"]
+        assert alarm["AlarmActions"] == [{"Ref": "Alarms"}]
+        assert (alarm["Period"], alarm["ComparisonOperator"]) == (300, "GreaterThanOrEqualToThreshold")
+        assert alarm["TreatMissingData"] == "notBreaching"
+    once = ("Sum", 1, 1)
+    assert alarms == {
+        **{(name, metric): once for name in FUNCTIONS for metric in ("Errors", "Throttles")},
+        **{(name, "Duration"): ("p99", 3, 2000) for name in FUNCTIONS},
+        ("api", "5XXError"): once,
+        ("FunctionUrlHandler", "Url5xxCount"): once,
+    }
+    assert stack.at("RestAPI", "Body", "info", "title") == {"Ref": "AWS::StackName"}  # two stacks are two APIs
+
+
+def test_alarms_and_the_budget_mail_the_given_address(stack: Stack) -> None:
+    mail, address = stack.resources["AlarmMail"], {"Ref": "AlarmEmail"}
+    assert mail["Condition"] == "HasAlarmEmail"
+    assert mail["Properties"] == {"TopicArn": {"Ref": "Alarms"}, "Protocol": "email", "Endpoint": address}
+    assert "KmsMasterKeyId" in stack.at("Alarms") or stack.resources["Alarms"]["Metadata"]["Why"]
+    budget = stack.at("Budget", "Budget")
+    assert (budget["BudgetType"], budget["TimeUnit"]) == ("COST", "MONTHLY")
+    assert budget["BudgetLimit"] == {"Amount": {"Ref": "MonthlyBudget"}, "Unit": "USD"}
+    notifications = stack.at("Budget", "NotificationsWithSubscribers")
+    assert notifications == given("HasAlarmEmail", notifications["Fn::If"][1])
+    limits = [each["Notification"] for each in notifications["Fn::If"][1]]
+    assert [(it["NotificationType"], it["Threshold"]) for it in limits] == [("ACTUAL", 80), ("FORECASTED", 100)]
+    assert {(it["ThresholdType"], it["ComparisonOperator"]) for it in limits} == {("PERCENTAGE", "GREATER_THAN")}
+    subscribers = [each["Subscribers"] for each in notifications["Fn::If"][1]]
+    assert subscribers == [[{"SubscriptionType": "EMAIL", "Address": address}]] * 2
+
+
+# Parameters and outputs
+
+
+def test_an_empty_parameter_means_none(stack: Stack) -> None:
+    """CloudFormation has no null. test_docs.py has the defaults."""
+    for name, value in {
+        **{name: {"Ref": name} for name in ("BucketName", "ReservedConcurrency", "AlarmEmail")},
+        "CorsOrigins": {"Fn::Join": ["", {"Ref": "CorsOrigins"}]},
+    }.items():
+        assert stack.template["Conditions"][f"Has{name}"] == {"Fn::Not": [{"Fn::Equals": [value, ""]}]}
+    for parameter in stack.template["Parameters"].values():
+        assert parameter["Description"]
+        assert parameter["Type"] != "Number" or parameter["MinValue"] == 1
+
+
+def test_a_parameter_that_would_fail_later_is_refused_at_once(stack: Stack) -> None:
+    """CloudFormation matches the whole value, and shows what is wanted."""
+    for name, good, bad in (
+        ("BucketName", ["", "acme-files", "a1b"], ["a.b.c", "Acme", "ab", "-acme", "acme-", "a" * 64]),
+        ("ReservedConcurrency", ["", "0", "100"], ["-1", "ten", "1.5"]),
+        ("AlarmEmail", ["", "ops@example.com"], ["ops", "ops@", "a@b, c@d"]),
+    ):
+        parameter = stack.template["Parameters"][name]
+        accepted = [value for value in [*good, *bad] if re.fullmatch(parameter["AllowedPattern"], value)]
+        assert accepted == good
+        assert parameter["ConstraintDescription"]
+
+
+def test_the_outputs_name_what_the_next_step_needs(stack: Stack) -> None:
+    for name, value in {
+        "RestUrl": {"Fn::Sub": "https://${RestAPI}.execute-api.${AWS::Region}.${AWS::URLSuffix}/api/"},
+        "FunctionUrl": {"Fn::GetAtt": ["FunctionUrl", "FunctionUrl"]},
+        "BucketName": {"Ref": "Bucket"},
+        "TableName": {"Ref": "Table"},
+        "SecretArn": {"Ref": "Secret"},
+    }.items():
+        assert stack.template["Outputs"][name]["Value"] == value
+        assert stack.template["Outputs"][name]["Description"]
