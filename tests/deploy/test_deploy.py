@@ -200,7 +200,13 @@ def test_the_page_deploys_changes_in_place_and_deletes(tmp_path: Path) -> None:
             links = (variables["SIGNPOST_TABLE"], variables["SIGNPOST_SECRET"]) if again else ()
             deployed.check_role(policy(mounts, (), *links))
             names = {name.partition(".cpython")[0] for name in deployed.check_code()}
-            packages = {"jinja2/__init__.py", "pyvips/__init__.py", "cffi/__init__.py", "_libvips.abi3.so", "cryptography/__init__.py"}
+            packages = {
+                "jinja2/__init__.py",
+                "pyvips/__init__.py",
+                "cffi/__init__.py",
+                "_libvips.abi3.so",
+                "cryptography/__init__.py",
+            }
             assert again or names >= {*packages, "_cffi_backend", "markupsafe/_speedups"}
             with (folder / "chalicelib/signpost.toml").open("a") as settings:
                 settings.write("# changed\n")

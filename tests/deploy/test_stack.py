@@ -17,7 +17,10 @@ from local import embedded_s3
 
 from .stack import Stack, strings, values
 
-FUNCTIONS = {"APIHandler": "app.app", "FunctionUrlHandler": "app.function_url"}
+FUNCTIONS = {
+    "APIHandler": ("app.app", "ApiHandlerLogGroup"),
+    "FunctionUrlHandler": ("app.function_url", "FunctionUrlHandlerLogGroup"),
+}
 
 
 def arn(logical_id: str) -> dict[str, list[str]]:
@@ -79,14 +82,11 @@ def test_pages_of_the_stack_and_of_configured_origins_may_use_the_bucket(stack: 
 def test_only_derived_images_old_versions_and_incomplete_uploads_expire(stack: Stack) -> None:
     rules = stack.at("Bucket", "LifecycleConfiguration", "Rules")
     assert {rule["Status"] for rule in rules} == {"Enabled"}
-    assert [rule["Prefix"] for rule in rules if "ExpirationInDays" in rule] == [DERIVED]
-    everywhere = [(name, value) for rule in rules if "Prefix" not in rule for name, value in rule.items()]
-    assert {name for name, _ in everywhere} - {"Id", "Status"} == {
-        "AbortIncompleteMultipartUpload",
-        "NoncurrentVersionExpiration",
-        "ExpiredObjectDeleteMarker",
-    }
-    assert ("NoncurrentVersionExpiration", {"NoncurrentDays": 30}) in everywhere
+    assert [{name: rule[name] for name in rule.keys() - {"Id", "Status"}} for rule in rules] == [
+        {"AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7}},
+        {"Prefix": DERIVED, "ExpirationInDays": 90, "NoncurrentVersionExpiration": {"NoncurrentDays": 1}},
+        {"NoncurrentVersionExpiration": {"NoncurrentDays": 30}, "ExpiredObjectDeleteMarker": True},
+    ]
 
 
 def test_the_table_can_be_restored_and_the_secret_is_long_and_has_no_comma(stack: Stack) -> None:
@@ -129,7 +129,8 @@ def test_each_role_is_for_one_service_and_has_one_policy(stack: Stack) -> None:
     ):
         role = stack.at(logical_id)
         (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
-        assert (statement["Principal"], statement["Action"]) == ({"Service": service}, "sts:AssumeRole")
+        assert (statement["Effect"], statement["Action"]) == ("Allow", "sts:AssumeRole")
+        assert statement["Principal"] == {"Service": service}
         assert role.keys() == {"AssumeRolePolicyDocument", policies}
     managed = "arn:${AWS::Partition}:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"
     assert stack.at("ApiLogsRole", "ManagedPolicyArns") == [{"Fn::Sub": managed}]
@@ -154,7 +155,9 @@ def test_every_wildcard_has_a_reason_and_no_arn_is_written_out(stack: Stack) -> 
 def test_both_functions_are_the_same_except_for_handler_and_log(stack: Stack) -> None:
     """The Python is the one that packages, because the wheels in the zip are for that Python."""
     functions = stack.of_type("AWS::Lambda::Function")
-    assert {name: function["Handler"] for name, function in functions.items()} == FUNCTIONS
+    assert functions.keys() == FUNCTIONS.keys()
+    for name, (handler, group) in FUNCTIONS.items():
+        assert (functions[name]["Handler"], functions[name]["LoggingConfig"]["LogGroup"]) == (handler, {"Ref": group})
     rest, url = (
         {key: value for key, value in function.items() if key not in ("Handler", "LoggingConfig", "Tags")}
         for function in functions.values()
