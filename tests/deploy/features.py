@@ -74,7 +74,7 @@ class Site(NamedTuple):
         assert redirect.status == 307, redirect
         return send(method, redirect.headers["location"], list(headers.items()), body)
 
-    def status(self, *request: Any, **headers: str) -> int:
+    def status(self, *request: Any, **headers: Any) -> int:
         """Return the status of that answer."""
         return self.follow(*request, **headers).status
 

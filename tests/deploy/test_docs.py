@@ -19,7 +19,7 @@ TEMPLATE = json.loads((PROJECT / ".chalice/resources.json").read_text())
 
 def test_the_page_has_all_parameters_with_their_defaults() -> None:
     """An empty default has a name in the page."""
-    found = {}
+    found: dict[str, str] = {}
     for names, defaults in re.findall(r"^\| (`\w+`(?:, `\w+`)?) \| (.*?) \|", PAGE, re.MULTILINE):
         found |= dict(zip(re.findall(r"\w+", names), defaults.replace("`", "").split(", "), strict=True))
     empty = {"": {"none", "made up"}}
