@@ -43,7 +43,7 @@ for suffix in (".jpg", ".png", ".webp", ".avif"):
 
 def test_the_libraries_come_from_the_zip_and_libvips_renders(machine: Machine) -> None:
     """The machine has no other package, or the other tests would prove less."""
-    command = [machine.python, "-c", IMPORTS % machine.code]
+    command = [str(machine.python), "-c", IMPORTS % machine.code]
     done = subprocess.run(command, cwd=machine.code, env={}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 

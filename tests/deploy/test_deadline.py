@@ -98,10 +98,10 @@ def log_lines(container: Container) -> list[Any]:
     return [json.loads(brace + rest) for _, brace, rest in lines if brace]
 
 
-def ask(container: Container, *request: str) -> Answer:
+def ask(container: Container, method: str, raw_path: str, query: str = "") -> Answer:
     """Return the answer to a request; it has exactly one line in the log."""
     before = len(log_lines(container))
-    answer = container.ask(*request)
+    answer = container.ask(method, raw_path, query)
     (line,) = log_lines(container)[before:]
     assert line["status"] == answer.status, line
     return answer

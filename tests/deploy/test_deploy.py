@@ -177,7 +177,8 @@ def test_the_page_deploys_changes_in_place_and_deletes(tmp_path: Path) -> None:
     assert (len(commands), commands.count(DEPLOY)) == (9, 2)
     assert named
     assert DELETE in page
-    newcomer, api_ids = arrive(tmp_path), []
+    newcomer = arrive(tmp_path)
+    api_ids: list[str] = []
     mounts, folder = [mount(bucket="acme-files")], newcomer.folder
     newcomer.name_variables({"SIGNPOST_BUCKET": "acme-files"})
     with open_account() as account:
