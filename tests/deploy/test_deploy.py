@@ -201,17 +201,13 @@ def test_the_page_deploys_changes_in_place_and_deletes(tmp_path: Path) -> None:
             links = (variables["SIGNPOST_TABLE"], variables["SIGNPOST_SECRET"]) if again else ()
             deployed.check_role(policy(mounts, (), *links))
             names = {name.partition(".cpython")[0] for name in deployed.check_code()}
-            packages = {
-                "jinja2/__init__.py",
-                "pyvips/__init__.py",
-                "cffi/__init__.py",
-                "_libvips.abi3.so",
-                "cryptography/__init__.py",
-            }
-            assert again or names >= {*packages, "_cffi_backend", "markupsafe/_speedups"}
+            modules = {f"{name}/__init__.py" for name in ("cffi", "cryptography", "jinja2", "pyvips")}
+            compiled = {"_cffi_backend", "_libvips.abi3.so", "markupsafe/_speedups"}
+            assert again or names >= modules | compiled
             with (folder / "chalicelib/signpost.toml").open("a") as settings:
                 settings.write("# changed\n")
             (folder / "requirements.txt").write_text("")  # to bring the packages again would take most of the time
+            (folder / ".venv/ready").touch()
         assert api_ids == [api_ids[0]] * 2
         assert (folder / "build/terraform/chalice.tf.json").exists()
         assert (folder / "build/sam.json").exists()
