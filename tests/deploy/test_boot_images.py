@@ -2,9 +2,9 @@
 
 from urllib.parse import quote
 
-from tests.browser import gallery
 from tests.e2e.sites import Store, client_of
 from tests.support.fake_internet import HOST, FakeInternet
+from tests.support.pictures import quarters, shows_quarters
 
 from .conftest import FUNCTION_URL, REST_API, Machine
 
@@ -24,16 +24,16 @@ to = ["anyone"]
 
 
 def test_stored_fetched_and_posted_images(machine: Machine, settings: str, store: Store) -> None:
-    client_of(store).put_object(Bucket=store.bucket, Key="tenant/public/a b.png", Body=gallery.quarters())
+    client_of(store).put_object(Bucket=store.bucket, Key="tenant/public/a b.png", Body=quarters())
     with FakeInternet() as internet:
-        internet.serve("/a.jpg", gallery.quarters("JPEG"), "image/jpeg")
+        internet.serve("/a.jpg", quarters("jpeg"), "image/jpeg")
         settings = settings.replace("[[rules]]", f"{IMAGES}[[rules]]", 1)
         for entry_point in (REST_API, FUNCTION_URL):
             with machine.run(entry_point, settings, **internet.environ) as container:
                 stored = container.fetch("GET", "/public/a%20b.png", "w=64")
                 fetched = container.ask("GET", "/-/resize", f"w=64&u={quote(f'https://{HOST}/a.jpg', safe='')}")
-                posted = container.ask("POST", "/-/thumbnail", "w=64", body=gallery.quarters())
+                posted = container.ask("POST", "/-/thumbnail", "w=64", body=quarters())
             for answer in (stored, fetched, posted):
                 assert answer.status == 200
-                assert gallery.shows_quarters(answer.body)
+                assert shows_quarters(answer.body)
             assert posted.body.startswith(b"\x89PNG")
