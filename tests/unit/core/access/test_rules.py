@@ -97,6 +97,9 @@ def test_anyone_is_asked_for_credentials_and_a_known_principal_is_refused() -> N
         rules.authorize(ANN, "read", path("/c"))
     assert unmatched.value.rule is None
     assert unmatched.value.detail == denied.value.detail
+    for action, words in [("read", "read"), ("versions", "read old versions"), ("purge", "erase versions")]:
+        with pytest.raises(Forbidden, match=f"^You are key:ann, who may not {words} here. "):
+            rules.authorize(ANN, action, path("/a"))
 
 
 def test_a_grant_has_principal_action_path_and_rule() -> None:
@@ -120,7 +123,10 @@ def test_the_same_caller_gets_another_grant_only_by_the_rules() -> None:
 
 def test_a_rule_covers_a_directory_if_it_decides_about_everything_below() -> None:
     for first, covered in [
-        *((deny(*other), True) for other in [("/a/b/c", "read", "key:ci"), ("/a/b/c", "write"), ("/b/**", "read")]),
+        *(
+            (deny(*other), True)
+            for other in [("/a/b/c", "read", "key:ci"), ("/a/b/c", "write"), ("/b/**", "read"), ("/a/c/**", "read")]
+        ),
         (allow("/**", "read"), True),
         *((deny(pattern, "read"), False) for pattern in ("/a/b/c", "/a/*/c", "/*/b/c/**", "/a/b/{user}")),
         (allow("/a/b/", "read"), False),

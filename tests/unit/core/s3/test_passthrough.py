@@ -62,8 +62,9 @@ def test_a_parameter_that_cannot_be_sent_is_refused() -> None:
 def test_an_override_outside_latin_1_is_refused_in_favour_of_a_download() -> None:
     """AWS answers `Header value cannot be represented using ISO-8859-1.` with 400."""
     for name in OVERRIDES:
-        with pytest.raises(BadParameter, match=r"\?download=NAME"):
+        with pytest.raises(BadParameter, match=r"\?download=NAME") as refused:
             query({name: 'inline; filename="\u0142"'})
+        assert refused.value.name == name
         latin = {name: 'inline; filename="\xe9\xff"'}
         assert query(latin) == latin
 
@@ -73,8 +74,9 @@ def test_a_long_parameter_is_refused() -> None:
         for char in ("a", "\xe9"):
             longest = char * (limit // len(char.encode()))
             assert query({name: longest})
-            with pytest.raises(BadParameter, match="shorter"):
+            with pytest.raises(BadParameter, match="shorter") as refused:
                 query({name: longest + "aa"})
+            assert refused.value.name == name
 
 
 def test_a_call_of_an_upload_in_parts_passes_on_its_own_parameters() -> None:
