@@ -104,7 +104,8 @@ class Application:
             **self._cors.headers(request),
             **reply.headers,
         }
-        return Reply(reply.status, headers, b"" if request.method == "HEAD" else reply.body)
+        # `_replace` does not check the headers again: the added headers are constants, settings and checked values.
+        return reply._replace(headers=headers, body=b"" if request.method == "HEAD" else reply.body)
 
 
 def _with_authorization(name: str, headers: Mapping[str, str]) -> Mapping[str, str]:
