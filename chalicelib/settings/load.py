@@ -27,7 +27,18 @@ _CREDENTIALS_HEADER: Final = Check(
 
 
 class Settings(NamedTuple):
-    """The content of signpost.toml, checked."""
+    """The content of signpost.toml, checked.
+
+    Attributes:
+        realm: the name that clients show when they ask for credentials.
+        public_url: the URL at which clients call the service; None where each request tells the URL.
+        head_inline: whether the service answers HEAD itself, where it can.
+        cors_origins: the other sites whose pages may call the service.
+        mounts, keys, rules: the tables of the same name, in the order of the file.
+        image_hosts: the hosts from which the service may fetch images.
+        authorization_header: the header that the service reads in place of `Authorization`; None for none.
+        cdn_secret: the secret of the CDN, or its reference; None without a CDN.
+    """
 
     realm: str
     public_url: str | None

@@ -1,8 +1,9 @@
-"""Mounts that the service could not sign for are mistakes; rules name their headers and paths as they like."""
+"""A mount for which the service cannot sign is a mistake, and so is a header with which a client bypasses a rule."""
 
 from pathlib import Path
 
 from chalicelib.core.access.rules import Rule
+from chalicelib.settings.mounts import UNKNOWN_REGION
 from tests.support.settings_files import MOUNT, MOUNT_VALUES, loaded, mistakes, table
 
 AWS = '[[mounts]]\npath = "/"\nbucket = "{}"\nregion = "{}"\n'
@@ -39,6 +40,7 @@ def test_one_bucket_in_two_regions_is_a_mistake(tmp_path: Path) -> None:
     assert two("eu-west-1", "eu-west-1") == []
     assert two("eu-west-1", "cn-north-1") == []  # another partition has another bucket of this name
     assert two("eu-west-1", "auto", OTHER_STORE) == []
+    assert two("eu-west-1", UNKNOWN_REGION) == []  # the tool cannot know whether the regions differ
 
 
 def test_a_kms_key_must_be_a_key_in_the_buckets_region_on_aws(tmp_path: Path) -> None:
