@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.core.access.link_tokens import Link
 from chalicelib.core.access.principals import ANYONE, Principal
 from chalicelib.core.access.rules import ACTIONS, Grant, Rule, RuleSet
-from chalicelib.core.web.problems import CredentialsMissing, Forbidden, Problem
+from chalicelib.core.web.problems import CredentialsMissing, Forbidden, LinkInvalid, Problem
 from tests.support.builders import allow, deny, numbered, path, principal
 from tests.support.oracles import deciding
 
@@ -119,6 +120,26 @@ def test_the_same_caller_gets_another_grant_only_by_the_rules() -> None:
         else:
             with pytest.raises(Forbidden):
                 ruleset.require(grant, "write", path("/b"))
+
+
+def test_a_link_allows_its_own_action_while_its_issuer_may_do_and_share_it() -> None:
+    link = Link("i", path("/a/"), "read", 0, 9, b"")
+    everything = allow("/**", "read list write share", "key:ann")
+    rules = numbered(deny("/a/closed", "share"), everything, allow("/**", "read"))
+    ruleset = RuleSet(rules)
+    grant = ruleset.authorize_link(link, ANN, "read", path("/a/b"))
+    assert grant == Grant(ANN, "read", path("/a/b"), rules[1], link)
+    assert ruleset.require(grant, "list", path("/a/")) == ruleset.grant_for(grant, "list", path("/a/"))
+    for by, action, raw in [
+        *((ANN, action, "/a/b") for action in ("write", "share", "delete")),
+        *((ANN, "read", raw) for raw in ("/b", "/a/closed")),
+        (CI, "read", "/a/b"),
+    ]:
+        assert ruleset.grant_for(grant._replace(principal=by), action, path(raw)) is None
+        with pytest.raises(LinkInvalid):
+            ruleset.require(grant._replace(principal=by), action, path(raw))
+    with pytest.raises(LinkInvalid):
+        RuleSet(numbered(deny("/a/", "share"), everything)).authorize_link(link, ANN, "read", path("/a/b"))
 
 
 def test_a_rule_covers_a_directory_if_it_decides_about_everything_below() -> None:
