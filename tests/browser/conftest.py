@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, StorageState
 
-from tests.e2e.sites import Store, open_store
+from tests.contract.sites import Store, open_store
 from tests.support.fake_internet import FakeInternet
 
 from .sites import PATIENCE, Site, Watch, open_site, sign_in

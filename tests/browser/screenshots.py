@@ -10,7 +10,7 @@ from typing import Final, Literal, NamedTuple
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from local.sample_files import photo
-from tests.e2e.sites import open_store
+from tests.contract.sites import open_store
 
 from .sites import Site, file, open_chromium, open_site, sign_in, slow_down
 

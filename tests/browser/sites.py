@@ -14,10 +14,10 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Dialog, FilePayload, Page, expect, sync_playwright
 
 from local.__main__ import CORS
-from tests.e2e import sites
-from tests.e2e.sites import SECRET as SECRET
-from tests.e2e.sites import Store, open_table
-from tests.e2e.sites import client_of as client_of
+from tests.contract import sites
+from tests.contract.sites import SECRET as SECRET
+from tests.contract.sites import Store, open_table
+from tests.contract.sites import client_of as client_of
 
 PATIENCE: Final = 20_000  # milliseconds: a machine can be busy with other tests
 

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import pytest
 from playwright.sync_api import Page, Route
 
-from tests.e2e.sites import Store
+from tests.contract.sites import Store
 
 from .conftest import Visit
 from .sites import SECRET, Site, client_of, open_site

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from local import dev_server
-from tests.e2e.sites import Site, Store, open_site, open_store, open_table
+from tests.contract.sites import Site, Store, open_site, open_store, open_table
 
 if find_spec("pandas") is None:
     collect_ignore_glob = ["test_*.py"]  # `make test-clients` installs the packages of requirements-clients.txt first

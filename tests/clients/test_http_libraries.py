@@ -13,7 +13,7 @@ import httpx
 import pytest
 import requests
 
-from tests.e2e.sites import SECRET, Site
+from tests.contract.sites import SECRET, Site
 
 AUTH = ("ci", SECRET)
 KEY = {"Authorization": f"Bearer {SECRET}"}

@@ -12,7 +12,7 @@ import pytest
 
 from local import dev_server
 from local.dev_server import PROJECT
-from tests.e2e.sites import SECRET, Site, Store, open_site, open_table
+from tests.contract.sites import SECRET, Site, Store, open_site, open_table
 
 
 def run(folder: Path, *command: str, given: str = "") -> subprocess.CompletedProcess[str]:

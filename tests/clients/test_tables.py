@@ -18,7 +18,7 @@ import pytest
 import requests
 
 from local.dev_server import PROJECT
-from tests.e2e.sites import SECRET, Site
+from tests.contract.sites import SECRET, Site
 
 from .conftest import FOLDERS, ROWS
 

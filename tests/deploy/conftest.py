@@ -18,8 +18,8 @@ import boto3
 import pytest
 
 from local import embedded_s3
-from tests.e2e import probes
-from tests.e2e.sites import SECRET, SETTINGS, Store, Table, open_store, open_table
+from tests.contract import probes
+from tests.contract.sites import SECRET, SETTINGS, Store, Table, open_store, open_table
 from tests.support.builders import Event, Fields, rest_event, url_event
 from tests.support.entry_points import Answer
 

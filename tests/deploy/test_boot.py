@@ -10,7 +10,7 @@ import subprocess
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.e2e.sites import SECRET, Store, Table, client_of
+from tests.contract.sites import SECRET, Store, Table, client_of
 from tests.support.builders import Fields, basic, url_event
 
 from .conftest import FUNCTION_URL, REST_API, SIGNING_SECRET, Container, EntryPoint, Machine

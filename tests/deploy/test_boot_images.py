@@ -2,7 +2,7 @@
 
 from urllib.parse import quote
 
-from tests.e2e.sites import Store, client_of
+from tests.contract.sites import Store, client_of
 from tests.support.fake_internet import HOST, FakeInternet
 from tests.support.pictures import quarters, shows_quarters
 

@@ -1,67 +1,13 @@
-"""One store, one table and one site for all end-to-end tests of a worker."""
-
-from collections.abc import Iterator
-from uuid import uuid4
+"""The store, the table and the sites of the contract suite, which real programs reach over HTTP alone."""
 
 import pytest
 
-from local import dev_server
+from tests.contract.conftest import name, session_site, site, store, table, unchanged, upload_site
 
-from . import probes
-from .sites import Site, Store, Table, client_of, open_site, open_store, open_table
-from .upload_sites import begun, holds, open_upload_site
+__all__ = ("name", "session_site", "site", "store", "table", "unchanged", "upload_site")
 
 
 @pytest.fixture(scope="session")
-def store() -> Iterator[Store]:
-    """The S3 that judges our signatures."""
-    with open_store() as store:
-        yield store
-
-
-@pytest.fixture(scope="session")
-def table() -> Iterator[Table]:
-    """Where the uses of links are counted."""
-    with open_table("signpost-e2e") as table:
-        yield table
-
-
-@pytest.fixture(scope="session")
-def site(store: Store, table: Table, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Signpost with a key's own credentials, redirecting HEAD."""
-    with open_site(store, table, tmp_path_factory.mktemp("site"), store.environ()) as site:
-        yield site
-
-
-@pytest.fixture(scope="session")
-def session_site(store: Store, table: Table, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Signpost with the credentials of an assumed role, as a Function URL that answers HEAD inline."""
-    folder, environ = tmp_path_factory.mktemp("session"), store.environ()
-    if probes.has_roles(store):
-        environ = store.session_environ()
-    with open_site(store, table, folder, environ, head="inline", entry_point=dev_server.FUNCTION_URL) as site:
-        yield site
-
-
-@pytest.fixture(scope="session")
-def upload_site(store: Store, table: Table, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Signpost with a rule for each promise that an upload can be asked for."""
-    with open_upload_site(store, table, tmp_path_factory.mktemp("uploads")) as site:
-        yield site
-
-
-@pytest.fixture
-def name() -> str:
-    """A file's name that is no other test's, to stand below the folder of a rule."""
-    return f"{uuid4().hex}.txt"
-
-
-@pytest.fixture
-def unchanged(upload_site: Site, store: Store) -> Iterator[None]:
-    """Nothing is stored while the test runs; what it began in parts is aborted."""
-    before, ids = holds(store), begun(store).keys()
-    yield
-    assert holds(store) == before
-    for upload_id, key in begun(store).items():
-        if upload_id not in ids:
-            client_of(store).abort_multipart_upload(Bucket=store.bucket, Key=key, UploadId=upload_id)
+def driver() -> str:
+    """The way in which requests reach the service."""
+    return "curl"

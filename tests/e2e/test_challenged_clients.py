@@ -14,8 +14,7 @@ from pathlib import Path
 import pytest
 
 from local import dev_server
-
-from .sites import SECRET, Site, Store, Table, open_site
+from tests.contract.sites import SECRET, Site, Store, Table, open_site
 
 CDN = Path(__file__).with_name("cdn.mjs")
 

@@ -6,8 +6,8 @@ from urllib.parse import quote
 
 import requests
 
-from . import probes
-from .sites import REFUSED, SECRET, Site, Store
+from tests.contract import probes
+from tests.contract.sites import REFUSED, SECRET, Site, Store
 
 AUTH = ("ci", SECRET)
 

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from local.dev_server import PROJECT
-
-from .sites import SECRET, SIGNING_SECRET, Site, Store
+from tests.contract.sites import SECRET, SIGNING_SECRET, Site, Store
 
 
 def blocks(page: str, language: str) -> list[str]:

@@ -8,10 +8,10 @@ from chalicelib.backends.images import limits
 from chalicelib.core.web import image_parameters
 from local.dev_server import PROJECT
 from local.sample_files import photo
+from tests.contract.sites import Site, Store
 from tests.support.pictures import opened
 from tests.support.settings_files import MOUNT, loaded
 
-from .sites import Site, Store
 from .test_docs import blocks, run
 
 

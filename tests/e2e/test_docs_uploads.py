@@ -14,10 +14,9 @@ from mypy_boto3_s3.type_defs import CORSRuleTypeDef
 from playwright.sync_api import Browser, Page, Route
 
 from chalicelib.core.web import problems
-
-from . import probes
-from .sites import SECRET, Site, Store, Table, client_of, open_site
-from .upload_sites import LEAST_PART, begun
+from tests.contract import probes
+from tests.contract.sites import SECRET, Site, Store, Table, client_of, open_site
+from tests.contract.upload_sites import LEAST_PART, begun
 
 PAGE = (Path(__file__).parent.parent.parent / "docs/uploads.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import pytest
 from PIL import Image
 
-from .sites import free_port
+from tests.contract.sites import free_port
 
 PROJECT = Path(__file__).parent.parent.parent
 README = (PROJECT / "README.md").read_text()

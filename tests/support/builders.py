@@ -145,7 +145,7 @@ def request(
 
 
 # API Gateway keeps these to itself (FACTS 1.6).
-_DROPPED = {"content-length", "content-md5", "expect", "transfer-encoding", "te", "connection"}
+HIDDEN_BY_REST_API = {"content-length", "content-md5", "expect", "transfer-encoding", "te", "connection"}
 
 
 def rest_event(
@@ -160,7 +160,7 @@ def rest_event(
 ) -> Event:
     """The event of a REST API for a request as a client writes it (FACTS 1.1 to 1.6)."""
     raw_path = "/" + raw_path.lstrip("/")
-    sent = [(name, value) for name, value in headers if name.lower() not in _DROPPED]
+    sent = [(name, value) for name, value in headers if name.lower() not in HIDDEN_BY_REST_API]
     parameters = parse_qsl(query, keep_blank_values=True)
     resource = "/" if raw_path == "/" else "/{proxy+}"
     return {

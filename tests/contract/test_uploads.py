@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from .sites import REFUSED, Answer, Site, Store
+from .drivers import Answer
+from .sites import REFUSED, Site, Store
 
 TYPE, ONCE = ("-H", "Content-Type: text/plain"), ("-H", "If-None-Match: *")
 Send = Callable[..., Answer]

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from . import probes
-from .sites import REFUSED, Answer, Site, Store, client_of
+from .drivers import Answer
+from .sites import REFUSED, Site, Store, client_of
 
 Fields = dict[str, str]
 

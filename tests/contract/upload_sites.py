@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .sites import Answer, Site, Store, Table, client_of, open_site
+from .drivers import Answer
+from .sites import Site, Store, Table, client_of, open_site
 
 LEAST_PART = 5 * 1024**2  # bytes, of all parts but the last
 MOST = 2 * LEAST_PART + 1024**2  # bytes, of an upload below /parts/
@@ -85,9 +86,9 @@ pass_headers = ["x-amz-tagging", "x-amz-storage-class"]
 
 
 @contextmanager
-def open_upload_site(store: Store, table: Table, folder: Path) -> Iterator[Site]:
+def open_upload_site(store: Store, table: Table, folder: Path, driver: str) -> Iterator[Site]:
     """Signpost with those rules."""
-    with open_site(store, table, folder, store.environ(), settings=SETTINGS) as site:
+    with open_site(store, table, folder, store.environ(), settings=SETTINGS, driver=driver) as site:
         yield site
 
 

@@ -3,24 +3,25 @@
 import hashlib
 import json
 import os
-import shutil
 import socket
-import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 from uuid import uuid4
 
 import boto3
-import pytest
 from botocore.config import Config
 from mypy_boto3_dynamodb import DynamoDBClient
 from mypy_boto3_s3 import S3Client
 
+from chalicelib import environment
 from local import dev_server, embedded_s3
+
+from . import drivers
+from .drivers import Answer
 
 # How a store refuses; which of these it is differs from store to store.
 REFUSED = frozenset({400, 403, 405, 501})
@@ -204,23 +205,6 @@ class Table(NamedTuple):
         self.create()
 
 
-class Answer(NamedTuple):
-    """What curl ended with: the last status, its header fields in lower case, the body."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def code(self) -> str:
-        """Of a refusal of ours."""
-        return str(self.json()["code"])
-
-    def json(self) -> Any:
-        """The body, read."""
-        return json.loads(self.body)
-
-
 class Site(NamedTuple):
     """A running Signpost."""
 
@@ -228,6 +212,7 @@ class Site(NamedTuple):
     log: Path
     folder: Path
     table: Table
+    run_curl: Callable[..., Answer]
 
     def at(self, path: str) -> str:
         """The URL of a path that is already encoded."""
@@ -239,7 +224,7 @@ class Site(NamedTuple):
 
     def curl(self, *arguments: str, user: str | None = f"ci:{SECRET}") -> Answer:
         """Run curl with a key, None for none, and return its last answer."""
-        return curl(self.folder, *arguments, *(("-u", user) if user else ()))
+        return self.run_curl(*arguments, *(("-u", user) if user else ()))
 
     def put(self, key: str, body: bytes, *arguments: str) -> Answer:
         """Upload with `curl -L -T`."""
@@ -266,20 +251,6 @@ class Site(NamedTuple):
         path = self.folder / hashlib.sha256(body).hexdigest()
         path.write_bytes(body)
         return str(path)
-
-
-def curl(folder: Path, *arguments: str) -> Answer:
-    """Run curl; where it is missing, fail in CI and skip elsewhere."""
-    if shutil.which("curl") is None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)("curl is not installed")
-    headers, body = folder / "headers", folder / "body"
-    body.write_bytes(b"")
-    command = ["curl", "-sS", "--max-time", "60", "--path-as-is", "-D", str(headers), "-o", str(body), *arguments]
-    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)  # without a timeout, which Python awaits in naps
-    *_, last = headers.read_text("latin-1").strip().replace("\r", "").split("\n\n")
-    first, *lines = last.split("\n")
-    fields = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    return Answer(int(first.split()[1]), fields, body.read_bytes())
 
 
 @contextmanager
@@ -341,6 +312,7 @@ def open_site(
     settings: str = SETTINGS,
     head: str = "redirect",
     entry_point: tuple[str, ...] = dev_server.REST_API,
+    driver: str = "curl",
 ) -> Iterator[Site]:
     """Signpost in front of a store and a table; `environ` is what else it finds, credentials first of all."""
     file, log = folder / "signpost.toml", folder / "log"
@@ -348,10 +320,21 @@ def open_site(
     file.write_text(
         settings.format(head=head, bucket=store.bucket, endpoint=store.endpoint, region=store.region, sha256=sha256)
     )
-    port = free_port()
-    found = {**table.environ(), **environ, "SIGNPOST_CONFIG": str(file)}
-    with log.open("w") as output, dev_server.serve(port, found, output, entry_point=entry_point):
-        yield Site(f"http://localhost:{port}", log, folder, table)
+    variables = {**table.environ(), **environ, environment.CONFIG: str(file)}
+    is_rest_api = entry_point == dev_server.REST_API
+    if driver == "curl":
+        port = free_port()
+        with log.open("w") as output, dev_server.serve(port, variables, output, entry_point=entry_point):
+            yield Site(f"http://localhost:{port}", log, folder, table, partial(drivers.curl, folder))
+        return
+    log.touch()
+    service = drivers.application(file, log, variables)
+    base_url = "http://localhost:1" + ("/api" if driver == "event" and is_rest_api else "")
+    if driver == "event":
+        handle = drivers.by_event(service, is_rest_api=is_rest_api)
+    else:
+        handle = drivers.in_process(service, base_url, is_rest_api=is_rest_api)
+    yield Site(base_url, log, folder, table, drivers.Client(base_url, handle, folder).curl)
 
 
 def free_port() -> int:

@@ -19,7 +19,8 @@ from botocore.exceptions import ClientError
 
 from local.dev_server import PROJECT
 
-from .sites import GUEST, REFUSED, SETTINGS, SIGNING_SECRET, Answer, Site, Store, Table, open_site
+from .drivers import Answer
+from .sites import GUEST, REFUSED, SETTINGS, SIGNING_SECRET, Site, Store, Table, open_site
 
 BODY = b"0123456789"
 

@@ -14,7 +14,8 @@ from PIL import Image
 from tests.support.fake_internet import HOST, FakeInternet
 from tests.support.pictures import opened, quarters, shows_quarters, written
 
-from .sites import SECRET, SETTINGS, Answer, Site, Store, Table, client_of, open_site
+from .drivers import Answer
+from .sites import SECRET, SETTINGS, Site, Store, Table, client_of, open_site
 
 PUBLISHABLE_KEY = "a publishable key, in clear"
 IMAGES = f"""

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
 
-from .sites import GUEST, SECRET, Answer, Site, Store, Table
+from .drivers import Answer
+from .sites import GUEST, SECRET, Site, Store, Table
 
 CI = f"ci:{SECRET}"
 

@@ -1,0 +1,184 @@
+"""The drivers of the contract suite: a request reaches the service in process, as an event, or over HTTP from curl.
+
+Each driver understands the options of curl that the suite uses, so that a test is written once and runs with each.
+"""
+
+import argparse
+import itertools
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+import requests
+
+from chalicelib import bootstrap
+from chalicelib.core.application import Application
+from chalicelib.core.web.message import Reply, Request
+from chalicelib.default_backends import Backends
+from chalicelib.environment import Environment
+from chalicelib.events import function_url, rest_api
+from chalicelib.settings.load import load
+from tests.support.builders import HIDDEN_BY_REST_API, rest_event, url_event
+
+DRIVERS = ("in process", "event", "curl")
+
+Handle = Callable[[str, str, str, Mapping[str, str], bytes], Reply]
+"""Answers a method, a raw path, a query, header fields and a body."""
+
+
+class Answer(NamedTuple):
+    """The last answer of a chain of redirects: the status, the header fields by lower-case names, the body."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def code(self) -> str:
+        """The code of a refusal."""
+        return str(self.json()["code"])
+
+    def json(self) -> Any:
+        """Return the body, parsed."""
+        return json.loads(self.body)
+
+
+def curl(folder: Path, *arguments: str) -> Answer:
+    """Run curl; where curl is missing, fail in CI and skip elsewhere."""
+    if shutil.which("curl") is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("curl is not installed")
+    headers, body = folder / "headers", folder / "body"
+    body.write_bytes(b"")
+    command = ["curl", "-sS", "--max-time", "60", "--path-as-is", "-D", str(headers), "-o", str(body), *arguments]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)  # without a timeout, which Python awaits in naps
+    *_, last = headers.read_text("latin-1").strip().replace("\r", "").split("\n\n")
+    first, *lines = last.split("\n")
+    fields = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    return Answer(int(first.split()[1]), fields, body.read_bytes())
+
+
+def application(file: Path, log: Path, environ: Mapping[str, str]) -> Application:
+    """Build an application with the default backends, which appends its log lines to a file."""
+    environment = Environment(environ)
+    settings = load(file, environ, environment.region)
+
+    def write(record: Mapping[str, object]) -> None:
+        with log.open("a") as lines:
+            lines.write(json.dumps(record) + "\n")
+
+    return bootstrap.build(settings, Backends(settings, environment), clock=time.time, random=os.urandom, log=write)
+
+
+def in_process(service: Application, base_url: str, *, is_rest_api: bool) -> Handle:
+    """Answer with the application itself. A REST API hides some headers and the length of a HEAD (FACTS 1.6, 1.7)."""
+    numbers = itertools.count()
+
+    def handle(method: str, raw_path: str, query: str, headers: Mapping[str, str], body: bytes) -> Reply:
+        parameters = dict(parse_qsl(query, keep_blank_values=True))
+        request_id, deadline = f"request-{next(numbers)}", bootstrap.deadline(None)
+        body = body if method == "POST" else b""
+        hidden = HIDDEN_BY_REST_API if is_rest_api else frozenset[str]()
+        headers = {name: value for name, value in headers.items() if name not in hidden}
+        request = Request(
+            method, raw_path, parameters, headers, request_id, base_url, "127.0.0.1", deadline, body, not is_rest_api
+        )
+        return service.handle(request)
+
+    return handle
+
+
+def by_event(service: Application, *, is_rest_api: bool) -> Handle:
+    """Answer an event of a REST API, or of a Function URL."""
+
+    def handle(method: str, raw_path: str, query: str, headers: Mapping[str, str], body: bytes) -> Reply:
+        event = (rest_event if is_rest_api else url_event)(method, raw_path, query, [*headers.items()], body)
+        request = (rest_api if is_rest_api else function_url).to_request(event, bootstrap.deadline(None))
+        return service.handle(request)
+
+    return handle
+
+
+class Client:
+    """Does what curl does, for the options that the suite uses, without HTTP to the service.
+
+    Args:
+        base_url: the URL of the service. Requests for other URLs go over HTTP.
+        handle: answers the requests for the service.
+        folder: for the files of curl, which sends all requests that begin at another URL.
+    """
+
+    def __init__(self, base_url: str, handle: Handle, folder: Path) -> None:
+        self._base_url = base_url
+        self._handle = handle
+        self._folder = folder
+
+    def curl(self, *arguments: str) -> Answer:
+        """Answer as `curl` with these arguments would."""
+        if not any(argument.startswith(f"{self._base_url}/") for argument in arguments):
+            return curl(self._folder, *arguments)
+        options = _OPTIONS.parse_args(arguments)
+        url, headers, body = options.url, dict(_fields(options.header)), _body(options)
+        method = options.request or ("PUT" if options.upload else "POST" if body is not None else "GET")
+        method = "HEAD" if options.head else method
+        headers |= {"range": f"bytes={options.range}"} if options.range else {}
+        headers |= {"range": f"bytes={options.continue_at}-"} if options.continue_at else {}
+        headers |= {"user-agent": options.user_agent or "curl/8.0"}
+        if options.data is not None:
+            headers.setdefault("content-type", "application/x-www-form-urlencoded")
+        if body is not None and "transfer-encoding" not in headers:
+            headers["content-length"] = str(len(body))
+        while True:
+            answer = self._ask(method, url, headers, body or b"", options.user)
+            if not (options.location and 300 <= answer.status < 400 and "location" in answer.headers):
+                return answer
+            url = answer.headers["location"]
+            if answer.status == 303:
+                method, body = "HEAD" if method == "HEAD" else "GET", None
+                headers = {name: value for name, value in headers.items() if not name.startswith("content-")}
+
+    def _ask(self, method: str, url: str, headers: dict[str, str], body: bytes, user: str | None) -> Answer:
+        if not url.startswith(f"{self._base_url}/"):
+            elsewhere = {name: value for name, value in headers.items() if name not in ("authorization", "cookie")}
+            response = requests.request(method, url, headers=elsewhere, data=body, allow_redirects=False, timeout=60)
+            return Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, response.content)
+        parts = urlsplit(url)
+        raw_path = url[len(self._base_url) :].partition("?")[0]
+        sent = {"host": urlsplit(self._base_url).netloc, "x-forwarded-proto": "http", "accept": "*/*", **headers}
+        if user:
+            sent["authorization"] = requests.auth._basic_auth_str(*user.split(":", 1))
+        reply = self._handle(method, raw_path, parts.query, sent, body)
+        return Answer(reply.status, {name.lower(): value for name, value in reply.headers.items()}, reply.body)
+
+
+def _fields(lines: list[str]) -> list[tuple[str, str]]:
+    pairs = (line.partition(":") for line in lines)
+    return [(name.strip().lower(), value.strip()) for name, _, value in pairs]
+
+
+def _body(options: argparse.Namespace) -> bytes | None:
+    if options.upload:
+        return Path(options.upload).read_bytes()
+    if options.data is not None:
+        return str(options.data).encode()
+    return None
+
+
+_OPTIONS = argparse.ArgumentParser()
+_OPTIONS.add_argument("url")
+_OPTIONS.add_argument("-L", dest="location", action="store_true")
+_OPTIONS.add_argument("-I", dest="head", action="store_true")
+_OPTIONS.add_argument("-X", dest="request")
+_OPTIONS.add_argument("-T", dest="upload")
+_OPTIONS.add_argument("-d", "--data-binary", dest="data")
+_OPTIONS.add_argument("-H", dest="header", action="append", default=[])
+_OPTIONS.add_argument("-u", dest="user")
+_OPTIONS.add_argument("-r", dest="range")
+_OPTIONS.add_argument("-C", dest="continue_at")
+_OPTIONS.add_argument("-A", dest="user_agent")
