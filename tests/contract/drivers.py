@@ -182,3 +182,7 @@ _OPTIONS.add_argument("-u", dest="user")
 _OPTIONS.add_argument("-r", dest="range")
 _OPTIONS.add_argument("-C", dest="continue_at")
 _OPTIONS.add_argument("-A", dest="user_agent")
+
+
+over_http = pytest.mark.parametrize("driver", ["curl"], indirect=True, scope="session")
+"""Marks a test that only HTTP can run: it uses another program, a connection of its own, or the server's process."""

@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 
 from local.dev_server import PROJECT
 
-from .drivers import Answer
+from .drivers import Answer, over_http
 from .sites import GUEST, REFUSED, SETTINGS, SIGNING_SECRET, Site, Store, Table, open_site
 
 BODY = b"0123456789"
@@ -356,6 +356,7 @@ def test_a_refusal_takes_no_use(site: Site, store: Store, table: Table, tmp_path
     assert site.open(link).body == BODY
 
 
+@over_http
 def test_every_character_of_a_token_counts(site: Site) -> None:
     """Changed, left out or added, one is enough to make it someone else's invention."""
     path, _, token = site.link("/linked.txt").rpartition("=")
@@ -374,6 +375,7 @@ def test_every_character_of_a_token_counts(site: Site) -> None:
     assert site.open(f"{path}={token}").body == BODY
 
 
+@over_http
 @pytest.mark.parametrize(
     ("method", "path"),
     [
@@ -489,6 +491,7 @@ def test_the_administrators_link(site: Site) -> None:
 # When many come at once, and when the table is away
 
 
+@over_http
 @pytest.mark.parametrize("uses", [1, 3])
 def test_a_race(site: Site, uses: int) -> None:
     """Of fifty equal requests with a Range exactly so many are redirected as the link has uses."""
@@ -520,6 +523,7 @@ def test_no_table_no_redirect(site: Site, table: Table) -> None:
     assert site.open(link).body == BODY
 
 
+@over_http
 def test_no_token_in_the_log(site: Site) -> None:
     """Neither of a link that was made, used, refused nor revoked; its id is there in its place."""
     made = site.link("/linked.txt", uses=2)

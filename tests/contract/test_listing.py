@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
 
-from .drivers import Answer
+from .drivers import Answer, over_http
 from .sites import GUEST, SECRET, Site, Store, Table
 
 CI = f"ci:{SECRET}"
@@ -200,6 +200,7 @@ def test_an_empty_directory(site: Site) -> None:
     assert (answer.status, answer.json()["entries"], answer.json()["next"]) == (200, [], None)
 
 
+@over_http
 def test_head(site: Site, store: Store) -> None:
     """The same without the body, and nobody is redirected to the store."""
     put(store, "tenant/one/file.txt")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from . import probes
+from .drivers import over_http
 from .sites import SECRET, Site, Store, client_of
 from .upload_sites import LEAST_PART, begin, begun, complete, send
 
@@ -27,6 +28,7 @@ def send_all(site: Site, path: str, upload_id: str) -> dict[int, str]:
     return {number: tags[-1] for number, tags in enumerate(found, 1)}
 
 
+@over_http
 def test_a_file_in_parts(upload_site: Site, store: Store, name: str) -> None:
     """Begun, sent in parallel, listed, completed: it is one object, with the type and headers of its beginning."""
     path = f"/kept/{name}"
@@ -105,6 +107,7 @@ def peak_memory(site: Site) -> int:
     raise AssertionError("the service is not a child of ours")
 
 
+@over_http
 @pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="only Linux says how much memory a process has had")
 def test_memory_does_not_grow_with_the_file(upload_site: Site, store: Store, name: str) -> None:
     """200 MB go to the store; the service answers each request before any of them comes."""
