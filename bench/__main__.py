@@ -1,6 +1,7 @@
-"""`make bench`: CPU times, each beside its yardstick in one run. It fails where a figure is over its limit.
+"""`make bench`: CPU times, measured in the same rounds as their yardsticks. It fails where a figure is over its limit.
 
-With `BASE=REVISION` the redirects and the starts of that revision of Signpost run in the same rounds.
+A busy machine disturbs single measurements, so a benchmark with a figure over its limit runs again, up to `MAX_TRIES`
+times. With `BASE=REVISION` the redirects and the starts of that revision of Signpost run in the same rounds.
 """
 
 import argparse
@@ -13,10 +14,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from statistics import median
-from typing import Final
+from typing import Final, NamedTuple, TypeVar
 
 from chalicelib.core.web.message import Reply
 from tests.support.builders import allow, basic, numbered, rest_event
@@ -27,12 +29,13 @@ PROJECT: Final = Path(__file__).parent.parent
 SECRET: Final = "a-secret"
 
 # A limit is a ratio of medians.
-MAX_REDIRECT: Final = 5.0  # to a bare Chalice route
+MAX_REDIRECT: Final = 3.5  # to a bare Chalice route
 MAX_BY_RULES: Final = 1.15  # with the most rules to with the fewest: the cost does not grow with the rules
-MAX_IMPORT: Final = 1.3  # to importing Chalice itself
-MAX_COLD_START: Final = 2.2  # to the cold start of a bare Chalice route
+MAX_COLD_START: Final = 2.5  # import and first redirect, to import and first answer of a bare Chalice route
+MAX_FIRST_REDIRECT: Final = 87  # to a bare Chalice route when warm: 2 ms on a machine where the route takes 23 µs
 MAX_TO_BASE: Final = 1.05  # to the base revision
 MAX_LINKS: Final = 2.5  # of a listing with a one-time link for each file to a listing without links
+MAX_TRIES: Final = 3
 
 RULES: Final = (10, 100, 1_000, 10_000)
 GENERATIONS, ROUNDS, CALLS = 8, 8, 100  # a process can be lucky with its memory, so each contender has several
@@ -40,6 +43,7 @@ STARTS: Final = 40
 LISTINGS: Final = 20
 FILES: Final = 1_000
 
+T = TypeVar("T")
 BARE: Final = "a bare Chalice route"
 HEADERS: Final = (
     ("Accept", "*/*"),
@@ -53,7 +57,7 @@ HEADERS: Final = (
 
 
 class Report:
-    """Prints figures and remembers those that are over their limit."""
+    """Prints figures and remembers the figures that are over their limit."""
 
     def __init__(self) -> None:
         self.failures: list[str] = []
@@ -78,7 +82,6 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--base", metavar="REVISION", help="a revision to compare with")
     options = parser.parse_args()
-    report = Report()
     with ExitStack() as stack:
         trees = {"Signpost": PROJECT}
         if options.base:
@@ -86,12 +89,25 @@ def main() -> int:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         for count in RULES:
             (folder / f"{count}.toml").write_text(toml(count))
-        bench_redirects(report, trees, folder)
-        bench_starts(report, trees, folder)
-    bench_listings(report)
-    if report.failures:
-        print(f"Over the limit: {'; '.join(report.failures)}.")
-    return 1 if report.failures else 0
+        benchmarks = (
+            lambda report: bench_redirects(report, trees, folder),
+            lambda report: bench_starts(report, trees, folder),
+            bench_listings,
+        )
+        failures = [name for benchmark in benchmarks for name in failures_of(benchmark)]
+    if failures:
+        print(f"Over the limit: {'; '.join(failures)}.")
+    return 1 if failures else 0
+
+
+def failures_of(benchmark: Callable[[Report], None]) -> list[str]:
+    """Run a benchmark, at most `MAX_TRIES` times; return the figures that were over their limit in the last run."""
+    for _ in range(MAX_TRIES):
+        report = Report()
+        benchmark(report)
+        if not report.failures:
+            break
+    return report.failures
 
 
 @contextmanager
@@ -136,6 +152,7 @@ def worker(module: str, tree: Path, settings: Path, event: str) -> Iterator[Call
         assert process.stdin is not None
         assert process.stdout is not None
         requests, results = process.stdin, process.stdout
+        results.readline()  # the seconds of the start
 
         def measure() -> float:
             print(CALLS, file=requests, flush=True)
@@ -146,39 +163,43 @@ def worker(module: str, tree: Path, settings: Path, event: str) -> Iterator[Call
 
 
 def bench_starts(report: Report, trees: Mapping[str, Path], folder: Path) -> None:
-    """A fresh process, with everything compiled: an import alone, and an import with the first redirect."""
+    """A start on Lambda in a fresh process, with everything compiled: the import, then the first redirect."""
     event = redirect_event("/team-7/builds/first.tar.gz")
-
-    def first_redirect(module: str) -> str:
-        return f"import json; from {module} import app; app(json.loads({event!r}), None)"
-
-    def start(tree: Path, statement: str) -> Callable[[], float]:
-        return lambda: measure_start(tree, folder, statement)
-
-    chalice = {"chalice.app": start(PROJECT, "import chalice.app")}
-    imports = interleaved(chalice | {name: start(tree, "import app") for name, tree in trees.items()}, STARTS)
-    report.table("An import", imports, 1e3, "ms")
-    report.limit("an import, in imports of Chalice", imports["Signpost"] / imports["chalice.app"], MAX_IMPORT)
-
-    bare = {BARE: start(PROJECT, first_redirect("bench.bare"))}
-    cold = interleaved(bare | {name: start(tree, first_redirect("app")) for name, tree in trees.items()}, STARTS)
-    report.table("A cold start: an import and the first redirect, with 100 rules", cold, 1e3, "ms")
-    report.limit("a cold start, in cold starts of a bare route", cold["Signpost"] / cold[BARE], MAX_COLD_START)
-    compare(report, "a cold start", {name: cold[name] for name in trees})
+    contenders = {BARE: ("bench.bare", PROJECT), **{name: ("app", tree) for name, tree in trees.items()}}
+    starts: dict[str, list[Start]] = {name: [] for name in contenders}
+    interleave(
+        {name: partial(start, *contender, folder, event) for name, contender in contenders.items()}, STARTS, starts
+    )
+    first = {name: median(one.first for one in measured) for name, measured in starts.items()}
+    whole = {name: median(one.imported + one.first for one in measured) for name, measured in starts.items()}
+    report.table("A cold start: the import and the first redirect, with 100 rules", whole, 1e3, "ms")
+    report.limit("a cold start, in cold starts of a bare route", whole["Signpost"] / whole[BARE], MAX_COLD_START)
+    compare(report, "a cold start", {name: whole[name] for name in trees})
+    report.table("The first redirect after the import", first, 1e3, "ms")
+    warm = median(one.warm for one in starts[BARE])
+    report.limit("the first redirect, in warm bare routes", first["Signpost"] / warm, MAX_FIRST_REDIRECT)
 
 
-def measure_start(tree: Path, folder: Path, statement: str) -> float:
-    """CPU seconds that a statement takes in a fresh process."""
-    code = f"import time; t = time.process_time(); {statement}; print(); print(time.process_time() - t)"
+class Start(NamedTuple):
+    """CPU seconds in a fresh process: of the import, of the first answer, and of one answer when warm."""
+
+    imported: float
+    first: float
+    warm: float
+
+
+def start(module: str, tree: Path, folder: Path, event: str) -> Start:
+    """Start a contender in a fresh process."""
     run = subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, str(PROJECT / "bench" / "worker.py"), module, event],
         cwd=tree,
         env=environ(tree, folder / "100.toml") | {"PYTHONPYCACHEPREFIX": str(folder), "PYTHONDONTWRITEBYTECODE": ""},
+        input=f"{CALLS}\n",
         capture_output=True,
         check=True,
         text=True,
     )
-    return float(run.stdout.split("\n")[-2])
+    return Start(*map(float, run.stdout.split()))
 
 
 def bench_listings(report: Report) -> None:
@@ -214,7 +235,7 @@ def interleaved(contenders: Mapping[str, Callable[[], float]], rounds: int) -> d
     return medians(measured)
 
 
-def interleave(contenders: Mapping[str, Callable[[], float]], rounds: int, measured: Mapping[str, list[float]]) -> None:
+def interleave(contenders: Mapping[str, Callable[[], T]], rounds: int, measured: Mapping[str, list[T]]) -> None:
     """Measure rounds: in each round every contender has its turn, in an order that rotates."""
     turns = deque(contenders.items())
     for _ in range(rounds):
@@ -236,9 +257,9 @@ def compare(report: Report, name: str, seconds: Mapping[str, float]) -> None:
 
 
 def environ(tree: Path, settings: Path) -> dict[str, str]:
-    """The environment of a contender."""
-    credentials = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "x"}
-    return {**os.environ, **credentials, "PYTHONPATH": str(tree), "SIGNPOST_CONFIG": str(settings)}
+    """The environment of a contender, as on Lambda."""
+    function = {"AWS_LAMBDA_FUNCTION_NAME": "bench", "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "x"}
+    return {**os.environ, **function, "PYTHONPATH": str(tree), "SIGNPOST_CONFIG": str(settings)}
 
 
 def toml(rules: int) -> str:
