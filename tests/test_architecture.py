@@ -299,3 +299,11 @@ def test_a_redirect_opens_no_connection_and_loads_nothing_heavy(tmp_path: Path) 
     assert isinstance(found["loaded"], list)
     assert not {name.split(".")[0] for name in found["loaded"]} & HEAVY
     assert not set(found["loaded"]) & BEYOND
+
+
+def test_the_map_has_every_module() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    modules = [
+        file for file in PACKAGE if file.name != "__init__.py" and file.parent.name not in ("images", "problems")
+    ]
+    assert [file.name for file in modules if f"`{file.name}`" not in text] == []
