@@ -40,10 +40,10 @@ lint: $(VENV)/ready
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-# The end-to-end suite against any store: S3_ENDPOINT=… AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… make test-s3
+# The contract and the end-to-end tests against any store: S3_ENDPOINT=… AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… make test-s3
 test-s3: $(VENV)/ready
 	@test -n "$(S3_ENDPOINT)" || { echo "Say which store: S3_ENDPOINT=https://… make test-s3" >&2; exit 2; }
-	$(PYTEST) -n 2 --dist worksteal tests/e2e tests/browser tests/deploy/test_boot.py tests/deploy/test_boot_images.py
+	$(PYTEST) -n 2 --dist worksteal tests/contract tests/e2e tests/browser tests/deploy/test_boot.py tests/deploy/test_boot_images.py
 
 # Fails where a figure is over its limit; BASE=REVISION holds today's figures to those of another revision.
 bench: $(VENV)/ready

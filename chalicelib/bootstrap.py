@@ -42,14 +42,16 @@ class LambdaContext(Protocol):
 
 @cache
 def application() -> Application:
-    """Return the application of this process, built once."""
+    """Return the application of this process, built once. Where it cannot be built, it answers 500 to every request."""
     environment = of_process()
     try:
         settings = load(environment.settings_file, environment.variables, environment.region)
         backends = Backends(settings, environment)
+        return build(settings, backends, clock=time.time, random=os.urandom, log=_log)
     except InvalidSettings as error:
+        return _closed_application(Misconfigured(error.mistakes))
+    except Exception as error:  # Lambda would answer a failed start with 502, and with no word about the cause
         return _closed_application(error)
-    return build(settings, backends, clock=time.time, random=os.urandom, log=_log)
 
 
 def start() -> None:
@@ -112,11 +114,11 @@ def build(settings: Settings, backends: Backends, *, clock: "Clock", random: Ran
     )
 
 
-def _closed_application(error: InvalidSettings) -> Application:
-    """Return the application for settings with a mistake, which answers 500 to every request."""
+def _closed_application(error: Exception) -> Application:
+    """Return an application that answers 500 to every request, and logs the error."""
 
     def answer(request: Request, now: float, log_entry: AccessLogEntry) -> Reply:
-        raise Misconfigured(error.mistakes)
+        raise error
 
     return Application(
         answer=answer,
