@@ -263,6 +263,7 @@ def test_every_kind_of_sequence_header_is_read() -> None:
     ):
         header = unit(f"{variant} 1001 1001 {999:010b} {699:010b} {0:040b}")  # two sides of ten bits
         has_pixels(avif(Item(b"av01", b"\0\0" + header)), 700_000)  # the decoder skips zeros
+        has_pixels(avif(Item(b"av01", b"", (pictures.box(b"av1C", bytes(4), header),))), 700_000)
 
 
 def test_a_number_ends_with_its_data() -> None:
