@@ -116,9 +116,10 @@ def build(settings: Settings, backends: Backends, *, clock: "Clock", random: Ran
 
 def _closed_application(error: Exception) -> Application:
     """Return an application that answers 500 to every request, and logs the error."""
+    traceback = error.__traceback__
 
     def answer(request: Request, now: float, log_entry: AccessLogEntry) -> Reply:
-        raise error
+        raise error.with_traceback(traceback)  # else the traceback would grow with each request
 
     return Application(
         answer=answer,

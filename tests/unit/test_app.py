@@ -157,3 +157,20 @@ def test_a_challenge_reaches_the_client_with_the_realm(doors: Path) -> None:
 def test_a_method_that_no_route_has_is_refused(doors: Path) -> None:
     for method in ("TRACE", "BREW", ""):
         assert [answer.status for answer in at_both(method)] == [405, 405]
+
+
+def test_a_fault_at_the_start_answers_500_to_every_request(
+    doors: Path, environment: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("c4n4ry")
+
+    environment.setattr(bootstrap, "build", fail)
+    environment.setenv("AWS_LAMBDA_FUNCTION_NAME", "signpost")
+    bootstrap.start()
+    for _ in range(2):
+        assert [answer.status for answer in at_both()] == [500, 500]
+    lines = log_of(capfd)
+    assert {str(line["error"]) for line in lines} == {str(lines[0]["error"])}
+    assert str(lines[0]["error"]).startswith("RuntimeError")
+    assert "c4n4ry" not in str(lines)
