@@ -124,7 +124,8 @@ class Client:
         if not any(argument.startswith(f"{self._base_url}/") for argument in arguments):
             return curl(self._folder, *arguments)
         options = _OPTIONS.parse_args(arguments)
-        url, headers, body = options.url, dict(_fields(options.header)), _body(options)
+        url, body = options.url, _body(options)
+        headers = dict(_fields(options.header))
         method = options.request or ("PUT" if options.upload else "POST" if body is not None else "GET")
         method = "HEAD" if options.head else method
         headers |= {"range": f"bytes={options.range}"} if options.range else {}
@@ -153,8 +154,10 @@ class Client:
         sent = {"host": urlsplit(self._base_url).netloc, "x-forwarded-proto": "http", "accept": "*/*", **headers}
         if user:
             sent["authorization"] = requests.auth._basic_auth_str(*user.split(":", 1))
+        sent = {name: value for name, value in sent.items() if value}  # as curl: no value is no header
         reply = self._handle(method, raw_path, parts.query, sent, body)
-        return Answer(reply.status, {name.lower(): value for name, value in reply.headers.items()}, reply.body)
+        fields = {name.lower(): value for name, value in reply.headers.items()}
+        return Answer(reply.status, {"content-length": str(len(reply.body)), **fields}, reply.body)
 
 
 def _fields(lines: list[str]) -> list[tuple[str, str]]:
@@ -166,7 +169,8 @@ def _body(options: argparse.Namespace) -> bytes | None:
     if options.upload:
         return Path(options.upload).read_bytes()
     if options.data is not None:
-        return str(options.data).encode()
+        data = str(options.data)
+        return Path(data[1:]).read_bytes() if data.startswith("@") else data.encode()
     return None
 
 
