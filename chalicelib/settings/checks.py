@@ -7,6 +7,9 @@ from typing import Final, NamedTuple
 from chalicelib.backends.secrets import secret_source
 from chalicelib.core.web.paths import CONTROLS, DOT_SEGMENTS, SERVICE_PATHS
 
+PATTERN_CHARACTERS: Final = frozenset("*{}")
+"""The characters of patterns in rules, which no literal segment has."""
+
 
 class Check(NamedTuple):
     """A check that a text must pass.

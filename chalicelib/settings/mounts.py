@@ -7,7 +7,7 @@ from typing import Final
 from chalicelib.core.s3.mounts import DERIVED, Mount
 from chalicelib.core.s3.stores import Credentials, bucket_url
 
-from .checks import ACCESS_KEY, SECRET_KEY, Check, is_path, optional, pattern
+from .checks import ACCESS_KEY, PATTERN_CHARACTERS, SECRET_KEY, Check, is_path, optional, pattern
 from .schema import Document, Table
 from .urls import ENDPOINT, endpoint_origin
 
@@ -23,7 +23,7 @@ _OTHER_BUCKETS: Final = ("--x-s3", "--xa-s3", "--op-s3", ".mrap")
 _REGION_ON_AWS: Final = re.compile(r"[a-z]+(?:-[a-z]+)+-[0-9]+")  # botocore's partitions.json has no other form
 
 _PATH: Final = Check(
-    lambda text: is_path(text) and not re.search(r"[*{}]|//", text),
+    lambda text: is_path(text) and "//" not in text and PATTERN_CHARACTERS.isdisjoint(text),
     'a path of literal segments that starts with a slash: "/" or "/archive"',
 )
 _PREFIX: Final = Check(

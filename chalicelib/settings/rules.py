@@ -1,6 +1,5 @@
 """`[[rules]]`: what each rule allows or denies, to whom, and what an upload must have."""
 
-import re
 from collections.abc import Sequence
 from functools import partial
 from typing import Final
@@ -10,7 +9,7 @@ from chalicelib.core.access.rules import ACTIONS, Rule
 from chalicelib.core.web.image_parameters import MAX_SIDE_PIXELS, is_size
 from chalicelib.core.web.paths import IMAGE_ENDPOINTS
 
-from .checks import Check, is_path, pattern
+from .checks import PATTERN_CHARACTERS, Check, is_path, pattern
 from .mistakes import did_you_mean
 from .schema import Document, Table
 
@@ -31,7 +30,7 @@ def _is_rule_path(text: str) -> bool:
     if last != "**":
         segments.append(last)
     literal = (segment for segment in segments if segment not in ("*", "{user}"))
-    return is_path(text) and not any(re.search(r"[*{}]", segment) for segment in literal)
+    return is_path(text) and all(PATTERN_CHARACTERS.isdisjoint(segment) for segment in literal)
 
 
 _PATH: Final = Check(
