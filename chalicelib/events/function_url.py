@@ -3,7 +3,7 @@
 Source: Lambda Developer Guide, "Invoking Lambda function URLs", request and response payloads; FACTS 1.8.
 """
 
-from typing import Final, NotRequired, TypedDict, TypeGuard
+from typing import TYPE_CHECKING, Final, TypeGuard
 from urllib.parse import parse_qsl, quote
 
 from chalicelib.core.web.message import Reply, Request
@@ -11,34 +11,8 @@ from chalicelib.core.web.times import Deadline
 
 from .common import base_url, decode_body, encode_body, header_fields, request_id, unsupported
 
-
-class Http(TypedDict, total=False):
-    """`requestContext.http` of an event."""
-
-    method: str
-    sourceIp: str
-
-
-class Context(TypedDict):
-    """`requestContext` of an event."""
-
-    stage: str
-    http: Http
-    domainName: NotRequired[str]
-    requestId: NotRequired[str]
-
-
-class Event(TypedDict):
-    """An event of a Function URL: the fields that the service reads. Emulators send null for some fields."""
-
-    version: str
-    requestContext: Context
-    rawPath: NotRequired[str | None]
-    rawQueryString: NotRequired[str | None]
-    headers: NotRequired[dict[str, str] | None]
-    cookies: NotRequired[list[str] | None]
-    body: NotRequired[str | None]
-    isBase64Encoded: NotRequired[bool]
+if TYPE_CHECKING:
+    from .types import FunctionUrlEvent
 
 
 _ACCEPTED: Final = (
@@ -94,7 +68,7 @@ def from_reply(reply: Reply) -> dict[str, object]:
     return response
 
 
-def _is_function_url_event(event: object) -> TypeGuard[Event]:
+def _is_function_url_event(event: object) -> TypeGuard["FunctionUrlEvent"]:
     """Whether an event is of a Function URL, or of an HTTP API that differs only in the encoding of the path."""
     if not (isinstance(event, dict) and event.get("version") == "2.0"):
         return False

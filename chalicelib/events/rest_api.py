@@ -4,12 +4,15 @@ Source: API Gateway Developer Guide, "Lambda proxy integrations in API Gateway";
 """
 
 from collections.abc import Mapping
-from typing import Final, NotRequired, TypedDict, TypeGuard
+from typing import TYPE_CHECKING, Final, TypeGuard
 
 from chalicelib.core.web.message import Reply, Request
 from chalicelib.core.web.times import Deadline
 
 from .common import base_url, decode_body, encode_body, header_fields, request_id, unsupported
+
+if TYPE_CHECKING:
+    from .types import RestApiEvent
 
 ROOT: Final = "/"
 ALL_OTHERS: Final = "/{proxy+}"
@@ -17,37 +20,6 @@ ALL_OTHERS: Final = "/{proxy+}"
 
 METHODS: Final = ("GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", "OPTIONS")
 """All methods that API Gateway has: the service refuses methods itself, with an explanation (FACTS 1.10)."""
-
-
-class Identity(TypedDict, total=False):
-    """`requestContext.identity` of an event."""
-
-    sourceIp: str
-
-
-class Context(TypedDict):
-    """`requestContext` of an event."""
-
-    resourcePath: str
-    httpMethod: NotRequired[str]
-    path: NotRequired[str | None]
-    identity: NotRequired[Identity | None]
-    requestId: NotRequired[str]
-
-
-class Event(TypedDict):
-    """An event of a REST API: the fields that the service reads. API Gateway sends null for an empty map."""
-
-    requestContext: Context
-    httpMethod: NotRequired[str]
-    path: NotRequired[str | None]
-    pathParameters: NotRequired[dict[str, str] | None]
-    queryStringParameters: NotRequired[dict[str, str] | None]
-    multiValueQueryStringParameters: NotRequired[dict[str, list[str]] | None]
-    headers: NotRequired[dict[str, str] | None]
-    multiValueHeaders: NotRequired[dict[str, list[str]] | None]
-    body: NotRequired[str | None]
-    isBase64Encoded: NotRequired[bool]
 
 
 _ACCEPTED: Final = (
@@ -94,7 +66,7 @@ def from_reply(reply: Reply) -> dict[str, object]:
     }
 
 
-def _is_rest_api_event(event: object) -> TypeGuard[Event]:
+def _is_rest_api_event(event: object) -> TypeGuard["RestApiEvent"]:
     """Whether an event is of a REST API.
 
     An HTTP API adds a version to the same shape. No other kind of event names a resource.
@@ -105,7 +77,7 @@ def _is_rest_api_event(event: object) -> TypeGuard[Event]:
     return isinstance(context, dict) and context.get("resourcePath") in (ROOT, ALL_OTHERS)
 
 
-def _raw_path(event: Event) -> str:
+def _raw_path(event: "RestApiEvent") -> str:
     """Return the path without stage and base path, as the client encoded it (FACTS 1.2, 1.3).
 
     The parameter `proxy` never has a stage or a base path before it. It loses a last slash, which `path` keeps.
@@ -126,7 +98,7 @@ def _prefix(context_path: str, raw_path: str) -> str:
     return whole.removesuffix(own) if whole.endswith(own) else ""
 
 
-def _query(event: Event) -> Mapping[str, str]:
+def _query(event: "RestApiEvent") -> Mapping[str, str]:
     """Return the parameters, which arrive decoded (FACTS 1.4). The last value of a repeated parameter counts."""
     values_by_name = event.get("multiValueQueryStringParameters")
     if values_by_name:
@@ -134,7 +106,7 @@ def _query(event: Event) -> Mapping[str, str]:
     return event.get("queryStringParameters") or {}
 
 
-def _headers(event: Event) -> dict[str, str]:
+def _headers(event: "RestApiEvent") -> dict[str, str]:
     values_by_name = event.get("multiValueHeaders")
     if values_by_name:
         return header_fields(values_by_name.items())

@@ -1,4 +1,4 @@
-"""The app as Lambda runs it: wired once from its file and environment, and closed where either is wrong."""
+"""The app as Lambda runs it: built once from its file and its environment. A mistake in either is a 500."""
 
 import json
 import re
@@ -10,14 +10,12 @@ from chalicelib import bootstrap
 from tests.support.builders import basic, rest_event, url_event
 from tests.support.entry_points import SETTINGS, Answer, at_both, at_function_url, at_rest_api
 
-METHODS = ["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "POST", "PATCH"]
-PATHS = ["/", "/public/a", "/nothing", "/-/x", "/%zz", "/public/"]
 PLAIN = '[[mounts]]\npath = "/"\nbucket = "acme"\nregion = "eu-west-1"\n'
 READ = '[[rules]]\npath = "/**"\nallow = ["read"]\nto = ["anyone"]\n'
 
 
 def log_of(capfd: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
-    """The lines logged since the last time, and nothing else printed."""
+    """The lines of the log since the last call. Nothing else may be printed."""
     out, err = capfd.readouterr()
     assert err == ""
     return [json.loads(line) for line in out.splitlines()]
@@ -57,7 +55,7 @@ def test_the_settings_are_read_once(doors: Path) -> None:
 
 
 def closed(answer: Answer) -> bool:
-    """Whether an answer tells that the service is misconfigured, and nothing else."""
+    """Whether an answer says only that the service is misconfigured."""
     return (
         answer.status == 500
         and answer.headers["x-request-id"] == "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
@@ -66,38 +64,28 @@ def closed(answer: Answer) -> bool:
     )
 
 
-@pytest.mark.parametrize(
-    ("text", "mistake"),
-    [
-        (SETTINGS.replace('bucket = "other-docs"', ""), r":\d+: mounts\[2\]\.bucket: is missing"),
-        (SETTINGS.replace("SIGNPOST_BUCKET", "NO_SUCH_NAME"), "environment variable NO_SUCH_NAME is not set"),
-        (SETTINGS.replace("127.0.0.1", "[::::]"), r"mounts\[2\]\.endpoint"),
-        ("[[mounts", "is not TOML"),
-        ("", "mounts: is missing"),
-    ],
-    ids=["a key missing", "a variable missing", "an address that is none", "no TOML", "empty"],
-)
-def test_with_a_mistake_in_the_file_nothing_is_served(
-    doors: Path, capfd: pytest.CaptureFixture[str], text: str, mistake: str
-) -> None:
-    doors.write_text(text)
-    for method in METHODS:
-        for raw_path in PATHS:
+MISTAKES = [
+    (SETTINGS.replace('bucket = "other-docs"', ""), r":\d+: mounts\[2\]\.bucket: is missing"),
+    (SETTINGS.replace("SIGNPOST_BUCKET", "NO_SUCH_NAME"), "environment variable NO_SUCH_NAME is not set"),
+    (SETTINGS.replace("127.0.0.1", "[::::]"), r"mounts\[2\]\.endpoint"),
+    ("[[mounts", "is not TOML"),
+    ("", "mounts: is missing"),
+    (None, "cannot be read"),
+]
+REQUESTS = [("GET", "/public/a"), ("PUT", "/"), ("OPTIONS", "/nothing"), ("POST", "/-/x"), ("PATCH", "/%zz")]
+
+
+def test_with_a_mistake_in_the_file_every_request_gets_a_500(doors: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    for text, mistake in MISTAKES:
+        doors.unlink() if text is None else doors.write_text(text)
+        bootstrap.application.cache_clear()
+        for method, raw_path in REQUESTS:
             for answer in at_both(method, raw_path, "presign", [("Authorization", basic("ann")["authorization"])]):
                 assert closed(answer)
                 assert "signpost.toml" not in answer.body.decode()
-    lines = log_of(capfd)
-    assert len(lines) == 2 * len(METHODS) * len(PATHS)
-    assert all(re.search(mistake, str(line["error"])) for line in lines)
-
-
-@pytest.mark.parametrize("name", ["nothing.toml", "."])
-def test_without_a_file_to_read_nothing_is_served(
-    doors: Path, environment: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], name: str
-) -> None:
-    environment.setenv("SIGNPOST_CONFIG", str(doors.parent / name))
-    assert all(map(closed, at_both()))
-    assert all("cannot be read" in str(line["error"]) for line in log_of(capfd))
+        lines = log_of(capfd)
+        assert len(lines) == 2 * len(REQUESTS)
+        assert all(re.search(mistake, str(line["error"])) for line in lines)
 
 
 def test_the_file_beside_the_code_lets_no_one_in_until_it_is_edited(environment: pytest.MonkeyPatch) -> None:
@@ -116,17 +104,11 @@ def test_the_credentials_are_those_of_the_environment(doors: Path, environment: 
     assert "&X-Amz-Security-Token=a%2Btoken%2F%3D&" in location()
 
 
-@pytest.mark.parametrize(("expiration", "status"), [("2999-01-01T00:00:00Z", 307), ("2001-01-01T00:00:00+00:00", 503)])
-def test_the_end_of_the_credentials_is_that_of_the_environment(
-    doors: Path, environment: pytest.MonkeyPatch, expiration: str, status: int
-) -> None:
-    environment.setenv("AWS_CREDENTIAL_EXPIRATION", expiration)
-    assert [answer.status for answer in at_both()] == [status, status]
-
-
-def test_an_end_of_the_credentials_that_is_no_time_serves_nothing(doors: Path, environment: pytest.MonkeyPatch) -> None:
-    environment.setenv("AWS_CREDENTIAL_EXPIRATION", "soon")
-    assert all(answer.status in (500, 503) and "location" not in answer.headers for answer in at_both())
+def test_the_credentials_end_when_the_environment_says(doors: Path, environment: pytest.MonkeyPatch) -> None:
+    for expiration, status in (("2999-01-01T00:00:00Z", 307), ("2001-01-01T00:00:00+00:00", 503), ("soon", 500)):
+        environment.setenv("AWS_CREDENTIAL_EXPIRATION", expiration)
+        bootstrap.application.cache_clear()
+        assert [answer.status for answer in at_both()] == [status, status]
 
 
 def test_without_credentials_it_is_a_503_for_those_who_may(doors: Path, environment: pytest.MonkeyPatch) -> None:
@@ -135,7 +117,7 @@ def test_without_credentials_it_is_a_503_for_those_who_may(doors: Path, environm
     assert [answer.status for answer in at_both(raw_path="/nothing")] == [401, 401]
 
 
-def test_a_profile_will_do_for_credentials(doors: Path, environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_credentials_can_come_from_a_profile(doors: Path, environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
     environment.delenv("AWS_ACCESS_KEY_ID")
     (tmp_path / "credentials").write_text("[default]\naws_access_key_id = PROFILE\naws_secret_access_key = secret\n")
     environment.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
@@ -143,7 +125,7 @@ def test_a_profile_will_do_for_credentials(doors: Path, environment: pytest.Monk
 
 
 def test_head_is_answered_inline_where_the_settings_say_so_and_the_length_arrives(doors: Path) -> None:
-    """No S3 listens at this address, so that being asked shows as a 503. A REST API hides the length (FACTS 1.7)."""
+    """No S3 listens at this address, so a HEAD that asks S3 gets a 503. A REST API hides the length (FACTS 1.7)."""
     doors.write_text(f'[service]\nhead = "inline"\n{PLAIN}endpoint = "http://127.0.0.1:1"\n{READ}')
     assert [answer.status for answer in at_both("HEAD")] == [307, 503]
     assert [answer.status for answer in at_both("GET")] == [307, 307]
