@@ -53,7 +53,7 @@ def decode(raw_path: str) -> Path:
     except UnicodeError:
         raise BadPath("The path is not UTF-8. Encode it as UTF-8, then percent-encode the bytes.") from None
     check_key_length(path[1:])
-    if not CONTROLS.isdisjoint(path):
+    if not path.isprintable() and not CONTROLS.isdisjoint(path):  # most paths pass the first check, which is fast
         raise BadPath("The path holds a control character. Leave it out.")
     if not path.startswith("/"):
         raise BadPath("The path must start with a slash.")
