@@ -1,4 +1,4 @@
-"""What all tests share: how much Hypothesis tries, and an environment that holds nothing of the machine's."""
+"""Fixtures of all tests: the number of Hypothesis's examples, and an environment without variables of the machine."""
 
 import os
 from collections.abc import Iterator
@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import boto3
 import botocore.session
 import pytest
 from hypothesis import HealthCheck, settings
@@ -14,9 +15,9 @@ from chalicelib import bootstrap
 
 from .support.builders import CREDENTIALS
 from .support.entry_points import SETTINGS
-from .support.fakes import SIGNING_SECRET, Objects
+from .support.fakes import SIGNING_SECRET
 
-# Fixtures set the environment, and every example of a test is meant to find the same.
+# Fixtures set the environment once for all examples of a test.
 _SHARED = [HealthCheck.function_scoped_fixture]
 
 settings.register_profile(
@@ -54,21 +55,21 @@ def chromium() -> "Iterator[Browser]":
 
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    """An environment without any variable that Signpost or boto3 reads, and a service not wired yet."""
+    """An environment without any variable that Signpost or boto3 reads, and no service built yet."""
     for name in [name for name in os.environ if name.startswith(_READ)]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
-    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)  # it remembers the credentials of the test before
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it remembers the credentials of the test before
     bootstrap.application.cache_clear()
     yield monkeypatch
     bootstrap.application.cache_clear()
 
 
 @pytest.fixture
-def doors(environment: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Both doors open on the settings of `tests.support.entry_points`; returns their file."""
+def settings_file(environment: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The settings of `tests.support.entry_points` for the service of this process; returns their file."""
     file = tmp_path / "signpost.toml"
     file.write_text(SETTINGS)
     environment.setenv("SIGNPOST_CONFIG", str(file))
@@ -78,9 +79,3 @@ def doors(environment: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     environment.setenv("AWS_ACCESS_KEY_ID", CREDENTIALS.access_key)
     environment.setenv("AWS_SECRET_ACCESS_KEY", CREDENTIALS.secret_key)
     return file
-
-
-@pytest.fixture
-def empty_buckets(doors: Path, environment: pytest.MonkeyPatch) -> None:
-    """Behind the doors all buckets are empty, and no network is asked."""
-    environment.setattr("chalicelib.backends.s3.S3Objects", Objects)

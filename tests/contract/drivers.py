@@ -23,13 +23,13 @@ from chalicelib.core.application import Application
 from chalicelib.core.web.message import Reply, Request
 from chalicelib.default_backends import Backends
 from chalicelib.environment import Environment
-from chalicelib.events import function_url, rest_api
 from chalicelib.settings.load import load
-from tests.support.builders import HIDDEN_BY_REST_API, rest_event, url_event
+from tests.support.builders import HIDDEN_BY_REST_API, Fields, rest_event, url_event
+from tests.support.entry_points import answer, entry_points
 
 DRIVERS = ("in process", "event", "curl")
 
-Handle = Callable[[str, str, str, Mapping[str, str], bytes], Reply]
+Handle = Callable[[str, str, str, Fields, bytes], Reply]
 """Answers a method, a raw path, a query, header fields and a body."""
 
 
@@ -80,14 +80,14 @@ def in_process(service: Application, base_url: str, *, is_rest_api: bool) -> Han
     """Answer with the application itself. A REST API hides some headers and the length of a HEAD (FACTS 1.6, 1.7)."""
     numbers = itertools.count()
 
-    def handle(method: str, raw_path: str, query: str, headers: Mapping[str, str], body: bytes) -> Reply:
+    def handle(method: str, raw_path: str, query: str, headers: Fields, body: bytes) -> Reply:
         parameters = dict(parse_qsl(query, keep_blank_values=True))
         request_id, deadline = f"request-{next(numbers)}", bootstrap.deadline(None)
         body = body if method == "POST" else b""
         hidden = HIDDEN_BY_REST_API if is_rest_api else frozenset[str]()
-        headers = {name: value for name, value in headers.items() if name not in hidden}
+        fields = {name: value for name, value in headers if name not in hidden}
         request = Request(
-            method, raw_path, parameters, headers, request_id, base_url, "127.0.0.1", deadline, body, not is_rest_api
+            method, raw_path, parameters, fields, request_id, base_url, "127.0.0.1", deadline, body, not is_rest_api
         )
         return service.handle(request)
 
@@ -96,11 +96,12 @@ def in_process(service: Application, base_url: str, *, is_rest_api: bool) -> Han
 
 def by_event(service: Application, *, is_rest_api: bool) -> Handle:
     """Answer an event of a REST API, or of a Function URL."""
+    handlers = entry_points(service)
+    handler = handlers.rest_api if is_rest_api else handlers.function_url
 
-    def handle(method: str, raw_path: str, query: str, headers: Mapping[str, str], body: bytes) -> Reply:
-        event = (rest_event if is_rest_api else url_event)(method, raw_path, query, [*headers.items()], body)
-        request = (rest_api if is_rest_api else function_url).to_request(event, bootstrap.deadline(None))
-        return service.handle(request)
+    def handle(method: str, raw_path: str, query: str, headers: Fields, body: bytes) -> Reply:
+        event = (rest_event if is_rest_api else url_event)(method, raw_path, query, headers, body)
+        return Reply(*answer(handler, event))
 
     return handle
 
@@ -154,10 +155,10 @@ class Client:
         sent = {"host": urlsplit(self._base_url).netloc, "x-forwarded-proto": "http", "accept": "*/*", **headers}
         if user:
             sent["authorization"] = requests.auth._basic_auth_str(*user.split(":", 1))
-        sent = {name: value for name, value in sent.items() if value}  # as curl: no value is no header
-        reply = self._handle(method, raw_path, parts.query, sent, body)
-        fields = {name.lower(): value for name, value in reply.headers.items()}
-        return Answer(reply.status, {"content-length": str(len(reply.body)), **fields}, reply.body)
+        fields = [(name, value) for name, value in sent.items() if value]  # as curl: no value is no header
+        reply = self._handle(method, raw_path, parts.query, fields, body)
+        replied = {name.lower(): value for name, value in reply.headers.items()}
+        return Answer(reply.status, {"content-length": str(len(reply.body)), **replied}, reply.body)
 
 
 def _fields(lines: list[str]) -> list[tuple[str, str]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 from urllib3 import encode_multipart_formdata
@@ -196,7 +197,7 @@ def open_site(account: Account, policy: Document, environment: pytest.MonkeyPatc
     place = {"AWS_REGION": embedded_s3.REGION, "AWS_DEFAULT_REGION": embedded_s3.REGION, "SIGNPOST_BUCKET": BUCKET}
     for name, value in {**environ, **place, "AWS_ENDPOINT_URL": account.endpoint}.items():
         environment.setenv(name, value)
-    environment.setattr("boto3.DEFAULT_SESSION", None)  # it keeps the credentials of the role before
+    environment.setattr(boto3, "DEFAULT_SESSION", None)  # it keeps the credentials of the role before
     s3 = account.client("s3")
     version = s3.put_object(Bucket=BUCKET, Key="old.txt", Body=b"old")["VersionId"]
     s3.put_object(Bucket=BUCKET, Key="old.txt", Body=b"new")

@@ -1,34 +1,80 @@
-"""The two doors, opened as Lambda opens them: an event in, and what the platform would send as the answer."""
+"""Both entry points as Lambda runs them: an event in, and the answer out that the platform sends to the client."""
 
 import base64
 import json
-from typing import NamedTuple
-from urllib.parse import unquote_to_bytes, urlsplit
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import app
 from chalicelib.core.access.rules import Rule
+from chalicelib.core.application import Application
+from chalicelib.events import function_url, rest_api
 
-from .builders import BASE_URL, KEYS, RULES, Event, Fields, rest_event, url_event
+from .builders import BASE_URL, DEADLINE, KEYS, RULES, Event, Fields, rest_event, url_event
 
-ORIGIN = "https://app.example.com"
+Handler = Callable[[Event, Any], Event]
 
-# The windows are days long, so that the two answers to one request fall into the same; and they call both by one name.
-SERVICE = (
-    f'[service]\nrealm = "Acme files"\npublic_url = "{BASE_URL}"\ncors_origins = ["{ORIGIN}"]\nurl_seconds = 604800\n'
-)
-MOUNTS = """
-[[mounts]]
-path = "/"
-bucket = "${SIGNPOST_BUCKET}"
-stable_seconds = 302400
-[[mounts]]
-path = "/public/docs"
-bucket = "other-docs"
-prefix = "v2/"
-endpoint = "http://127.0.0.1:9000"
-stable_seconds = 302400
-cache_seconds = 100
-"""
+
+class EntryPoints(NamedTuple):
+    """The handler of each kind of event."""
+
+    rest_api: Handler
+    function_url: Handler
+
+
+OF_APP = EntryPoints(app.app, app.function_url)
+
+
+class Answer(NamedTuple):
+    """The answer that a client gets; the names of headers are lower case."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+def entry_points(application: Application) -> EntryPoints:
+    """Both entry points of another application than that of `app`."""
+
+    def of_rest_api(event: Event, context: object) -> Event:
+        return rest_api.from_reply(application.handle(rest_api.to_request(event, DEADLINE)))
+
+    def of_function_url(event: Event, context: object) -> Event:
+        return function_url.from_reply(application.handle(function_url.to_request(event, DEADLINE)))
+
+    return EntryPoints(of_rest_api, of_function_url)
+
+
+def answer(handler: Handler, event: Event) -> Answer:
+    """Answer an event."""
+    response = json.loads(json.dumps(handler(event, None)))  # as Lambda does, which fails on bytes
+    assert not response.get("multiValueHeaders")
+    assert response["isBase64Encoded"] is True
+    headers = {name.lower(): value for name, value in response["headers"].items()}
+    cookies = response.get("cookies") or []
+    body = base64.b64decode(response["body"], validate=True)
+    return Answer(response["statusCode"], headers | ({"set-cookie": cookies[0]} if cookies else {}), body)
+
+
+def at_function_url(event: Event) -> Answer:
+    """Answer an event of the Function URL of `app`."""
+    return answer(app.function_url, event)
+
+
+def at_both(
+    method: str = "GET",
+    raw_path: str = "/public/a.txt",
+    query: str = "",
+    headers: Fields = (),
+    body: bytes = b"",
+    *,
+    of: EntryPoints = OF_APP,
+) -> tuple[Answer, Answer]:
+    """Send one request to the REST API and to the Function URL."""
+    return (
+        answer(of.rest_api, rest_event(method, raw_path, query, headers, body)),
+        answer(of.function_url, url_event(method, raw_path, query, headers, body)),
+    )
 
 
 def rule_table(rule: Rule) -> str:
@@ -40,63 +86,13 @@ def rule_table(rule: Rule) -> str:
     return f"[[rules]]\npath = {json.dumps(rule.path)}\n{lists}{overwrite}{passed}"
 
 
-KEY_TABLES = "".join(
+_KEY_TABLES = "".join(
     f'[[keys]]\nid = "{key.id}"\nsha256 = "{key.sha256}"\ngroups = {json.dumps(key.groups)}\n' for key in KEYS
 )
-SETTINGS = SERVICE + MOUNTS + KEY_TABLES + "".join(map(rule_table, RULES))
 
-
-class Answer(NamedTuple):
-    """What a client gets, whichever door it used; names of headers in lower case."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-
-def at_rest_api(event: Event) -> Answer:
-    """Answer an event of the REST API."""
-    return _answer(app.app(event, None))
-
-
-def at_function_url(event: Event) -> Answer:
-    """Answer an event of the Function URL."""
-    return _answer(app.function_url(event, None))
-
-
-def at_both(
-    method: str = "GET", raw_path: str = "/public/a.txt", query: str = "", headers: Fields = (), body: bytes = b""
-) -> tuple[Answer, Answer]:
-    """Send one request through both doors."""
-    return (
-        at_rest_api(rest_event(method, raw_path, query, headers, body)),
-        at_function_url(url_event(method, raw_path, query, headers, body)),
-    )
-
-
-def place(location: str) -> tuple[str, str]:
-    """The bucket and key that a presigned URL leads to."""
-    parts = urlsplit(location)
-    path = unquote_to_bytes(parts.path).decode("utf-8")
-    if parts.netloc == "127.0.0.1:9000":
-        bucket, _, key = path[1:].partition("/")
-        return bucket, key
-    assert parts.netloc.endswith(".s3.eu-west-1.amazonaws.com")
-    return parts.netloc.partition(".")[0], path[1:]
-
-
-def decoded(raw_path: str) -> str | None:
-    """A path decoded once; None where it is no UTF-8."""
-    try:
-        return unquote_to_bytes(raw_path).decode("utf-8")
-    except UnicodeError:
-        return None
-
-
-def _answer(result: Event) -> Answer:
-    result = json.loads(json.dumps(result))  # as Lambda does; it fails on bytes
-    assert not result.get("multiValueHeaders")
-    cookies = result.get("cookies") or []
-    body = base64.b64decode(result["body"], validate=True) if result.get("isBase64Encoded") else result["body"].encode()
-    headers = {name.lower(): value for name, value in result["headers"].items()}
-    return Answer(result["statusCode"], headers | ({"set-cookie": cookies[0]} if cookies else {}), body)
+SETTINGS = (
+    f'[service]\nrealm = "Acme files"\npublic_url = "{BASE_URL}"\n'
+    '[[mounts]]\npath = "/"\nbucket = "${SIGNPOST_BUCKET}"\n'
+    '[[mounts]]\npath = "/public/docs"\nbucket = "other-docs"\nendpoint = "http://127.0.0.1:9000"\n'
+    f"{_KEY_TABLES}{''.join(map(rule_table, RULES))}"
+)

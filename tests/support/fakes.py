@@ -233,11 +233,12 @@ def signpost(
     source: ports.ImageSource | None = None,
     cdn_secrets: Secrets | None = None,
     authorization_header: str | None = None,
+    public_url: str | None = None,
 ) -> Signpost:
     """The application over fakes; it counts no uses unless a test gives a counter."""
     settings = Settings(
         realm="Acme files",
-        public_url=None,
+        public_url=public_url,
         head_inline=head_inline,
         cors_origins=tuple(cors_origins),
         mounts=tuple(mounts),

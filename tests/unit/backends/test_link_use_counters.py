@@ -402,7 +402,7 @@ def test_without_a_table_in_reach_credentials_or_a_region_every_call_is_unavaila
             for name, value in settings.items():
                 if name != missing:
                     attempt.setenv(name, value)
-            attempt.setattr("boto3.DEFAULT_SESSION", None)
+            attempt.setattr(boto3, "DEFAULT_SESSION", None)
             assert_out_of_reach(DynamoLinkUseCounter("links"), "links-")
 
 

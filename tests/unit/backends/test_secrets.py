@@ -147,7 +147,7 @@ def test_after_a_failure_the_next_use_fetches_again(stored: StoredText, role: py
     with role.context() as without_credentials:
         without_credentials.delenv("AWS_ACCESS_KEY_ID")
         without_credentials.delenv("AWS_SECRET_ACCESS_KEY")
-        without_credentials.setattr("boto3.DEFAULT_SESSION", None)
+        without_credentials.setattr(boto3, "DEFAULT_SESSION", None)
         unavailable(secrets)
     stored.write(NEW)
     assert secrets(soon()) == (NEW.encode(),)
