@@ -86,7 +86,7 @@ def rule_table(rule: Rule) -> str:
     return f"[[rules]]\npath = {json.dumps(rule.path)}\n{lists}{overwrite}{passed}"
 
 
-_KEY_TABLES = "".join(
+KEY_TABLES = "".join(
     f'[[keys]]\nid = "{key.id}"\nsha256 = "{key.sha256}"\ngroups = {json.dumps(key.groups)}\n' for key in KEYS
 )
 
@@ -94,5 +94,5 @@ SETTINGS = (
     f'[service]\nrealm = "Acme files"\npublic_url = "{BASE_URL}"\n'
     '[[mounts]]\npath = "/"\nbucket = "${SIGNPOST_BUCKET}"\n'
     '[[mounts]]\npath = "/public/docs"\nbucket = "other-docs"\nendpoint = "http://127.0.0.1:9000"\n'
-    f"{_KEY_TABLES}{''.join(map(rule_table, RULES))}"
+    f"{KEY_TABLES}{''.join(map(rule_table, RULES))}"
 )
