@@ -6,7 +6,7 @@ export const $ = (selector, root = document) => root.querySelector(selector);
 /** All elements for a CSS selector, as an array. */
 export const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
 
-/** Have a screen reader say a text. */
+/** Let a screen reader read a text aloud. */
 export function announce(text) {
   $("#announcement").textContent = text;
 }

@@ -69,7 +69,7 @@ export function removeRow(row) {
 /** Load the listing again soon. The order, the filter and the focus stay. */
 export function refresh() {
   clearTimeout(refreshTimer);
-  if (!byLink) refreshTimer = setTimeout(reload, REFRESH_PAUSE); // by a link, each view would take one use
+  if (!byLink) refreshTimer = setTimeout(reload, REFRESH_PAUSE); // each view would take one use of the link
 }
 
 async function reload() {

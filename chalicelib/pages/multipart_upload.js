@@ -15,7 +15,7 @@ const UNKNOWN_UPLOAD = new Set(["NoSuchUpload", "NoSuchKey"]); // Ceph's gateway
 let freeSlots = MAX_PARALLEL_PARTS;
 const waiting = [];
 
-/** Run `act` in a free slot. Files that are sent at the same time take turns. */
+/** Run `act` in the next free slot. All files share the slots. */
 async function inSlot(act) {
   if (freeSlots > 0) freeSlots--;
   else await new Promise((resolve) => waiting.push(resolve));
@@ -182,7 +182,7 @@ export class MultipartUpload {
     return loaded;
   }
 
-  /** What must be equal for a file to be resumed after a reload. */
+  /** After a reload, an upload is resumed only if the file chosen again has the same fingerprint. */
   #fingerprint() {
     return [this.#file.size, this.#file.lastModified, this.#partBytes, this.#hasChecksum].join();
   }
@@ -202,7 +202,7 @@ async function withRetries(act, signal) {
     } catch (error) {
       if (signal.aborted || !error.isTransient) throw error;
     }
-    // Between a half and the whole of the pause, by chance: so the parts do not retry together.
+    // The pause has a random length, from half the seconds to all of them, so the parts do not retry at the same time.
     await new Promise((resolve) => setTimeout(resolve, seconds * 500 * (1 + Math.random())));
     signal.throwIfAborted();
   }

@@ -1,4 +1,5 @@
-// The browser's memory of multipart uploads that have not ended: a file chosen again after a reload is resumed.
+// The multipart uploads that have not ended, in the browser's storage: if the visitor chooses a file again after a
+// reload, the script resumes the upload.
 
 const STORAGE_KEY = "uploads";
 const KEPT_MILLISECONDS = 7 * 86_400_000; // after 7 days our bucket deletes an upload that has not ended
@@ -9,6 +10,7 @@ export function recall(url, fingerprint) {
   return upload?.fingerprint === fingerprint ? upload.id : "";
 }
 
+/** Store the id of a new upload. */
 export function remember(url, fingerprint, id) {
   save({ ...load(), [url]: { id, fingerprint, since: Date.now() } });
 }
@@ -24,7 +26,7 @@ function load() {
     const all = Object.entries(JSON.parse(localStorage.getItem(STORAGE_KEY)) ?? {});
     return Object.fromEntries(all.filter(([, { since }]) => since > Date.now() - KEPT_MILLISECONDS));
   } catch {
-    return {}; // a browser may refuse to store anything
+    return {}; // a browser may refuse access to its storage
   }
 }
 
@@ -32,6 +34,6 @@ function save(uploads) {
   try {
     localStorage.setItem(STORAGE_KEY, JSON.stringify(uploads));
   } catch {
-    // as in load
+    // Without the storage, an upload cannot be resumed after a reload.
   }
 }

@@ -8,7 +8,7 @@ import { MultipartUpload } from "./multipart_upload.js";
 import { address, ask, byLink } from "./service.js";
 import { checksumOf, send } from "./store.js";
 
-const MIN_MULTIPART_BYTES = 64 * 1000 ** 2; // a larger file goes in parts: after a failure only one part is sent again
+const MIN_MULTIPART_BYTES = 64 * 1000 ** 2; // a larger file goes in parts: a failure repeats one part only
 const MAX_BYTES = 5 * 1024 ** 3; // S3 API Reference, PutObject: the body of one request
 const MAX_MULTIPART_BYTES = 5 * 1024 ** 4;
 
@@ -104,7 +104,7 @@ export class Upload {
     }
   }
 
-  /** Whether the visitor may write here but not read: then no file is replaced, and no answer may tell which exist. */
+  /** Whether the visitor may write but not read: then no file is replaced, and no answer says which files exist. */
   get #isInbox() {
     return this.#rule.inbox === "yes";
   }
@@ -124,7 +124,7 @@ export class Upload {
     const types = this.#rule.types.split(",").filter(Boolean);
     const { name, size, type } = this.#file;
     const limit = Math.min(maxBytes || Infinity, this.#isMultipart ? MAX_MULTIPART_BYTES : MAX_BYTES);
-    if (isDirectory) this.#become("refused", "This is a folder. Drop the files in it instead.");
+    if (isDirectory) this.#become("refused", "This is a folder. Drop the files of the folder instead.");
     else if (size > limit)
       this.#become("refused", `Too big: the file has ${readableSize(size)}, and the limit is ${readableSize(limit)}.`);
     else if (types.length && !isAllowed(type, types))

@@ -240,7 +240,7 @@ def test_a_visitor_who_may_only_upload_is_not_told_which_files_exist() -> None:
 
 def test_the_limits_of_uploads_are_shown_and_given_to_the_script() -> None:
     page = directory(uploads=LIMITED_UPLOADS)
-    limits = "Each may have up to 50 MB. They must be image/* or text/plain. You may not replace a file."
+    limits = "Each file may have up to 50 MB. The files must be image/* or text/plain. You may not replace a file."
     assert limits in page.text
     assert page.only("input", type="file").attributes["accept"] == "image/*,text/plain"
     names = ("overwrite", "max-bytes", "types", "part-bytes", "checksum", "inbox")
