@@ -1,22 +1,23 @@
-"""One site for all browser tests of a worker; a fresh profile for each test."""
+"""One site for all browser tests of a worker; a new profile of the browser for each visit."""
 
 from collections.abc import Callable, Iterator
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, StorageState
+from playwright.sync_api import Browser, BrowserContext, Dialog, Page, StorageState
 
 from tests.contract.sites import Store, open_store
 from tests.support.fake_internet import FakeInternet
 
-from .sites import PATIENCE, Site, Watch, open_site, sign_in
+from .sites import MAX_WAIT, Directory, Site, open_site
+from .visitor import sign_in
 
 Visit = Callable[..., Page]
 
 
 @pytest.fixture(scope="session")
 def store(chromium: Browser) -> Iterator[Store]:
-    """The S3 that files go to; none is opened where there is no browser."""
+    """The S3 with the files. It needs the browser, so nothing starts where the browser is missing."""
     with open_store() as store:
         yield store
 
@@ -37,33 +38,54 @@ def site(store: Store, internet: FakeInternet, tmp_path_factory: pytest.TempPath
 
 @pytest.fixture(scope="session")
 def session(chromium: Browser, site: Site) -> StorageState:
-    """The cookie of someone who signed in."""
+    """The cookie of a visitor who signed in."""
     with chromium.new_context() as context:
-        sign_in(context.new_page(), site)
+        page = context.new_page()
+        page.goto(f"{site.url}/-/login")
+        sign_in(page)
+        page.wait_for_url(f"{site.url}/")
         return context.storage_state()
 
 
 @pytest.fixture
-def place() -> str:
-    """A directory that is no other test's."""
-    return f"{uuid4().hex[:8]}/"
+def directory(site: Site) -> Directory:
+    """A directory that no other test uses."""
+    return Directory(site, f"{uuid4().hex[:8]}/")
 
 
 @pytest.fixture
 def visit(chromium: Browser, session: StorageState) -> Iterator[Visit]:
-    """Open a page in a profile of its own, signed in and watched unless said otherwise."""
-    opened: list[BrowserContext] = []
-    watches: list[Watch] = []
+    """Open a URL in a new profile: signed in, and watched, unless the caller chooses otherwise.
 
-    def visit(signed_in: bool = True, watched: bool = True, **options: object) -> Page:
+    A test fails if a watched page opens a dialog of the browser, has an error in a script, or violates the
+    Content-Security-Policy.
+    """
+    contexts: list[BrowserContext] = []
+    problems: list[str] = []
+
+    def dismiss(dialog: Dialog) -> None:
+        if dialog.type != "beforeunload":  # our pages ask before they are left; a dismissal stays on the page
+            problems.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
+    def note(kind: str, text: str) -> None:
+        # Chromium reports a status of 400 and above as an error, but tests expect such answers.
+        if kind in ("error", "warning") and not text.startswith("Failed to load resource"):
+            problems.append(f"{kind}: {text}")
+
+    def visit(url: str, signed_in: bool = True, watched: bool = True, **options: object) -> Page:
         context = chromium.new_context(storage_state=session if signed_in else None, **options)  # type: ignore[arg-type]
-        context.set_default_timeout(PATIENCE)
-        opened.append(context)
+        context.set_default_timeout(MAX_WAIT)
+        contexts.append(context)
         if watched:
-            watches.append(Watch(context))
-        return context.new_page()
+            context.on("dialog", dismiss)
+            context.on("weberror", lambda error: note("error", str(error.error)))
+            context.on("console", lambda message: note(message.type, message.text))
+        page = context.new_page()
+        page.goto(url)
+        return page
 
     yield visit
-    for context in opened:
+    for context in contexts:
         context.close()
-    assert [line for watch in watches for line in watch.seen] == []
+    assert problems == []

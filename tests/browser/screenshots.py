@@ -1,5 +1,6 @@
-"""`make screenshots`: docs/screenshots, what the pages look like in each state, with everything real behind them."""
+"""`make screenshots` writes docs/screenshots: pictures of the pages, of a running Signpost and its store."""
 
+import os
 import re
 import sys
 import tempfile
@@ -12,77 +13,87 @@ from playwright.sync_api import Browser, Page, ViewportSize, expect
 from local.sample_files import photo
 from tests.contract.sites import open_store
 
-from .sites import Site, file, open_chromium, open_site, sign_in, slow_down
+from .sites import Directory, open_chromium, open_site
+from .visitor import click, file, in_state, limit_upload, make_link, sign_in
 
 _WIDE: Final[ViewportSize] = {"width": 960, "height": 580}
 _NARROW: Final[ViewportSize] = {"width": 360, "height": 640}
-_PLACE: Final = "reports/"
 
 
-class Shot(NamedTuple):
-    """A picture: what is done on a page that shows a directory, and how it is looked at."""
-
-    name: str
-    show: Callable[[Page, Site], None]
-    size: ViewportSize
-    scheme: Literal["light", "dark"]
+State = Callable[[Page, Directory], None]
+"""Brings a page into a state; the page shows the directory."""
 
 
-def directory(page: Page, site: Site) -> None:
-    """What it looks like by itself."""
+def fill(directory: Directory) -> None:
+    """Put the files of all states into a directory."""
+    for name, body in (
+        ("2025/all.csv", b""),
+        ("q3.csv", b"month,builds\n" * 1_418),
+        ("figures for the board.xlsx", b"x" * 88_213),
+        ("evening.jpg", photo()),
+        ("year in numbers, ünï.pdf", b"x" * 1_234_567),
+    ):
+        directory.put(name, body)
 
 
-def uploads(page: Page, site: Site) -> None:
-    """One on its way, one done, one that would replace another, one that failed."""
-    page.route(f"{site.store.endpoint}/**/minutes.txt?*", lambda route: route.abort())
-    page.locator("#files").set_input_files([file("q3.csv"), file("minutes.txt"), file("plan.txt")])
-    expect(page.locator("#queue [data-state=done]")).to_have_count(1)
-    slow_down(page, 4_000_000)
-    with tempfile.TemporaryDirectory() as folder:
-        recording = Path(folder, "recording.mp4")
-        with recording.open("wb") as output:
-            output.truncate(20_000_000)
-        page.locator("#files").set_input_files([recording])
-        expect(page.get_by_text(re.compile(r"^1?[4-9]\.?\d* MB of 20 MB, .* left$"))).to_be_visible()
+def nothing(page: Page, directory: Directory) -> None:
+    """The directory, before the visitor does anything."""
 
 
-def sharing(page: Page, site: Site) -> None:
-    """The question what a link should open."""
-    page.get_by_role("button", name="Share 2025/").click()
+def sharing(page: Page, directory: Directory) -> None:
+    """The questions about a new link."""
+    click(page, "Share 2025/")
 
 
-def shared(page: Page, site: Site) -> None:
-    """A link."""
-    page.get_by_role("button", name="Share q3.csv").click()
-    page.get_by_label("Number of uses").select_option("once")
-    page.get_by_role("button", name="Make a link").click()
-    expect(page.get_by_label("The link")).to_be_visible()
+def shared(page: Page, directory: Directory) -> None:
+    """A new link."""
+    make_link(page, "q3.csv", Number_of_uses="once")
 
 
-def by_link(page: Page, site: Site) -> None:
-    """What someone sees who comes by a link."""
-    page.get_by_role("button", name="Share", exact=True).click()
-    page.get_by_role("button", name="Make a link").click()
-    expect(page.get_by_label("The link")).to_be_visible()
-    link = page.get_by_label("The link").input_value()
+def by_link(page: Page, directory: Directory, action: str = "view") -> None:
+    """The page for the holder of a link."""
+    link = make_link(page, action=action)
     page.context.clear_cookies()
     page.goto(link)
 
 
-def link_not_valid(page: Page, site: Site) -> None:
-    """What someone sees whose link is broken."""
-    page.goto(f"{site.at(_PLACE)}?token=broken")
+def link_not_valid(page: Page, directory: Directory) -> None:
+    """The page for the holder of a broken link."""
+    page.goto(f"{directory.url}?token=broken")
 
 
-def signed_out(page: Page, site: Site) -> None:
-    """What someone sees who has not signed in."""
+def signed_out(page: Page, directory: Directory) -> None:
+    """The page for a visitor who has not signed in."""
     page.context.clear_cookies()
     page.reload()
 
 
+class Shot(NamedTuple):
+    """A picture: its name, the state of the page, the size of the window, and the colours."""
+
+    name: str
+    state: State
+    size: ViewportSize
+    scheme: Literal["light", "dark"]
+
+
+def uploads(page: Page, directory: Directory) -> None:
+    """A file that is being sent, a file that arrived, a file that would replace another, and a failure."""
+    page.route(f"{directory.site.store.endpoint}/**/minutes.txt?*", lambda route: route.abort())
+    page.locator("#files").set_input_files([file("q3.csv"), file("minutes.txt"), file("plan.txt")])
+    expect(in_state(page, "done")).to_have_count(1)
+    limit_upload(page, 4_000_000)
+    with tempfile.TemporaryDirectory() as folder:
+        recording = Path(folder, "recording.mp4")
+        recording.touch()
+        os.truncate(recording, 20_000_000)
+        page.locator("#files").set_input_files([recording])
+        expect(page.get_by_text(re.compile(r"^1?[4-9]\.?\d* MB of 20 MB, .* left$"))).to_be_visible()
+
+
 SHOTS: Final = (
-    Shot("directory", directory, _WIDE, "light"),
-    Shot("directory-narrow", directory, _NARROW, "dark"),
+    Shot("directory", nothing, _WIDE, "light"),
+    Shot("directory-narrow", nothing, _NARROW, "dark"),
     Shot("uploads", uploads, _WIDE, "dark"),
     Shot("uploads-narrow", uploads, _NARROW, "light"),
     Shot("sharing-narrow", sharing, _NARROW, "light"),
@@ -94,7 +105,7 @@ SHOTS: Final = (
 
 
 def main() -> None:
-    """Write the pictures to the directory that the command line names."""
+    """Write the pictures to the folder that the command line names."""
     folder = Path(sys.argv[1])
     with (
         tempfile.TemporaryDirectory() as scratch,
@@ -103,34 +114,23 @@ def main() -> None:
         open_chromium() as browser,
     ):
         for shot in SHOTS:
-            take(browser, site, shot, folder / f"{shot.name}.png")
+            take(browser, Directory(site, "reports/"), shot, folder / f"{shot.name}.png")
 
 
-def fill(site: Site) -> None:
-    """Put into the directory what every picture begins with."""
-    for key in site.keys(_PLACE):
-        site.delete(key)
-    for name, body in (
-        ("2025/all.csv", b""),
-        ("q3.csv", b"month,builds\n" * 1_418),
-        ("figures for the board.xlsx", b"x" * 88_213),
-        ("evening.jpg", photo()),
-        ("year in numbers, ünï.pdf", b"x" * 1_234_567),
-    ):
-        site.put(_PLACE + name, body)
-
-
-def take(browser: Browser, site: Site, shot: Shot, path: Path) -> None:
-    """Take one picture."""
-    fill(site)
+def take(browser: Browser, directory: Directory, shot: Shot, path: Path) -> None:
+    """Take one picture of a directory that has the files of `fill` alone."""
+    for name in directory.names():
+        directory.delete(name)
+    fill(directory)
     with browser.new_context(viewport=shot.size, color_scheme=shot.scheme, reduced_motion="reduce") as context:
         page = context.new_page()
-        sign_in(page, site)
-        page.goto(site.at(_PLACE), wait_until="networkidle")  # small images come after the page
-        shot.show(page, site)
+        page.goto(directory.url)
+        sign_in(page)
+        page.wait_for_load_state("networkidle")  # thumbnails come after the page
+        shot.state(page, directory)
         page.screenshot(path=path)
         for button in page.get_by_role("button", name="Cancel").all():
-            button.click()  # or what is left of the file would still arrive
+            button.click()  # otherwise the rest of the file would still arrive
 
 
 if __name__ == "__main__":

@@ -1,97 +1,50 @@
-"""What the browser tests talk to: Signpost with its pages, links and sessions, and Chromium."""
+"""The programs of the browser tests: Signpost with its pages, a page of another site, and Chromium."""
 
 import json
 import os
 import shutil
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Dialog, FilePayload, Page, expect, sync_playwright
+from mypy_boto3_s3 import S3Client
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from local.__main__ import CORS
 from tests.contract import sites
-from tests.contract.sites import SECRET as SECRET
-from tests.contract.sites import Store, open_table
-from tests.contract.sites import client_of as client_of
+from tests.contract.sites import Store, client_of, open_table
 
-PATIENCE: Final = 20_000  # milliseconds: a machine can be busy with other tests
+MAX_WAIT: Final = 30_000  # milliseconds of one step in a browser: the machine may be busy with other tests
+expect.set_options(timeout=MAX_WAIT)
 
 _SETTINGS: Final = """
-[service]
-realm = "Acme files"
-cors_origins = {origins}
-
+rules = [
+  {{ path = "/secret/**", to = ["anyone"], deny = ["read", "list", "write", "delete", "share"] }},
+  {{ path = "/public/**", to = ["anyone"], allow = ["read", "list"] }},
+  {{ path = "/kept/**", to = ["key:ann"], allow = ["write"], overwrite = false }},
+  {{ path = "/small/**", to = ["key:ann"], allow = ["write"], max_bytes = 1_000, content_types = ["text/*"] }},
+  {{ path = "/plain/**", to = ["key:ann"], allow = ["write"], content_types = ["text/plain"] }},
+  {{ path = "/inbox/**", to = ["anyone"], deny = ["read"] }},
+  {{ path = "/bounded/**", to = ["key:ann"], allow = ["write"], max_bytes = 200_000_000 }},
+  {{ path = "/checked/**", to = ["key:ann"], allow = ["write"], checksum = "sha256", max_bytes = 200_000_000 }},
+  {{ path = "/**", to = ["key:ann"], allow = ["read", "list", "write", "delete", "share"] }},
+]
+keys = [{{ id = "ann", sha256 = "{sha256}" }}]
+mounts = [{{ path = "/", bucket = "{bucket}", endpoint = "{endpoint}", region = "{region}" }}]
 [images]
 hosts = ["images.example.com"]
+[service]
+realm = "Acme files"
+cors_origins = """  # and the list of the origins
 
-[[mounts]]
-path = "/"
-bucket = "{bucket}"
-endpoint = "{endpoint}"
-region = "{region}"
-
-[[keys]]
-id = "ann"
-sha256 = "{sha256}"
-
-[[rules]]
-path = "/secret/**"
-deny = ["read", "list", "write", "delete", "share"]
-to = ["anyone"]
-
-[[rules]]
-path = "/public/**"
-allow = ["read", "list"]
-to = ["anyone"]
-
-[[rules]]
-path = "/kept/**"
-allow = ["write"]
-to = ["key:ann"]
-overwrite = false
-
-[[rules]]
-path = "/small/**"
-allow = ["write"]
-to = ["key:ann"]
-max_bytes = 1_000
-content_types = ["text/*"]
-
-[[rules]]
-path = "/plain/**"
-allow = ["write"]
-to = ["key:ann"]
-content_types = ["text/plain"]
-
-[[rules]]
-path = "/inbox/**"
-deny = ["read"]
-to = ["anyone"]
-
-[[rules]]
-path = "/bounded/**"
-allow = ["write"]
-to = ["key:ann"]
-max_bytes = 200_000_000
-
-[[rules]]
-path = "/checked/**"
-allow = ["write"]
-to = ["key:ann"]
-checksum = "sha256"
-
-[[rules]]
-path = "/**"
-allow = ["read", "list", "write", "delete", "share"]
-to = ["key:ann"]
-"""
-
-# No sandbox: Chromium has none to offer to root, which is who runs in a container. The rest keeps it off the network.
+# In a container Chromium runs as root, and has no sandbox for root. The other options keep Chromium off the network.
 _ARGUMENTS: Final = (
     "--no-sandbox",
     "--disable-gpu",
@@ -104,64 +57,98 @@ _ARGUMENTS: Final = (
 
 
 class Site(NamedTuple):
-    """A running Signpost, and the store behind it."""
+    """A running Signpost, the store behind it, and its log."""
 
     url: str
     store: Store
     log: Path
 
-    def at(self, key: str) -> str:
-        """The URL of a key or a directory."""
-        return f"{self.url}/{quote(key, safe='/')}"
 
-    def put(self, key: str, body: bytes = b"", content_type: str = "text/plain") -> None:
-        """Put an object there, past Signpost."""
-        client_of(self.store).put_object(Bucket=self.store.bucket, Key=key, Body=body, ContentType=content_type)
+class Directory(NamedTuple):
+    """A directory of a site. The methods ask the store, not Signpost; all names are relative to the directory."""
 
-    def get(self, key: str) -> bytes:
-        """What is there."""
-        return client_of(self.store).get_object(Bucket=self.store.bucket, Key=key)["Body"].read()
+    site: Site
+    prefix: str  # of the keys; ends with a slash
 
-    def type_of(self, key: str) -> str:
-        """The media type that the store keeps with an object."""
-        return client_of(self.store).head_object(Bucket=self.store.bucket, Key=key)["ContentType"]
+    @property
+    def url(self) -> str:
+        """The URL of the directory."""
+        return self.url_of("")
 
-    def delete(self, key: str) -> None:
-        """Take an object away."""
-        client_of(self.store).delete_object(Bucket=self.store.bucket, Key=key)
+    def url_of(self, name: str) -> str:
+        """The URL of a name at Signpost."""
+        return f"{self.site.url}/{quote(self.prefix + name)}"
 
-    def unfinished(self, key: str) -> list[str]:
-        """The uploads in parts of a key that nobody finished or took back."""
-        found = client_of(self.store).list_multipart_uploads(Bucket=self.store.bucket, Prefix=key)
-        return [item["UploadId"] for item in found.get("Uploads", ()) if item["Key"] == key]
+    @property
+    def bucket(self) -> str:
+        """The bucket of the store."""
+        return self.site.store.bucket
 
-    def parts(self, key: str) -> set[int]:
-        """The numbers of the parts that arrived of its one unfinished upload."""
-        for upload in self.unfinished(key):
-            found = client_of(self.store).list_parts(Bucket=self.store.bucket, Key=key, UploadId=upload)
-            return {part["PartNumber"] for part in found.get("Parts", ())}
-        return set()
+    @property
+    def s3(self) -> S3Client:
+        """A client of the store."""
+        return client_of(self.site.store)
 
-    def keys(self, prefix: str) -> set[str]:
-        """The keys that begin with this."""
-        found = client_of(self.store).list_objects_v2(Bucket=self.store.bucket, Prefix=prefix)
-        return {item["Key"] for item in found.get("Contents", ())}
+    def under(self, folder: str) -> "Directory":
+        """The directory of the same name in another folder, for which the settings have another rule."""
+        return self._replace(prefix=f"{folder}/{self.prefix}")
+
+    def put(self, name: str, body: bytes = b"", content_type: str = "text/plain") -> None:
+        """Store an object."""
+        self.s3.put_object(Bucket=self.bucket, Key=self.prefix + name, Body=body, ContentType=content_type)
+
+    def get(self, name: str) -> bytes:
+        """The content of an object."""
+        return self.s3.get_object(Bucket=self.bucket, Key=self.prefix + name)["Body"].read()
+
+    def media_type(self, name: str) -> str:
+        """The media type of an object."""
+        return self.s3.head_object(Bucket=self.bucket, Key=self.prefix + name)["ContentType"]
+
+    def part_count(self, name: str) -> int:
+        """The number of parts in which an object was uploaded, which is at the end of its ETag; 0 for a single PUT."""
+        etag = self.s3.head_object(Bucket=self.bucket, Key=self.prefix + name)["ETag"].strip('"')
+        return int(etag.partition("-")[2] or 0)
+
+    def delete(self, name: str) -> None:
+        """Delete an object."""
+        self.s3.delete_object(Bucket=self.bucket, Key=self.prefix + name)
+
+    def names(self) -> set[str]:
+        """The names of all objects, also of the objects in directories below."""
+        listing = self.s3.list_objects_v2(Bucket=self.bucket, Prefix=self.prefix)
+        return {item["Key"].removeprefix(self.prefix) for item in listing.get("Contents", ())}
+
+    def unfinished(self) -> list[tuple[str, str]]:
+        """The key and the id of each multipart upload that was neither completed nor aborted."""
+        uploads = self.s3.list_multipart_uploads(Bucket=self.bucket, Prefix=self.prefix).get("Uploads", ())
+        return [(upload["Key"], upload["UploadId"]) for upload in uploads]
+
+    def parts(self) -> set[int]:
+        """The numbers of the parts that arrived, of all unfinished uploads."""
+        lists = [self.s3.list_parts(Bucket=self.bucket, Key=key, UploadId=id) for key, id in self.unfinished()]
+        return {part["PartNumber"] for parts in lists for part in parts.get("Parts", ())}
+
+    def abort_uploads(self) -> None:
+        """Delete the parts of the unfinished uploads, as the store does after some days."""
+        for key, id in self.unfinished():
+            self.s3.abort_multipart_upload(Bucket=self.bucket, Key=key, UploadId=id)
 
 
 @contextmanager
 def open_site(
     store: Store, folder: Path, origins: Sequence[str] = (), environ: Mapping[str, str] | None = None
 ) -> Iterator[Site]:
-    """Signpost in front of a store that lets pages of any site at its objects, with a table of an embedded AWS.
+    """Run Signpost with a store whose CORS rule allows all pages, and with a table of an embedded AWS.
 
     Args:
         store: an S3.
-        folder: for its settings and its log.
-        origins: the other sites whose pages may call it.
-        environ: what else it finds.
+        folder: for the settings and the log.
+        origins: the other sites whose pages may call Signpost.
+        environ: more variables of the environment.
     """
     client_of(store).put_bucket_cors(Bucket=store.bucket, CORSConfiguration=CORS)
-    settings = _SETTINGS.replace("{origins}", json.dumps([*origins]))
+    settings = _SETTINGS + json.dumps([*origins])
     with (
         open_table(f"signpost-browser-{uuid4().hex[:8]}") as table,
         sites.open_site(store, table, folder, {**store.environ(), **(environ or {})}, settings=settings) as site,
@@ -169,12 +156,27 @@ def open_site(
         yield Site(site.url, store, site.log)
 
 
-expect.set_options(timeout=PATIENCE)
+class _QuietHandler(SimpleHTTPRequestHandler):
+    def end_headers(self) -> None:
+        self.send_header("Cache-Control", "no-store")  # the files of the folder change
+        super().end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Log nothing."""
+
+
+@contextmanager
+def open_other_site(folder: Path) -> Iterator[int]:
+    """Serve the files of a folder as another site; returns the port."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_QuietHandler, directory=str(folder))) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        yield server.server_port
+        server.shutdown()
 
 
 @contextmanager
 def open_chromium() -> Iterator[Browser]:
-    """Debian's Chromium; where it is missing, fail in CI and skip elsewhere."""
+    """Start Debian's Chromium. If Chromium is not installed, fail in CI and skip elsewhere."""
     chromium = shutil.which("chromium")
     if chromium is None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)("Chromium is not installed: apt install chromium")
@@ -182,44 +184,3 @@ def open_chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=chromium, args=_ARGUMENTS)
         yield browser
         browser.close()
-
-
-def sign_in(page: Page, site: Site, secret: str = SECRET) -> None:
-    """Sign in at the form, which leads to the topmost directory."""
-    page.goto(f"{site.url}/-/login")
-    page.get_by_label("Key id").fill("ann")
-    page.get_by_label("Secret").fill(secret)
-    page.get_by_role("button", name="Sign in").click()
-
-
-def file(name: str, body: bytes = b"body", content_type: str = "text/plain") -> FilePayload:
-    """A file as one chooses it."""
-    return {"name": name, "mimeType": content_type, "buffer": body}
-
-
-def slow_down(page: Page, upload: int) -> None:
-    """Let a page send so many bytes in a second, and no more."""
-    page.context.new_cdp_session(page).send(
-        "Network.emulateNetworkConditions",
-        {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": upload},
-    )
-
-
-class Watch:
-    """Notes what no page of ours may do: open a box, fail in a script, run or load something foreign."""
-
-    def __init__(self, context: BrowserContext) -> None:
-        self.seen: list[str] = []
-        context.on("dialog", self._dismiss)
-        context.on("weberror", lambda error: self.seen.append(f"error: {error.error}"))
-        context.on("console", lambda message: self._note(message.type, message.text))
-
-    def _dismiss(self, dialog: Dialog) -> None:
-        if dialog.type != "beforeunload":  # which is ours, and dismissed stays on the page
-            self.seen.append(f"dialog: {dialog.message}")
-        dialog.dismiss()
-
-    def _note(self, kind: str, text: str) -> None:
-        # A violated Content-Security-Policy is an error too; an answer of 400 and above is, and is often meant.
-        if kind in ("error", "warning") and not text.startswith("Failed to load resource"):
-            self.seen.append(f"{kind}: {text}")

@@ -1,57 +1,57 @@
-"""Images in a browser: in a page of one's own, and small ones in the list of a directory."""
+"""A browser shows the smaller images that Signpost makes."""
+
+import base64
+from urllib.parse import quote
 
 from playwright.sync_api import expect
 
 from tests.support.fake_internet import HOST, FakeInternet
 from tests.support.pictures import quarters, shows_quarters
 
-from . import gallery
 from .conftest import Visit
-from .sites import Site
+from .sites import Directory
+from .visitor import row
+
+# Shows the answer to a POST of the page itself.
+POST = """async ([url, body]) => {
+  const bytes = Uint8Array.from(atob(body), (character) => character.charCodeAt(0));
+  const answer = await fetch(url, {method: "POST", body: bytes});
+  document.querySelector("#posted").src = URL.createObjectURL(await answer.blob());
+}"""
 
 
-def test_images_of_all_three_ways(visit: Visit, site: Site, place: str, internet: FakeInternet) -> None:
-    site.put(f"{place}a b.png", quarters(), "image/png")
+def test_a_page_shows_an_image_from_each_endpoint(visit: Visit, directory: Directory, internet: FakeInternet) -> None:
+    directory.put("a b.png", quarters(), "image/png")
     internet.serve("/a.jpg", quarters("jpeg"), "image/jpeg")
-    gallery.check(visit(bypass_csp=True), site.url, f"/{place}a%20b.png", f"https://{HOST}/a.jpg")
+    endpoints = f"{directory.site.url}/-"
+    page = visit(f"{endpoints}/login", bypass_csp=True)  # a page of our origin, but with images of its own
+    source = quote(f"https://{HOST}/a.jpg", safe="")
+    urls = {
+        "stored": f"{directory.url_of('a b.png')}?w=64",
+        "fetched": f"{endpoints}/resize?w=64&u={source}",
+        "posted": "",
+    }
+    page.set_content("".join(f'<img id="{name}" src="{url}">' for name, url in urls.items()))
+    page.evaluate(POST, [f"{endpoints}/thumbnail?w=64", base64.b64encode(quarters()).decode()])
+    for name in urls:
+        image = page.locator(f"#{name}")
+        expect(image).to_have_js_property("naturalWidth", 64)
+        assert shows_quarters(image.screenshot()), name
 
 
-def test_a_directory_shows_its_images_once_they_are_in_sight(visit: Visit, site: Site, place: str) -> None:
-    """And beneath each its icon, which stays where there is nothing to show."""
-    site.put(f"{place}a?b.png", quarters(), "image/png")
-    site.put(f"{place}broken.png", b"no image", "image/png")
+def test_a_directory_loads_a_thumbnail_when_it_comes_into_view(visit: Visit, directory: Directory) -> None:
+    """A thumbnail that does not load leaves the icon of its file visible."""
+    directory.put("a?b.png", quarters(), "image/png")
+    directory.put("broken.png", b"no image", "image/png")
     for number in range(120):
-        site.put(f"{place}c{number:03}.txt")
-    site.put(f"{place}far.jpg", quarters("jpeg"), "image/jpeg")
-    page = visit()
-    page.goto(site.at(place))
-    first, broken, far = (page.get_by_role("row").filter(has_text=name) for name in ("a?b", "broken", "far"))
-    shown = first.locator("img")
-    expect(shown).to_have_js_property("complete", True)
-    expect(shown).to_have_js_property("naturalWidth", 96)
-    assert shows_quarters(shown.screenshot())
-    expect(broken.locator("img")).to_have_js_property("naturalWidth", 0)
-    expect(far.locator("img")).to_have_js_property("naturalWidth", 0)
+        directory.put(f"c{number:03}.txt")
+    directory.put("far.jpg", quarters("jpeg"), "image/jpeg")
+    page = visit(directory.url)
+    first, broken, far = (row(page, name).locator("img") for name in ("a?b.png", "broken.png", "far.jpg"))
+    expect(first).to_have_js_property("complete", True)
+    expect(first).to_have_js_property("naturalWidth", 96)
+    assert shows_quarters(first.screenshot())
+    expect(broken).to_have_js_property("naturalWidth", 0)
+    expect(far).to_have_js_property("naturalWidth", 0)
     far.scroll_into_view_if_needed()
-    expect(far.locator("img")).to_have_js_property("naturalWidth", 96)
-
-
-def test_a_link_that_opens_once_is_not_used_up_by_pictures(visit: Visit, site: Site, place: str) -> None:
-    """Who comes by a link without a number sees them; who comes by one that is counted does not."""
-    site.put(f"{place}a.png", quarters(), "image/png")
-    owner = visit()
-    owner.goto(site.at(place))
-
-    def shared(uses: int | None) -> str:
-        answer = owner.request.post(f"{site.at(place)}?link", data={"uses": uses}, headers={"Origin": site.url})
-        return str(answer.json()["url"])
-
-    page = visit(signed_in=False)
-    page.goto(shared(None))
-    expect(page.locator("img")).to_have_js_property("naturalWidth", 96)
-    counted = shared(3)
-    page.goto(counted)
-    expect(page.get_by_role("link", name="a.png", exact=True)).to_be_visible()
-    expect(page.locator("img")).to_have_count(0)
-    page.goto(f"{site.at(place)}?links")
-    expect(page.locator("img")).to_have_count(0)
+    expect(far).to_have_js_property("naturalWidth", 96)

@@ -1,18 +1,18 @@
-"""Nothing that a name says is run, and no page of another site acts with someone's cookie."""
+"""No name runs as code, and no page of another site acts with the cookie of a visitor."""
 
-import http.server
 import json
-import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from .conftest import Visit
-from .sites import SECRET, Site, file
+from tests.contract.sites import SECRET
 
-# Each sets `ran`, opens a box, or loads something, if it is ever more than a name.
+from .conftest import Visit
+from .sites import Directory, open_other_site
+from .visitor import click, delete, file, in_state
+
+# Each name opens a dialog or loads something, if a page treats the name as anything but text.
 NASTY = (
     "<img src=x onerror=alert(1)>.txt",
     "<svg onload=alert(1)>",
@@ -25,73 +25,38 @@ NASTY = (
 )
 
 
-def test_names_are_never_run(visit: Visit, site: Site, place: str) -> None:
-    """`visit` fails a test in which a box opens, a script fails, or the Content-Security-Policy is violated."""
+def test_a_name_never_runs(visit: Visit, directory: Directory) -> None:
+    """The fixture `visit` fails the test if a dialog opens, a script fails, or a page violates its policy."""
     for name in NASTY:
-        site.put(place + name, b"<script>alert(1)</script>", "text/html")
-        site.put(f"{place}{name}/inside")
-    page = visit()
-    page.goto(site.at(place))
+        directory.put(f"{name}/inside")
+    page = visit(directory.url)
+    page.locator("#files").set_input_files([file(name, b"<script>alert(1)</script>", "text/html") for name in NASTY])
+    expect(in_state(page, "done")).to_have_count(len(NASTY))
     expect(page.locator("tbody tr")).to_have_count(2 * len(NASTY))
     for name in NASTY[:3]:
-        page.get_by_role("button", name=f"Share {name}", exact=True).click()
+        click(page, f"Share {name}")
         expect(page.get_by_role("heading", name=f"Share {name}")).to_be_visible()
         page.keyboard.press("Escape")
-    page.get_by_role("button", name=f"Delete {NASTY[0]}").click()
-    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    delete(page, NASTY[0])
     expect(page.locator("tbody tr")).to_have_count(2 * len(NASTY) - 1)
     for name in NASTY[1:4]:
-        page.goto(site.at(f"{place}{name}/"))
+        page.goto(directory.url_of(f"{name}/"))
         expect(page.get_by_role("heading", name=name)).to_be_visible()
-    page.goto(f"{site.url}/-/login?next=javascript:alert(1)")
-    page.goto(f"{site.url}/-/login?next=%22%3E%3Cscript%3Ealert(1)%3C/script%3E")
-    assert page.evaluate("document.scripts.length") == 0
-
-
-def test_uploaded_names_are_never_run(visit: Visit, site: Site, place: str) -> None:
-    page = visit()
-    page.goto(site.at(place))
-    page.locator("#files").set_input_files([file(name, b"<script>alert(1)</script>", "text/html") for name in NASTY])
-    expect(page.locator("#queue [data-state=done]")).to_have_count(len(NASTY))
-    expect(page.locator("tbody tr")).to_have_count(len(NASTY))
-
-
-def test_pages_cannot_be_framed_and_load_nothing_foreign(visit: Visit, site: Site, place: str) -> None:
-    page = visit()
-    found = page.goto(site.at(place))
-    assert found is not None
-    policy = dict(part.strip().split(" ", 1) for part in found.headers["content-security-policy"].split(";"))
-    assert policy["default-src"] == "'none'"
-    assert policy["frame-ancestors"] == "'none'"
-    assert policy["script-src"] == policy["style-src"] == "'self'"
-    assert policy["connect-src"] == f"'self' {site.store.endpoint}"
-
-
-class Foreign(http.server.BaseHTTPRequestHandler):
-    """Another site, whose page is what the test makes it."""
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", "text/html")
-        self.end_headers()
-        self.wfile.write(b"<!doctype html><title>Another site</title>")
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+    for target in ("javascript:alert(1)", "%22%3E%3Cscript%3Ealert(1)%3C/script%3E"):
+        page.goto(f"{directory.site.url}/-/login?next={target}")
+        assert page.evaluate("document.scripts.length") == 0
 
 
 @pytest.fixture(scope="module")
-def foreign_port() -> Iterator[int]:
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Foreign) as server:
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-        yield server.server_port
-        server.shutdown()
+def other_sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """The URLs of a page at another port of the same site, and at another site.
 
-
-@pytest.fixture(params=["localhost", "127.0.0.1"], ids=["same site, other port", "other site"])
-def foreign(request: pytest.FixtureRequest, foreign_port: int) -> str:
-    """The URL of the other site; from a port of the same host a browser sends our cookie whatever its SameSite says."""
-    return f"http://{request.param}:{foreign_port}/"
+    Ports do not matter for `SameSite`: from another port of its host, a browser sends our cookie.
+    """
+    folder = tmp_path_factory.mktemp("other")
+    (folder / "index.html").write_text("<!doctype html><title>Another site</title>")
+    with open_other_site(folder) as port:
+        yield f"http://localhost:{port}/", f"http://127.0.0.1:{port}/"
 
 
 ATTACKS = """
@@ -110,63 +75,46 @@ async (urls) => {
 }
 """
 
-SUBMIT = """
-([action, fields]) => {
-    const form = document.createElement("form");
-    Object.assign(form, { method: "post", action });
-    for (const [name, value] of Object.entries(fields)) {
-        form.append(Object.assign(document.createElement("input"), { name, value }));
-    }
-    document.body.append(form);
-    form.submit();
-}
-"""
+
+def submit(page: Page, url: str, action: str, **fields: str) -> None:
+    """Send a form from a page of another site."""
+    page.goto(url)
+    inputs = "".join(f'<input name="{name}" value="{value}">' for name, value in fields.items())
+    page.set_content(f'<form method="post" action="{action}">{inputs}<button>Send</button></form>')
+    click(page, "Send")
 
 
-def records(log: Path) -> list[dict[str, object]]:
-    """What Signpost logged."""
-    return [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
-
-
-def submit(page: Page, action: str, **fields: str) -> None:
-    """Send a form, as a page does when it is opened."""
-    with page.expect_navigation():
-        page.evaluate(SUBMIT, [action, fields])
-
-
-def test_another_site_reads_and_writes_nothing_with_a_cookie(
-    visit: Visit, site: Site, place: str, foreign: str
+def test_another_site_reads_and_writes_nothing(
+    visit: Visit, directory: Directory, other_sites: tuple[str, str]
 ) -> None:
-    site.put(f"{place}a.txt", b"mine")
-    page = visit(watched=False)
-    page.goto(foreign)
-    urls = [site.at(f"{place}a.txt"), site.at(place), f"{site.at(place)}a.txt?presign", f"{site.at(place)}a.txt?link"]
-    assert set(page.evaluate(ATTACKS, urls)) == {"hidden"}
-    assert site.keys(place) == {f"{place}a.txt"}
-    assert site.get(f"{place}a.txt") == b"mine"
-    ours = [record for record in records(site.log) if str(record["path"]).startswith(f"/{place}")]
-    assert {record["status"] for record in ours if record["method"] not in ("GET", "OPTIONS")} <= {401, 403, 405}
+    directory.put("a.txt", b"body")
+    for other_site in other_sites:
+        page = visit(other_site, watched=False)  # the console reports each failure of CORS
+        names = ("a.txt", "", "a.txt?presign", "a.txt?link")
+        assert set(page.evaluate(ATTACKS, [f"{directory.url}{name}" for name in names])) == {"hidden"}
+    assert directory.names() == {"a.txt"}
+    assert directory.get("a.txt") == b"body"
+    records = [json.loads(line) for line in directory.site.log.read_text().splitlines() if line.startswith("{")]
+    writes = [
+        record["status"]
+        for record in records
+        if record["path"].startswith(f"/{directory.prefix}") and record["method"] not in ("GET", "OPTIONS")
+    ]
+    assert set(writes) <= {401, 403, 405}
 
 
-def test_another_site_submits_nothing_with_a_cookie(visit: Visit, site: Site, place: str, foreign: str) -> None:
-    site.put(f"{place}a.txt", b"mine")
-    page = visit()
-    for action, said in (
-        (f"{site.at(place)}a.txt?link", None),
-        (f"{site.url}/-/logout", "This request came from another site"),
-    ):
-        page.goto(foreign)
-        submit(page, action)
-        if said:
-            expect(page.get_by_role("heading", name=said)).to_be_visible()
+def test_a_form_of_another_site_has_no_effect(visit: Visit, directory: Directory, other_sites: tuple[str, str]) -> None:
+    directory.put("a.txt")
+    base_url = directory.site.url
+    page, anyone = visit(directory.url), visit(directory.url, signed_in=False)
+    refusal = "This request came from another site"
+    for other_site in other_sites:
+        submit(page, other_site, f"{directory.url}a.txt?link")
         assert "token=" not in page.content()
-    page.goto(site.at(place))
-    expect(page.get_by_text("You are key:ann")).to_be_visible()
-
-
-def test_another_site_signs_nobody_in(visit: Visit, site: Site, foreign: str) -> None:
-    page = visit(signed_in=False)
-    page.goto(foreign)
-    submit(page, f"{site.url}/-/login", id="ann", secret=SECRET, next="/")
-    expect(page.get_by_role("heading", name="This request came from another site")).to_be_visible()
-    assert page.context.cookies() == []
+        submit(page, other_site, f"{base_url}/-/logout")
+        expect(page.get_by_role("heading", name=refusal)).to_be_visible()
+        page.goto(directory.url)
+        expect(page.get_by_text("You are key:ann")).to_be_visible()
+        submit(anyone, other_site, f"{base_url}/-/login", id="ann", secret=SECRET, next="/")
+        expect(anyone.get_by_role("heading", name=refusal)).to_be_visible()
+        assert anyone.context.cookies() == []
