@@ -59,6 +59,10 @@ class MemoryStore:
         """Write an object, whether the key has an object or not."""
         self.objects[bucket, key] = StoredObject(body, content_type)
 
+    def derived(self) -> dict[str, bytes]:
+        """The images that the service stored, by their keys."""
+        return {key: body for (_, key), (body, _) in self.objects.items() if "-/derived/" in key}
+
     def head(
         self, target: Target, query: Mapping[str, str], headers: Mapping[str, str], deadline: Deadline
     ) -> Metadata:

@@ -1,0 +1,177 @@
+"""The application: one reply and one log line for every request, whatever happens inside, and no secret in either."""
+
+import itertools
+import json
+from collections.abc import Mapping
+
+from chalicelib.core.access.actions import METHODS
+from chalicelib.core.application import Application
+from chalicelib.core.web.access_log import AccessLogEntry
+from chalicelib.core.web.cors import Cors
+from chalicelib.core.web.message import Reply, Request
+from chalicelib.core.web.problems import Misconfigured, Unavailable
+from tests.support.builders import NOW, basic, request
+from tests.support.fakes import Failing, PlainPages, ask, code, signpost
+
+ORIGIN = "https://app.example.com"
+BROWSER = {"accept": "text/html", "sec-fetch-mode": "navigate"}
+SECRET = "canary-9f8e7d"
+
+
+class ErrorWithSecrets(Exception):
+    """An error with a secret in its message and in its cause."""
+
+    def __init__(self) -> None:
+        super().__init__(f"https://b.s3.amazonaws.com/?X-Amz-Signature={SECRET}")
+        self.__cause__ = ValueError(SECRET)
+
+
+def raising(error: Exception) -> tuple[Application, list[Mapping[str, object]]]:
+    """An application whose service raises an error, and its log. Each look at its clock takes a quarter of a second."""
+
+    def answer(request: Request, now: float, log_entry: AccessLogEntry) -> Reply:
+        raise error
+
+    log: list[Mapping[str, object]] = []
+    clock = itertools.count(NOW, 0.25)
+    return Application(
+        answer=answer,
+        cors=Cors((), METHODS),
+        pages=PlainPages,
+        realm="Acme files",
+        sign_in=True,
+        public_url=None,
+        authorization_header=None,
+        clock=lambda: next(clock),
+        log=log.append,
+    ), log
+
+
+def test_every_answer_has_its_id_and_the_headers_for_caches() -> None:
+    reply = signpost().application.handle(request(request_id="an-id"))
+    assert reply.status == 307
+    assert {name: reply.headers[name] for name in reply.headers if name not in ("Location", "Cache-Control")} == {
+        "X-Request-Id": "an-id",
+        "Referrer-Policy": "no-referrer",
+        "Vary": "Authorization, Cookie",
+    }
+
+
+def test_a_head_has_no_body() -> None:
+    for accept, raw_path in itertools.product(
+        ("*/*", "text/html"), ("/public/a", "/public/", "/nothing", "/-/x", "/%zz")
+    ):
+        for query in ({}, {"presign": ""}):
+            assert ask("HEAD", raw_path, headers={"accept": accept}, query=query).body == b""
+
+
+def test_an_unexpected_error_is_a_500_that_says_nothing_about_the_error() -> None:
+    for error, accept in itertools.product((ErrorWithSecrets(), RecursionError(SECRET)), ("*/*", "text/html")):
+        by = signpost(credentials=Failing(error))
+        reply = by.application.handle(request(headers={"accept": accept}))
+        assert reply.status == 500
+        assert b"internal-error" in reply.body
+        assert b"req-1" in reply.body
+        shown = f"{reply.body!r} {dict(reply.headers)} {by.log}"
+        assert SECRET not in shown
+        assert "Traceback" not in shown
+        assert type(error).__name__ not in reply.body.decode()
+        assert [line["code"] for line in by.log] == ["internal-error"]
+        assert str(by.log[0]["error"]).startswith(f"{type(error).__name__} < fakes.py:")
+
+
+def test_a_misconfigured_service_answers_500_to_everything() -> None:
+    mistakes = ["signpost.toml:3: mounts[1].bucket: is missing", "signpost.toml:9: keys[1].id: is missing"]
+    application, log = raising(Misconfigured(mistakes))
+    for method, raw_path in itertools.product([*METHODS, "BREW"], ("/", "/public/a", "/nothing", "/-/x", "/%zz")):
+        log.clear()
+        reply = application.handle(request(method, raw_path))
+        assert (reply.status, reply.headers["X-Request-Id"]) == (500, "req-1")
+        assert not {"Location", "WWW-Authenticate"} & reply.headers.keys()
+        assert "signpost.toml" not in f"{reply.body!r} {dict(reply.headers)}"
+        assert [line["error"] for line in log] == [tuple(mistakes)]
+
+
+def test_a_backend_out_of_reach_is_a_503_to_try_again_and_the_log_has_the_duration() -> None:
+    unavailable = Unavailable("S3 does not answer.")
+    unavailable.__cause__ = ConnectionError(SECRET)
+    application, log = raising(unavailable)
+    reply = application.handle(request())
+    assert (reply.status, reply.headers["Retry-After"], code(reply)) == (503, "5", "unavailable")
+    assert (log[0]["error"], log[0]["ms"]) == ("ConnectionError", 250.0)
+    assert "Location" not in reply.headers
+
+
+def test_a_line_can_always_be_written_as_json() -> None:
+    for raw_path in ("/\ud800", "/%00", "/\n{", "/a\u2028", '/"'):
+        by = signpost()
+        by.application.handle(request("GET", raw_path))
+        assert "\n" not in json.dumps(by.log[0])
+
+
+def test_a_page_offers_to_sign_in_only_where_that_can_change_the_answer() -> None:
+    """The page says who is signed in; the holder of a link is nobody, and only a cookie can be signed out."""
+    ann, token = basic("ann"), {"token": "x"}
+    cases: list[tuple[str, str, dict[str, str], dict[str, str], int, bool, str, bool]] = [
+        # method, path, query, headers, status; whether signing in may help, the visitor's name, whether by cookie
+        ("GET", "/nothing", {}, {}, 401, True, "", False),
+        ("GET", "/nothing", {}, ann, 403, True, "key:ann", False),
+        ("GET", "/nothing", {}, basic("ann", "wrong"), 401, True, "", False),
+        ("PUT", "/nothing", {}, {}, 401, False, "", False),
+        ("GET", "/nothing", token, {}, 403, False, "", False),
+        ("GET", "/nothing", token, ann, 403, False, "", False),
+        ("GET", "/%zz", {}, {}, 400, False, "", False),
+        ("GET", "/-/x", {}, ann, 404, False, "", False),
+    ]
+    for sign_in in (True, False):
+        by = signpost(sign_in=sign_in)
+        for method, raw_path, query, headers, status, may_help, name, by_cookie in cases:
+            if "token" in query and not sign_in:
+                continue
+            reply = ask(method, raw_path, by=by, query=query, headers={**headers, **BROWSER})
+            page = reply.body.decode()
+            assert reply.status == status, (method, raw_path, query)
+            next_path = raw_path if may_help and sign_in else ""
+            assert f"next_path={next_path!r}" in page, (method, raw_path, query, sign_in)
+            assert f"Visitor(name={name!r}, by_cookie={by_cookie}, " in page, page
+    session = ask("POST", "/-/login", headers={"origin": "https://files.example.com"}, body=login("ann"))
+    cookie = session.headers["Set-Cookie"].partition(";")[0]
+    page = ask("GET", "/nothing", headers={"cookie": cookie, **BROWSER}).body.decode()
+    assert "Visitor(name='key:ann', by_cookie=True, " in page
+    assert "next_path='/nothing'" in page
+    both = ask("GET", "/nothing", headers={"cookie": cookie, **ann, **BROWSER}).body.decode()
+    assert "by_cookie=False" in both
+
+
+def login(key_id: str) -> bytes:
+    """The form of the sign-in page."""
+    return f"id={key_id}&secret=the+secret+of+{key_id}".encode()
+
+
+def test_another_header_is_read_in_the_place_of_authorization() -> None:
+    """A CDN puts its own signature into Authorization (FACTS 1.14), which says nothing about the client."""
+    application = signpost(authorization_header="x-signpost-authorization").application
+    ann, ci, cdn = basic("ann")["authorization"], basic("ci")["authorization"], "AWS4-HMAC-SHA256 Credential=AKID"
+    for headers, status in (
+        ({"authorization": cdn, "x-signpost-authorization": ann}, 307),
+        ({"authorization": ann, "x-signpost-authorization": ci}, 403),
+        ({"authorization": ann, "x-signpost-authorization": "x"}, 401),
+        ({"authorization": ann}, 401),
+        ({"authorization": cdn}, 401),
+    ):
+        reply = application.handle(request(raw_path="/users/ann/a", headers=headers))
+        assert reply.status == status, headers
+        assert reply.headers["Vary"] == "Authorization, Cookie, x-signpost-authorization"
+    assert code(application.handle(request(raw_path="/users/ann/a", headers={"authorization": cdn}))) == (
+        "credentials-missing"
+    )
+    assert ask("GET", "/users/ann/a", headers={"x-signpost-authorization": ann}).status == 401
+    cors = signpost(authorization_header="x-a", cors_origins=[ORIGIN]).application.handle(request())
+    assert cors.headers["Vary"] == "Authorization, Cookie, Origin, x-a"
+
+
+def test_the_public_url_replaces_the_url_of_the_request() -> None:
+    by = signpost(public_url="https://public.example.com")
+    page = ask("GET", "/nothing", by=by, headers=BROWSER).body.decode()
+    assert "https://public.example.com" in page
+    assert "https://files.example.com" not in page
