@@ -1,18 +1,17 @@
-"""Links to `/-/resize`: who makes them, which images they show, and that they are no way to anything else."""
+"""Links to `/-/resize`: who may make a link, which images a link shows, and that a link opens nothing else."""
 
 import json
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.core.access.link_tokens import MAX_LINK_SECONDS
 from chalicelib.core.access.signing import decode, encode
 from chalicelib.core.web.message import Reply
-from tests.support.builders import ANN, CI, NOW, allow, basic, deny, numbered
+from tests.support.builders import ANN, CI, NOW, allow, api_key, basic, deny, numbered, request, secret_of
 from tests.support.fakes import Signpost, Source, ask, code, signpost
-from tests.support.token_store import Tokens
+from tests.support.link_use_counter import MemoryLinkUseCounter
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(99)
 URL, OTHER = "https://images.example.com/a.png?b=c&d", "https://images.example.com/b.png"
@@ -25,7 +24,7 @@ AS_ANN = basic("ann")
 
 
 def a_service(rules: Any = RULES, **rest: Any) -> Signpost:
-    return signpost(rules=rules, source=Source({URL: PNG, OTHER: PNG}), counter=Tokens(), **rest)
+    return signpost(rules=rules, source=Source({URL: PNG, OTHER: PNG}), counter=MemoryLinkUseCounter(), **rest)
 
 
 def make(by: Signpost, headers: dict[str, str] = AS_ANN, **wanted: Any) -> Reply:
@@ -52,27 +51,27 @@ def show(
 def test_a_link_shows_one_url_in_its_sizes_and_caches_keep_it_until_its_end() -> None:
     by = a_service()
     reply = make(by, u=URL, sizes=["320x", "x99", "9x8"], expires_in=4_000)
-    made = json.loads(reply.body)
-    assert made == {
+    link = json.loads(reply.body)
+    assert link == {
         "url": "https://files.example.com/-/resize?token="
-        f"{made['token']}&w=320&u=https%3A%2F%2Fimages.example.com%2Fa.png%3Fb%3Dc%26d",
-        "token": made["token"],
+        f"{link['token']}&w=320&u=https%3A%2F%2Fimages.example.com%2Fa.png%3Fb%3Dc%26d",
+        "token": link["token"],
         "sizes": ["320x", "x99", "9x8"],
         "expires_at": "2023-11-14T23:20:00Z",
     }
     for query in ({"w": "320"}, {"h": "99"}, {"w": "9", "h": "8", "fit": "cover", "format": "webp"}):
         for method in ("GET", "HEAD"):
-            reply = show(by, made["token"], URL, query, method=method)
+            reply = show(by, link["token"], URL, query, method=method)
             assert (reply.status, reply.headers["Cache-Control"]) == (200, "public, max-age=3600")
-    late = show(by, made["token"], now=NOW + 3_990)
+    late = show(by, link["token"], now=NOW + 3_990)
     assert (late.status, late.headers["Cache-Control"]) == (200, "public, max-age=10")
-    assert code(show(by, made["token"], now=NOW + 4_000)) == "link-expired"
+    assert code(show(by, link["token"], now=NOW + 4_000)) == "link-expired"
     for query in ({"w": "321"}, {"w": "9"}, {"w": "320", "q": "9"}, {"w": "320", "h": "99"}):
-        assert code(show(by, made["token"], URL, query)) == "size-not-allowed"
+        assert code(show(by, link["token"], URL, query)) == "size-not-allowed"
     for u in (OTHER, URL + "&", URL.upper(), URL.replace("https", "http")):
-        assert code(show(by, made["token"], u)) == "link-invalid", u
+        assert code(show(by, link["token"], u)) == "link-invalid", u
     for query, name in (({"u": URL}, "?w: "), ({"w": "320"}, "?u: ")):
-        reply = ask("GET", RESIZE, by=by, query={"token": made["token"], **query})
+        reply = ask("GET", RESIZE, by=by, query={"token": link["token"], **query})
         assert (reply.status, json.loads(reply.body)["detail"][:4]) == (400, name)
 
 
@@ -102,7 +101,7 @@ def test_a_link_is_judged_as_if_its_maker_asked() -> None:
     assert show(sized, token, URL, {"w": "9", "h": "9"}).status == 200
 
 
-def test_a_link_is_made_by_whoever_may_share_and_read_here() -> None:
+def test_making_a_link_needs_share_and_read_at_the_endpoint() -> None:
     wanted: dict[str, Any] = {"u": URL, "sizes": ["320x"]}
     assert make(a_service(), {}, **wanted).status == 401
     assert make(a_service(), basic("ci"), **wanted).status == 403
@@ -116,7 +115,7 @@ def test_a_link_is_made_by_whoever_may_share_and_read_here() -> None:
     assert code(reply) == "link-invalid"
 
 
-def test_what_cannot_be_made_is_refused() -> None:
+def test_a_bad_body_makes_no_link() -> None:
     by = a_service()
     good: dict[str, Any] = {"u": URL, "sizes": ["320x"]}
     bad: list[dict[str, Any]] = [
@@ -131,17 +130,17 @@ def test_what_cannot_be_made_is_refused() -> None:
         assert code(make(by, **wanted)) == "source-not-allowed"
 
 
-def test_no_token_opens_what_another_kind_of_token_does() -> None:
+def test_each_kind_of_token_opens_its_own_kind_alone() -> None:
     by = a_service()
-    one = token_of(make(by, u=URL, sizes=["320x"]))
-    every = token_of(make(by, host="images.example.com", sizes=["320x"]))
+    of_url = token_of(make(by, u=URL, sizes=["320x"]))
+    of_host = token_of(make(by, host="images.example.com", sizes=["320x"]))
     file = json.loads(ask("POST", "/a", by=by, query={"link": ""}, headers=AS_ANN).body)["token"]
     for raw_path in ("/a", "/", "/-/thumbnail"):
-        for token in (one, every):
+        for token in (of_url, of_host):
             method = "POST" if raw_path == "/-/thumbnail" else "GET"
             assert code(ask(method, raw_path, by=by, query={"token": token, "u": URL, "w": "320"})) == "link-invalid"
     assert code(show(by, file)) == "link-invalid"
-    data = decode(one)
+    data = decode(of_url)
     assert data is not None
     for changed in (
         b"\x01" + data[1:],
@@ -165,18 +164,16 @@ def test_garbage_is_refused(token: str) -> None:
     assert code(show(a_service(), token)) in ("link-invalid", "bad-parameter")
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
-def test_the_log_holds_neither_a_token_nor_a_publishable_key(method: str) -> None:
-    from tests.support.builders import api_key, request, secret_of
-
+def test_the_log_holds_neither_a_token_nor_a_publishable_key() -> None:
     site = api_key("site")._replace(in_urls=True)
     by = a_service((*RULES, *numbered(allow(RESIZE, "read", "key:site"))), keys=[ANN, site])
     token = token_of(make(by, u=URL, sizes=["320x"]))
-    by.log.clear()
-    for secret in ({"token": token}, {"k": secret_of("site")}, {"token": token[:-1]}, {"k": "c4n4ry"}):
-        by.application.handle(request(method, RESIZE, query={"u": URL, "w": "320", **secret}))
-    assert [line["status"] for line in by.log] == [204 if method == "OPTIONS" else 200] * 2 + [403, 401]
-    assert str(by.log[0]["principal"]).startswith("link:")
-    assert by.log[1]["principal"] == "key:site"
-    for secret_text in (token, token[-22:], secret_of("site"), "c4n4ry"):
-        assert secret_text not in json.dumps(by.log)
+    for method, status in (("GET", 200), ("HEAD", 200), ("OPTIONS", 204)):
+        by.log.clear()
+        for secret in ({"token": token}, {"k": secret_of("site")}, {"token": token[:-1]}, {"k": "c4n4ry"}):
+            by.application.handle(request(method, RESIZE, query={"u": URL, "w": "320", **secret}))
+        assert [line["status"] for line in by.log] == [status, status, 403, 401]
+        assert str(by.log[0]["principal"]).startswith("link:")
+        assert by.log[1]["principal"] == "key:site"
+        for secret_text in (token, token[-22:], secret_of("site"), "c4n4ry"):
+            assert secret_text not in json.dumps(by.log)
