@@ -36,10 +36,10 @@ def click(page: Page | Locator, name: str) -> None:
 
 def download(page: Page, name: str) -> bytes:
     """Download the file of a row."""
-    with page.expect_download() as download:
+    with page.expect_download() as started:
         page.get_by_role("link", name=f"Download {name}", exact=True).click()
-    assert download.value.suggested_filename == name
-    return download.value.path().read_bytes()
+    assert started.value.suggested_filename == name
+    return started.value.path().read_bytes()
 
 
 def delete(page: Page, name: str) -> None:
