@@ -22,8 +22,9 @@ from typing import Final, NamedTuple, TypeVar
 
 from chalicelib.core.web.message import Reply
 from tests.support.builders import allow, basic, numbered, rest_event
-from tests.support.fakes import Objects, ask, signpost
-from tests.support.token_store import Tokens
+from tests.support.fakes import ask, signpost
+from tests.support.link_use_counter import MemoryLinkUseCounter
+from tests.support.store import MemoryStore
 
 PROJECT: Final = Path(__file__).parent.parent
 SECRET: Final = "a-secret"
@@ -207,8 +208,8 @@ def bench_listings(report: Report) -> None:
     keys = [f"builds/{number:06}/first.tar.gz" for number in range(FILES)]
     files = signpost(
         rules=numbered(allow("/**", "read list share")),
-        objects=Objects(buckets={"acme-files": keys}),
-        counter=Tokens(),
+        objects=MemoryStore(keys),
+        counter=MemoryLinkUseCounter(),
     )
 
     def listing(query: Mapping[str, str]) -> Callable[[], float]:

@@ -1,4 +1,4 @@
-"""Fakes: the ports of the core as classes, and a service that stands on them."""
+"""Fakes: classes for the ports of the core, and an application over these fakes."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -7,16 +7,13 @@ from urllib.parse import urlsplit
 from chalicelib.backends.cursors import FernetCursors
 from chalicelib.bootstrap import build
 from chalicelib.core import ports
-from chalicelib.core.access.actions import METHODS
 from chalicelib.core.access.link_tokens import LinkTokens
 from chalicelib.core.access.principals import ApiKey
 from chalicelib.core.access.rules import Rule
 from chalicelib.core.access.signing import Secrets, Signer
-from chalicelib.core.application import Answer, Application
 from chalicelib.core.ports import CredentialSource, LinkUseCounter, ListedKey, ListedKeys, Metadata, ObjectStore, Pages
 from chalicelib.core.s3.mounts import Mount, Target
 from chalicelib.core.s3.stores import Credentials
-from chalicelib.core.web.cors import Cors
 from chalicelib.core.web.image_parameters import Image, Rendition
 from chalicelib.core.web.message import Reply
 from chalicelib.core.web.page_views import Asset, DirectoryView, ProblemView, SignInView
@@ -27,10 +24,11 @@ from chalicelib.environment import Environment
 from chalicelib.settings.load import Settings
 
 from .builders import CREDENTIALS, KEYS, NOW, RULES, mount, request
+from .store import MemoryStore
 
 
 class Fixed:
-    """Credentials that stay as they are."""
+    """Credentials that never change."""
 
     def __init__(self, credentials: Credentials = CREDENTIALS) -> None:
         self.credentials = credentials
@@ -40,7 +38,7 @@ class Fixed:
 
 
 class Failing:
-    """A port that fails in whatever way it is told."""
+    """A port whose methods all raise one error."""
 
     def __init__(self, error: Exception) -> None:
         self.error = error
@@ -125,7 +123,11 @@ class Objects:
 
 
 class Renderer:
-    """Makes of every image a few words that say what was asked for; it remembers what it was given."""
+    """Renders every image as a few words about its size.
+
+    Attributes:
+        asked: the bytes and the rendition of each call.
+    """
 
     def __init__(self) -> None:
         self.asked: list[tuple[bytes, Rendition]] = []
@@ -136,7 +138,12 @@ class Renderer:
 
 
 class Source:
-    """Other sites with images; it remembers which were fetched."""
+    """Other sites with images.
+
+    Attributes:
+        images: the images by URL.
+        asked: the URLs that were fetched.
+    """
 
     def __init__(self, images: Mapping[str, bytes] | None = None) -> None:
         self.images = images or {}
@@ -151,12 +158,12 @@ class Source:
     def fetch(self, url: str, deadline: Deadline) -> bytes:
         self.asked.append(url)
         if url not in self.images:
-            raise NotFound("That site has nothing there.")
+            raise NotFound("The site has no such image.")
         return self.images[url]
 
 
 class PlainPages:
-    """Pages that are their views, written out."""
+    """Pages that show their views as text."""
 
     def directory(self, view: DirectoryView) -> bytes:
         return repr(view).encode()
@@ -172,7 +179,7 @@ class PlainPages:
 
 
 class Randomness:
-    """Bytes that are never the same twice, and the same in every run."""
+    """Bytes that differ in each call, and are the same in each run."""
 
     def __init__(self) -> None:
         self._count = 0
@@ -186,12 +193,12 @@ SIGNING_SECRET = b"the-signing-secret-of-all-the-tests"
 
 
 def signer(purpose: str) -> Signer:
-    """What a service signs with for a purpose."""
+    """The signer of a service for a purpose."""
     return Signer(lambda _: [SIGNING_SECRET], purpose)
 
 
 def links() -> LinkTokens:
-    """What makes the links of a service."""
+    """The maker and reader of a service's links."""
     return LinkTokens(signer("link"), Randomness())
 
 
@@ -200,21 +207,25 @@ ROOT = mount()
 
 
 class Signpost:
-    """The application over fakes. A test sets the time, and reads the log.
+    """The application over fakes.
 
     Args:
         settings: the settings.
         backends: fakes in place of the default backends, by the names of `Backends`.
+
+    Attributes:
+        now: the time of the application; a test may set it.
+        log: the records that the application logged.
     """
 
     def __init__(self, settings: Settings, backends: Mapping[str, object]) -> None:
         self.now = NOW
         self.log: list[Mapping[str, object]] = []
-        real = Backends(settings, Environment({}))
+        all_backends = Backends(settings, Environment({}))
         for name, backend in backends.items():
-            setattr(real, name, backend)
+            setattr(all_backends, name, backend)
         random = Randomness()
-        self.application = build(settings, real, clock=lambda: self.now, random=random, log=self.log.append)
+        self.application = build(settings, all_backends, clock=lambda: self.now, random=random, log=self.log.append)
 
 
 def signpost(
@@ -235,7 +246,7 @@ def signpost(
     authorization_header: str | None = None,
     public_url: str | None = None,
 ) -> Signpost:
-    """The application over fakes; it counts no uses unless a test gives a counter."""
+    """The application over fakes; without a counter it counts no uses."""
     settings = Settings(
         realm="Acme files",
         public_url=public_url,
@@ -254,7 +265,7 @@ def signpost(
             "credentials": credentials or Fixed(),
             "signing_secrets": secrets,
             "cdn_secrets": cdn_secrets,
-            "objects": objects or Objects(),
+            "objects": objects or MemoryStore(),
             "link_use_counter": counter,
             "renderer": renderer or Renderer(),
             "image_source": source or Source(),
@@ -275,38 +286,15 @@ def ask(
     now: float = NOW,
 ) -> Reply:
     """Send a request to an application and return its reply."""
-    asked = by or signpost()
-    asked.now = now
-    return asked.application.handle(request(method, raw_path, query=query, headers=headers, body=body, address=address))
+    service = by or signpost()
+    service.now = now
+    return service.application.handle(
+        request(method, raw_path, query=query, headers=headers, body=body, address=address)
+    )
 
 
 def code(reply: Reply) -> str | None:
-    """The code of a refusal, None for any other answer."""
+    """The code of a refusal; None for another answer."""
     if reply.headers.get("Content-Type") != "application/problem+json":
         return None
     return str(json.loads(reply.body)["code"]) if reply.body else "a HEAD has no body"
-
-
-def application(
-    answer: Answer | None = None,
-    *,
-    cors_origins: Sequence[str] = (),
-    now: float = NOW,
-    log: list[Mapping[str, object]] | None = None,
-    authorization_header: str | None = None,
-) -> Application:
-    """The application around an answer, by default around a service over fakes; its time stands still."""
-    if answer is None:
-        return signpost(cors_origins=cors_origins, authorization_header=authorization_header).application
-    lines: list[Mapping[str, object]] = [] if log is None else log
-    return Application(
-        answer=answer,
-        cors=Cors(cors_origins, METHODS),
-        pages=PlainPages,
-        realm="Acme files",
-        sign_in=True,
-        public_url=None,
-        authorization_header=authorization_header,
-        clock=lambda: now,
-        log=lines.append,
-    )

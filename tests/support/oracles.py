@@ -1,4 +1,4 @@
-"""Oracles: what others wrote, or what is too simple to be wrong, to hold the code against."""
+"""Oracles: other implementations, or very simple ones, whose results the code must have."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from chalicelib.core.s3.stores import Credentials
 
 
 class _At(S3SigV4QueryAuth):
-    """botocore's signer at another time than now."""
+    """botocore's signer at a given time."""
 
     def __init__(self, credentials: Credentials, region: str, expires: int, signed_at: float) -> None:
         frozen = BotocoreCredentials(credentials.access_key, credentials.secret_key, credentials.session_token)
@@ -47,26 +47,26 @@ def botocore_url(
 
 
 def matches(pattern: str, path: str, user: str) -> bool:
-    """Whether a rule's pattern matches a path, segment by segment; what is the service's own must be named."""
+    """Whether a rule's pattern matches a path. Only a pattern that begins with `/-/` matches a path below `/-/`."""
     if path.startswith("/-/") and not pattern.startswith("/-/"):
         return False
-    wanted, found = pattern[1:].split("/"), path[1:].split("/")
-    if wanted[-1] == "**":
-        wanted.pop()
-        if len(found) <= len(wanted):
+    segments, names = pattern[1:].split("/"), path[1:].split("/")
+    if segments[-1] == "**":
+        segments.pop()
+        if len(names) <= len(segments):
             return False
-        found = found[: len(wanted)]
-    return len(wanted) == len(found) and all(
+        names = names[: len(segments)]
+    return len(segments) == len(names) and all(
         segment == name or (name != "" and (segment == "*" or (segment == "{user}" and name == user)))
-        for segment, name in zip(wanted, found, strict=True)
+        for segment, name in zip(segments, names, strict=True)
     )
 
 
 def deciding(rules: Iterable[Rule], principal: Principal, action: str, path: str) -> Rule | None:
-    """The first rule in file order that matches path, action and principal, the last being the built-in one."""
-    written = [*rules]
-    for rule in [*written, Rule(len(written) + 1, "/-/*", True, ("read",), ("authenticated",))]:
-        speaks = action in rule.actions and not set(rule.to).isdisjoint(principal.tags)
-        if speaks and matches(rule.path, path, principal.id):
+    """The first rule in file order that matches path, action and principal; the built-in rule is the last rule."""
+    rules = [*rules]
+    for rule in [*rules, Rule(len(rules) + 1, "/-/*", True, ("read",), ("authenticated",))]:
+        concerns = action in rule.actions and not set(rule.to).isdisjoint(principal.tags)
+        if concerns and matches(rule.path, path, principal.id):
             return rule
     return None

@@ -3,23 +3,13 @@
 import json
 from urllib.parse import parse_qsl, urlsplit
 
-from chalicelib.core.access.actions import METHODS, action_of
+from chalicelib.core.access.actions import METHODS
 from chalicelib.core.s3.stores import Credentials
-from tests.support.builders import allow, basic, deny, mount, numbered, path
+from tests.support.builders import allow, basic, deny, mount, numbered
 from tests.support.fakes import Failing, ask, code, signpost
 from tests.support.store import MemoryStore
 
 OPEN = numbered(allow("/**", "read list write delete versions"))
-
-
-def test_a_method_at_a_path_is_one_action() -> None:
-    for method, raw_path, action in (
-        *((method, "/a", "read") for method in ("GET", "HEAD", "OPTIONS")),
-        *((method, "/a/", "list") for method in ("GET", "HEAD", "OPTIONS")),
-        *(("OPTIONS", "/", "list"), ("PUT", "/a", "write"), ("PUT", "/a/", "write")),
-        *(("DELETE", "/a", "delete"), ("DELETE", "/a/", "delete")),
-    ):
-        assert action_of(method, path(raw_path), {}) == action, (method, raw_path)
 
 
 def test_other_methods_are_refused_with_the_list_of_methods() -> None:
