@@ -115,7 +115,7 @@ def test_any_key_may_use_an_endpoint_unless_a_rule_names_the_endpoint() -> None:
             (deny(RESIZE if raw_path == THUMBNAIL else THUMBNAIL, "read"), [401, 200, 200]),
         ):
             by = a_service(numbered(rule) if rule else ())
-            callers = ({}, AS_ANN, basic("ci"))
+            callers: tuple[dict[str, str], ...] = ({}, AS_ANN, basic("ci"))
             assert [render(raw_path, method, by=by, headers=headers).status for headers in callers] == statuses
 
 
