@@ -117,14 +117,6 @@ def add(page: Page, path: Path) -> str:
     return str(page.evaluate(ADD))
 
 
-@pytest.fixture
-def three_parts(tmp_path: Path) -> Path:
-    """A file that has three parts, if Uppy sends it in parts."""
-    path = tmp_path / "three parts.bin"
-    path.write_bytes(os.urandom(12_000_000))
-    return path
-
-
 def test_uppy_uploads_a_large_file_in_parts_and_sends_a_failed_part_again(
     page: Page, target: Directory, tmp_path: Path
 ) -> None:
@@ -146,12 +138,14 @@ def test_uppy_uploads_a_large_file_in_parts_and_sends_a_failed_part_again(
     assert target.unfinished() == []
 
 
-def test_uppy_pauses_resumes_and_cancels(page: Page, target: Directory, three_parts: Path) -> None:
-    """A resumed upload does not send again what arrived; a cancelled upload leaves nothing."""
+def test_uppy_pauses_resumes_and_cancels(page: Page, target: Directory, tmp_path: Path) -> None:
+    """A resumed upload does not send a part again that arrived; a cancelled upload leaves nothing."""
+    path = tmp_path / "three parts.bin"
+    path.write_bytes(os.urandom(12_000_000))
     page.evaluate(IN_PARTS)
     for is_cancelled in (True, False):
         hold_back(page, target.site, 2)
-        file_id = add(page, three_parts)
+        file_id = add(page, path)
         page.evaluate("() => { window.uploaded = uppy.upload() }")
         wait_for(page, lambda: target.parts() == {1})
         if is_cancelled:
@@ -164,7 +158,7 @@ def test_uppy_pauses_resumes_and_cancels(page: Page, target: Directory, three_pa
     sent = SentParts(page, target.site)
     page.evaluate("id => uppy.pauseResume(id)", file_id)
     assert page.evaluate("async () => (await uploaded).successful.length") == 1
-    assert target.get(three_parts.name) == three_parts.read_bytes()
+    assert target.get(path.name) == path.read_bytes()
     assert sent.numbers == [2, 3]
 
 
