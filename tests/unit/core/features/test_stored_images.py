@@ -1,21 +1,18 @@
 """Stored images in other sizes: only for callers who may read the source, and no other way leads to a derived image."""
 
 import json
-import threading
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from chalicelib.core.access.rules import Rule
 from chalicelib.core.features import stored_images
 from chalicelib.core.web import image_parameters
-from chalicelib.core.web.image_parameters import Image, Rendition
+from chalicelib.core.web.image_parameters import Rendition
 from chalicelib.core.web.message import Reply
 from chalicelib.core.web.paths import Path
 from chalicelib.core.web.problems import ImageBroken, ImageTooLarge
-from chalicelib.core.web.times import Deadline
-from tests.support.builders import DEADLINE, NOW, allow, basic, deny, mount, numbered, request
+from tests.support.builders import NOW, allow, basic, deny, mount, numbered, request
 from tests.support.fakes import Failing, Renderer, ask, code, signpost
 from tests.support.link_use_counter import MemoryLinkUseCounter
 from tests.support.store import MemoryStore, etag_of
@@ -34,7 +31,7 @@ WIDE = Rendition(320, 0, "contain", "", 0)
 
 
 class World:
-    """A service, its store and what renders, so that a test can look at all of them."""
+    """A service with its store, its renderer and its counter of link uses."""
 
     def __init__(self, store: MemoryStore | None = None, *, rules: tuple[Rule, ...] = RULES, **rest: Any) -> None:
         names = ("public/a.png", "shared/a.png", "sized/a.png")
@@ -75,28 +72,6 @@ def test_an_image_in_another_size_is_a_redirect_to_the_derived_image() -> None:
         assert urlsplit(reply.headers["Location"]).path == f"/{name_of()}"
         assert ask(method, "/public/a.png", by=world.by).headers["Location"] != reply.headers["Location"]
     assert world.store.derived() == {name_of(): b"320x contain"}
-
-
-def test_two_containers_at_once_store_one_object() -> None:
-    """Both containers render the image, and one container writes the object."""
-
-    class Together(Renderer):
-        barrier = threading.Barrier(2, timeout=10)
-
-        def render(self, data: bytes, rendition: Rendition, deadline: Deadline) -> Image:
-            self.barrier.wait()
-            image = super().render(data, rendition, DEADLINE)
-            return image._replace(body=image.body + str(id(self)).encode())
-
-    store = MemoryStore({"public/a.png": PNG})
-    worlds = [World(store, renderer=Together()) for _ in range(2)]
-    with ThreadPoolExecutor(2) as pool:
-        replies = [*pool.map(lambda world: world.get(), worlds)]
-    assert [reply.status for reply in replies] == [307, 307]
-    assert replies[0].headers["Location"] == replies[1].headers["Location"]
-    assert store.calls.count(f"PUT {name_of()}") == 2
-    assert store.derived().keys() == {name_of()}
-    assert [len(world.renderer.asked) for world in worlds] == [1, 1]
 
 
 def test_head_inline_describes_the_derived_image() -> None:
