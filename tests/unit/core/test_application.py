@@ -110,7 +110,7 @@ def test_a_line_can_always_be_written_as_json() -> None:
 
 
 def test_a_page_offers_to_sign_in_only_where_that_can_change_the_answer() -> None:
-    """The page says who is signed in; the holder of a link is nobody, and only a cookie can be signed out."""
+    """The page names the caller, except for the holder of a link. Signing out is for a caller with a cookie."""
     ann, token = basic("ann"), {"token": "x"}
     cases: list[tuple[str, str, dict[str, str], dict[str, str], int, bool, str, bool]] = [
         # method, path, query, headers, status; whether signing in may help, the visitor's name, whether by cookie
@@ -120,6 +120,7 @@ def test_a_page_offers_to_sign_in_only_where_that_can_change_the_answer() -> Non
         ("PUT", "/nothing", {}, {}, 401, False, "", False),
         ("GET", "/nothing", token, {}, 403, False, "", False),
         ("GET", "/nothing", token, ann, 403, False, "", False),
+        ("DELETE", "/nothing", token, ann, 403, False, "", False),
         ("GET", "/%zz", {}, {}, 400, False, "", False),
         ("GET", "/-/x", {}, ann, 404, False, "", False),
     ]
@@ -133,7 +134,9 @@ def test_a_page_offers_to_sign_in_only_where_that_can_change_the_answer() -> Non
             assert reply.status == status, (method, raw_path, query)
             next_path = raw_path if may_help and sign_in else ""
             assert f"next_path={next_path!r}" in page, (method, raw_path, query, sign_in)
-            assert f"Visitor(name={name!r}, by_cookie={by_cookie}, " in page, page
+            visitor = f"Visitor(name={name!r}, by_cookie={by_cookie}, link_expires_at=None, sign_in={sign_in}, "
+            assert f"{visitor}base_url='https://files.example.com'), status={status}, title='" in page, page
+            assert "request_id='req-1'" in page
     session = ask("POST", "/-/login", headers={"origin": "https://files.example.com"}, body=login("ann"))
     cookie = session.headers["Set-Cookie"].partition(";")[0]
     page = ask("GET", "/nothing", headers={"cookie": cookie, **BROWSER}).body.decode()
