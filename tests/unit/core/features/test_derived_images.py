@@ -10,7 +10,7 @@ from chalicelib.core.ports import Metadata, ObjectStore
 from chalicelib.core.s3.mounts import Mount, Mounts, Target
 from chalicelib.core.web import image_parameters
 from chalicelib.core.web.image_parameters import MAX_IMAGE_BYTES, Image, Rendition
-from chalicelib.core.web.problems import ImageTooLarge, LinkUsedUp, NotAnImage, NotFound, SizeNotAllowed, Unavailable
+from chalicelib.core.web.problems import ImageTooLarge, LinkUsedUp, NotAnImage, NotFound, Unavailable
 from chalicelib.core.web.times import Deadline
 from tests.support.builders import DEADLINE, NOW, granted, mount
 from tests.support.fakes import Renderer
@@ -36,11 +36,8 @@ class Container:
         self.images = DerivedImages(mounts=self.mounts, objects=store, renderer=self.renderer)
         self.rendered = 0
 
-    def ask(
-        self, path: str = "/a.png", query: Mapping[str, str] | None = None, *, sizes: str = "", now: float = NOW
-    ) -> Target:
+    def ask(self, path: str = "/a.png", query: Mapping[str, str] | None = None, *, now: float = NOW) -> Target:
         grant = granted(path)
-        grant = grant._replace(rule=grant.rule._replace(image_sizes=tuple(sizes.split())))
         return self.images.of_stored(self.mounts.resolve(grant), query or W320, grant, self._count, now, DEADLINE)
 
     def _count(self) -> None:
@@ -143,12 +140,6 @@ def test_two_stores_with_a_bucket_of_one_name_are_told_apart() -> None:
     assert new_calls(store)[:2] == ["HEAD a.png", f"HEAD {name_of()}"]
 
 
-def test_a_version_id_is_of_the_source_alone() -> None:
-    store = MemoryStore({"a.png": PNG})
-    Container(store).ask(query={**W320, "versionId": "v1", "response-expires": "x"})
-    assert store.versions == [("HEAD", "v1"), ("HEAD", None), ("GET", "v1")]
-
-
 def test_a_missing_source_is_not_found() -> None:
     for missing in ("/b.png", "/a.PNG", "/a.png/"):
         store = MemoryStore({"a.png": PNG})
@@ -215,15 +206,6 @@ def test_the_bytes_tell_an_image_whatever_its_name_and_type() -> None:
     assert Container(store).ask("/notes.txt").key in store.derived()
 
 
-def test_a_size_that_the_rule_does_not_list_makes_no_call() -> None:
-    store = MemoryStore({"a.png": PNG})
-    for query in ({"w": "321"}, {"w": "320", "q": "9"}):
-        with pytest.raises(SizeNotAllowed):
-            Container(store).ask(query=query, sizes="96x96 320x")
-    assert store.calls == []
-    Container(store).ask(sizes="96x96 320x")
-
-
 def test_a_refusal_before_rendering_stops_the_fetch_too() -> None:
     store = MemoryStore({"a.png": PNG})
     container = Container(store)
@@ -257,13 +239,3 @@ def test_a_failed_write_is_not_remembered() -> None:
     store.error = Unavailable("S3 does not answer.")
     with pytest.raises(Unavailable):
         Container(store).ask()
-
-
-def test_an_image_without_a_source_is_named_by_its_bytes() -> None:
-    store = MemoryStore()
-    container = Container(store, mount("/docs", prefix="v2/"))
-    kept = container.images.store(Image("image/png", b"one"), granted("/elsewhere"), DEADLINE)
-    assert store.derived() == {kept.key: b"one"}
-    assert kept.key.startswith("v2/-/derived/")
-    assert container.images.store(Image("image/png", b"one"), granted("/elsewhere"), DEADLINE) == kept
-    assert container.images.store(Image("image/png", b"two"), granted("/elsewhere"), DEADLINE) != kept
