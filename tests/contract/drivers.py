@@ -126,7 +126,7 @@ class Client:
             return curl(self._folder, *arguments)
         options = _OPTIONS.parse_args(arguments)
         url, body = options.url, _body(options)
-        headers = dict(_fields(options.header))
+        headers = _fields(options.header)
         method = options.request or ("PUT" if options.upload else "POST" if body is not None else "GET")
         method = "HEAD" if options.head else method
         headers |= {"range": f"bytes={options.range}"} if options.range else {}
@@ -147,8 +147,10 @@ class Client:
 
     def _ask(self, method: str, url: str, headers: dict[str, str], body: bytes, user: str | None) -> Answer:
         if not url.startswith(f"{self._base_url}/"):
-            elsewhere = {name: value for name, value in headers.items() if name not in ("authorization", "cookie")}
-            response = requests.request(method, url, headers=elsewhere, data=body, allow_redirects=False, timeout=60)
+            own = ("authorization", "cookie", "transfer-encoding")
+            elsewhere = {name: value for name, value in headers.items() if name not in own}
+            data = iter([body]) if "transfer-encoding" in headers else body  # requests sends an iterator in chunks
+            response = requests.request(method, url, headers=elsewhere, data=data, allow_redirects=False, timeout=60)
             return Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, response.content)
         parts = urlsplit(url)
         raw_path = url[len(self._base_url) :].partition("?")[0]
@@ -161,9 +163,14 @@ class Client:
         return Answer(reply.status, {"content-length": str(len(reply.body)), **replied}, reply.body)
 
 
-def _fields(lines: list[str]) -> list[tuple[str, str]]:
-    pairs = (line.partition(":") for line in lines)
-    return [(name.strip().lower(), value.strip()) for name, _, value in pairs]
+def _fields(lines: list[str]) -> dict[str, str]:
+    """Return header fields by lower-case names. Repeated fields become a list, as a server combines them."""
+    fields: dict[str, str] = {}
+    for line in lines:
+        name, _, value = line.partition(":")
+        name, value = name.strip().lower(), value.strip()
+        fields[name] = f"{fields[name]},{value}" if name in fields else value
+    return fields
 
 
 def _body(options: argparse.Namespace) -> bytes | None:

@@ -1,4 +1,4 @@
-"""Uploads in parts with plain curl: every call is a redirect, and none does more than it was asked for."""
+"""Uploads in parts with plain curl: every call is a redirect."""
 
 import os
 import re
@@ -30,7 +30,7 @@ def send_all(site: Site, path: str, upload_id: str) -> dict[int, str]:
 
 @over_http
 def test_a_file_in_parts(upload_site: Site, store: Store, name: str) -> None:
-    """Begun, sent in parallel, listed, completed: it is one object, with the type and headers of its beginning."""
+    """The parts, sent in parallel, become one object with the type and the headers of the first call."""
     path = f"/kept/{name}"
     upload_id = begin(upload_site, path, "-H", "Cache-Control: private, max-age=60", "-H", "x-amz-meta-from: ci")
     parts = send_all(upload_site, path, upload_id)
@@ -45,8 +45,7 @@ def test_a_file_in_parts(upload_site: Site, store: Store, name: str) -> None:
     assert upload_id not in begun(store)
 
 
-def test_one_page_of_a_list(upload_site: Site, name: str) -> None:
-    """`max-parts` and `part-number-marker` are S3's own."""
+def test_the_parts_are_listed_in_pages(upload_site: Site, name: str) -> None:
     path = f"/free/{name}"
     upload_id = begin(upload_site, path)
     for number in (1, 2, 3):
@@ -57,8 +56,7 @@ def test_one_page_of_a_list(upload_site: Site, name: str) -> None:
 
 
 @pytest.mark.usefixtures("unchanged")
-def test_an_upload_that_is_aborted(upload_site: Site, store: Store, name: str) -> None:
-    """Its parts are gone, and no more are taken."""
+def test_an_aborted_upload_has_no_parts_and_takes_no_more(upload_site: Site, store: Store, name: str) -> None:
     path = f"/free/{name}"
     upload_id = begin(upload_site, path)
     part = send(upload_site, path, upload_id, 1, b"gone").headers["etag"]
@@ -66,12 +64,12 @@ def test_an_upload_that_is_aborted(upload_site: Site, store: Store, name: str) -
     assert upload_site.curl("-L", "-X", "DELETE", url).status == 204
     assert upload_id not in begun(store)
     assert send(upload_site, path, upload_id, 1, b"late").status == 404
-    assert complete(upload_site, path, upload_id, {1: part}).status in (404, 500)  # which is what Ceph's gateway says
+    assert complete(upload_site, path, upload_id, {1: part}).status in (404, 500)  # 500 from Ceph's gateway
     assert upload_site.curl("-L", url).status == 404
 
 
 def test_a_file_in_parts_by_a_role(session_site: Site, store: Store, name: str) -> None:
-    """As on Lambda, where each URL carries a session token."""
+    """On Lambda, each URL has a session token."""
     probes.need(probes.has_roles(store), "STS")
     path = f"/free/{name}"
     upload_id = begin(session_site, path)
@@ -80,8 +78,7 @@ def test_a_file_in_parts_by_a_role(session_site: Site, store: Store, name: str) 
     assert session_site.curl("-L", session_site.at(path)).body == b"by a role"
 
 
-def test_nobody_else_takes_part(upload_site: Site, name: str) -> None:
-    """Each call needs the right to write; no redirect comes before it."""
+def test_each_call_needs_the_right_to_write(upload_site: Site, name: str) -> None:
     upload_id = begin(upload_site, f"/free/{name}")
     url = upload_site.at(f"/free/{name}")
     for method, query in (
@@ -96,7 +93,7 @@ def test_nobody_else_takes_part(upload_site: Site, name: str) -> None:
 
 
 def peak_memory(site: Site) -> int:
-    """The most memory that the service has had, in KiB."""
+    """Return the greatest amount of memory that the service has used, in KiB."""
     port = site.url.rpartition(":")[2]
     children = " ".join(path.read_text() for path in Path("/proc/self/task").glob("*/children"))
     for pid in children.split():
@@ -108,9 +105,9 @@ def peak_memory(site: Site) -> int:
 
 
 @over_http
-@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="only Linux says how much memory a process has had")
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="only Linux tells how much memory a process used")
 def test_memory_does_not_grow_with_the_file(upload_site: Site, store: Store, name: str) -> None:
-    """200 MB go to the store; the service answers each request before any of them comes."""
+    """200 MB go to the store; the service answers each request before the first byte."""
     path, size = f"/free/{name}", 200 * 1024**2
     whole = upload_site.folder / name
     with whole.open("wb") as file:

@@ -1,4 +1,4 @@
-"""What a rule demands of an upload in parts: each call is held to what is its own, and all parts to the whole."""
+"""What a rule requires of an upload in parts: of each call, and of all parts together."""
 
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -17,9 +17,12 @@ KEPT = ("Cache-Control: private, max-age=60", "x-amz-meta-from: ci")
 
 
 @pytest.mark.usefixtures("unchanged")
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
+def test_a_url_is_for_one_part(upload_site: Site, name: str) -> None:
+    path = f"/free/{name}"
+    ids = {"mine": begin(upload_site, path), "other": begin(upload_site, path)}
+    url = f"{upload_site.at(path)}?partNumber=1&uploadId={ids['mine']}"
+    location = upload_site.location(url, "-X", "PUT", "-d", "")
+    for old, new in (
         ("partNumber=1&", "partNumber=2&"),
         ("partNumber=1&", "partNumber=10000&"),
         ("partNumber=1&", ""),
@@ -29,52 +32,41 @@ KEPT = ("Cache-Control: private, max-age=60", "x-amz-meta-from: ci")
         (".txt?", ".html?"),
         ("/free/", "/once/"),
         ("/tenant/", "/"),
-    ],
-)
-def test_a_url_is_for_one_part(upload_site: Site, name: str, old: str, new: str) -> None:
-    path = f"/free/{name}"
-    ids = {"mine": begin(upload_site, path), "other": begin(upload_site, path)}
-    url = f"{upload_site.at(path)}?partNumber=1&uploadId={ids['mine']}"
-    location = upload_site.location(url, "-X", "PUT", "-d", "")
-    tampered = location.replace(old.format_map(ids), new.format_map(ids), 1)
-    assert tampered != location
-    assert upload_site.curl("-T", upload_site.file(b"x"), tampered, user=None).status in REFUSED
+    ):
+        tampered = location.replace(old.format_map(ids), new.format_map(ids), 1)
+        assert tampered != location
+        assert upload_site.curl("-T", upload_site.file(b"x"), tampered, user=None).status in REFUSED, (old, new)
 
 
 @pytest.mark.usefixtures("unchanged")
-@pytest.mark.parametrize(
-    ("method", "query", "others"),
-    [
-        ("POST", "uploads", ("PUT", "GET", "DELETE")),
-        ("PUT", "partNumber=1&uploadId={id}", ("POST", "GET", "DELETE")),
-        ("GET", "uploadId={id}", ("POST", "PUT", "DELETE")),
-        ("POST", "uploadId={id}", ("PUT", "GET", "DELETE")),
-        ("DELETE", "uploadId={id}", ("POST", "PUT", "GET")),
-    ],
-)
-def test_a_url_is_for_one_call(
-    upload_site: Site, store: Store, name: str, method: str, query: str, others: tuple[str, ...]
-) -> None:
-    """With another method, or for a whole object, it is worth nothing; and the upload is still there."""
+def test_a_url_is_for_one_call(upload_site: Site, store: Store, name: str) -> None:
+    """The store refuses the URL with another method, and for a whole object. The upload stays."""
     path = f"/free/{name}"
     upload_id = begin(upload_site, path)
-    query = query.format(id=upload_id)
-    location = upload_site.location(f"{upload_site.at(path)}?{query}", "-X", method, "-d", "")
-    for other in others:
-        assert upload_site.curl("-X", other, "-d", "", location, user=None).status in REFUSED
-    bare = re.sub(r"(uploads=|partNumber=1|uploadId=[^&]*)&", "", location)
-    assert bare != location
-    assert upload_site.curl("-X", method, "-d", "", bare, user=None).status in REFUSED
-    assert begun(store)[upload_id] == f"tenant{path}"
+    for method, query, others in (
+        ("POST", "uploads", ("PUT", "GET", "DELETE")),
+        ("PUT", f"partNumber=1&uploadId={upload_id}", ("POST", "GET", "DELETE")),
+        ("GET", f"uploadId={upload_id}", ("POST", "PUT", "DELETE")),
+        ("POST", f"uploadId={upload_id}", ("PUT", "GET", "DELETE")),
+        ("DELETE", f"uploadId={upload_id}", ("POST", "PUT", "GET")),
+    ):
+        location = upload_site.location(f"{upload_site.at(path)}?{query}", "-X", method, "-d", "")
+        for other in others:
+            assert upload_site.curl("-X", other, "-d", "", location, user=None).status in REFUSED, (method, other)
+        bare = re.sub(r"(uploads=|partNumber=1|uploadId=[^&]*)&", "", location)
+        assert bare != location
+        assert upload_site.curl("-X", method, "-d", "", bare, user=None).status in REFUSED, method
+        assert begun(store)[upload_id] == f"tenant{path}"
 
 
-# What a rule demands
+# What a rule requires
 
 
 @pytest.mark.usefixtures("unchanged")
-@pytest.mark.parametrize(
-    ("number", "query", "status", "code"),
-    [
+def test_parts_are_bounded_in_number_and_size(upload_site: Site, name: str) -> None:
+    path = f"/parts/{name}"
+    upload_id = begin(upload_site, path)
+    for number, query, status, code in (
         (1, "", 411, "size-required"),
         (1, f"&size={LEAST_PART + 1}", 413, "part-too-large"),
         (3, f"&size={MOST - 2 * LEAST_PART + 1}", 413, "part-too-large"),
@@ -82,28 +74,21 @@ def test_a_url_is_for_one_call(
         (10_000, "&size=1", 413, "part-too-large"),
         (10_001, "&size=1", 400, "bad-parameter"),
         (1, "&size=many", 400, "bad-parameter"),
-    ],
-)
-def test_parts_are_bounded_in_number_and_size(
-    upload_site: Site, name: str, number: int, query: str, status: int, code: str
-) -> None:
-    path = f"/parts/{name}"
-    answer = send(upload_site, path, begin(upload_site, path), number, b"x", query=query)
-    assert (answer.status, answer.code) == (status, code)
+    ):
+        answer = send(upload_site, path, upload_id, number, b"x", query=query)
+        assert (answer.status, answer.code) == (status, code), (number, query)
 
 
 @pytest.mark.usefixtures("unchanged")
-@pytest.mark.parametrize("body", [b"", b"four", b"sixsix", b"x" * 100_000])
-def test_a_part_has_the_size_that_was_said(upload_site: Site, name: str, body: bytes) -> None:
+def test_a_part_has_the_size_of_its_url(upload_site: Site, name: str) -> None:
     path = f"/parts/{name}"
     url = f"{upload_site.at(path)}?partNumber=1&uploadId={begin(upload_site, path)}&size=5"
-    location = upload_site.location(url, "-X", "PUT", "-d", "")
-    assert upload_site.curl("-T", upload_site.file(body), location, user=None).status in REFUSED
+    for body in (b"", b"four", b"sixsix", b"x" * 100_000):
+        location = upload_site.location(url, "-X", "PUT", "-d", "")
+        assert upload_site.curl("-T", upload_site.file(body), location, user=None).status in REFUSED, body[:9]
 
 
-def test_all_parts_that_may_be_sent_are_as_large_as_the_whole_may_be(
-    upload_site: Site, store: Store, name: str
-) -> None:
+def test_all_parts_together_may_have_the_greatest_size_of_the_rule(upload_site: Site, store: Store, name: str) -> None:
     path = f"/parts/{name}"
     upload_id = begin(upload_site, path)
     bodies = {1: b"1" * LEAST_PART, 2: b"2" * LEAST_PART, 3: b"3" * (MOST - 2 * LEAST_PART)}
@@ -116,27 +101,22 @@ def test_all_parts_that_may_be_sent_are_as_large_as_the_whole_may_be(
 
 
 @pytest.mark.usefixtures("unchanged")
-@pytest.mark.parametrize(
-    ("folder", "field", "status", "code"),
-    [
+def test_the_call_that_begins_an_upload_must_keep_the_rule(upload_site: Site, name: str) -> None:
+    for folder, field, status, code in (
         ("typed", "Content-Type: image/png", 415, "type-not-allowed"),
         ("typed", "Content-Type:", 415, "type-not-allowed"),
         ("kept", "Cache-Control: public", 428, "header-required"),
         ("kept", "Cache-Control: private, max-age=60", 428, "header-required"),
         ("free", "x-amz-acl: public-read", 400, "bad-header"),
-    ],
-)
-def test_what_an_upload_is_to_be_is_said_when_it_begins(
-    upload_site: Site, name: str, folder: str, field: str, status: int, code: str
-) -> None:
-    answer = upload_site.curl("-L", "-d", "", "-H", field, f"{upload_site.at(f'/{folder}/{name}')}?uploads")
-    assert (answer.status, answer.code) == (status, code)
+    ):
+        answer = upload_site.curl("-L", "-d", "", "-H", field, f"{upload_site.at(f'/{folder}/{name}')}?uploads")
+        assert (answer.status, answer.code) == (status, code), field
 
 
-def test_what_was_said_at_the_beginning_is_held_to(upload_site: Site, store: Store, name: str) -> None:
-    """Another type, none, or a header left out or changed: no upload begins."""
+def test_the_store_begins_no_upload_that_differs_from_its_promise(upload_site: Site, store: Store, name: str) -> None:
+    """Another type, no type, or a header that is missing or changed."""
     before = begun(store)
-    for folder, said, sent in (
+    for folder, promised, sent in (
         ("typed", ("Content-Type: text/plain",), ("Content-Type: text/html",)),
         ("typed", ("Content-Type: text/plain",), ("Content-Type: image/png",)),
         ("typed", ("Content-Type: text/plain",), ()),
@@ -145,7 +125,7 @@ def test_what_was_said_at_the_beginning_is_held_to(upload_site: Site, store: Sto
         ("kept", KEPT, ()),
     ):
         url = f"{upload_site.at(f'/{folder}/{name}')}?uploads"
-        fields = [word for field in said for word in ("-H", field)]
+        fields = [word for field in promised for word in ("-H", field)]
         location = upload_site.location(url, "-d", "", *fields)
         others = [word for field in sent for word in ("-H", field)]
         assert upload_site.curl("-d", "", *others, location, user=None).status in REFUSED
@@ -154,7 +134,7 @@ def test_what_was_said_at_the_beginning_is_held_to(upload_site: Site, store: Sto
 
 @pytest.mark.usefixtures("unchanged")
 def test_each_part_has_its_checksum(upload_site: Site, store: Store, name: str) -> None:
-    """Without one it is refused, with another's the store refuses it, where it looks."""
+    """The service refuses a part without a checksum, and the store refuses a wrong checksum."""
     path = f"/summed/{name}"
     upload_id = begin(upload_site, path, "-H", "x-amz-checksum-algorithm: SHA256")
     answer = send(upload_site, path, upload_id, 1, b"hello")
@@ -169,7 +149,7 @@ def test_each_part_has_its_checksum(upload_site: Site, store: Store, name: str) 
 
 
 def test_nothing_is_overwritten_by_parts(upload_site: Site, store: Store, name: str) -> None:
-    """The end of an upload promises it, under the signature; the store holds it to that, where it looks."""
+    """The call that completes an upload signs the condition. Not every store checks the condition."""
     path = f"/once/{name}"
     first, second = begin(upload_site, path), begin(upload_site, path)
     parts = {1: send(upload_site, path, first, 1, b"first").headers["etag"]}
@@ -186,8 +166,8 @@ def test_nothing_is_overwritten_by_parts(upload_site: Site, store: Store, name: 
         assert (status, stored) == (412, b"first")
 
 
-def test_of_several_who_complete_at_once_one_wins(upload_site: Site, store: Store, name: str) -> None:
-    """Where nothing may be overwritten, and the store looks at what is there."""
+def test_of_eight_clients_that_complete_at_once_one_wins(upload_site: Site, store: Store, name: str) -> None:
+    """Where the rule allows no overwriting, and the store checks the condition."""
     path = f"/once/{name}"
     ids = [begin(upload_site, path) for _ in range(8)]
     bodies = [

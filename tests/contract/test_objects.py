@@ -1,6 +1,5 @@
 """Every method, on keys of every kind, with curl, judged by a store that verifies signatures."""
 
-import pytest
 from botocore.exceptions import ClientError
 
 from .sites import GUEST, REFUSED, Site, Store
@@ -27,30 +26,29 @@ KEYS = (
 
 
 def stored(store: Store, key: str) -> bytes | None:
-    """What the bucket holds at a key below the mount's prefix."""
+    """Return the object at a key below the prefix of the mount; None where there is no object."""
     try:
         return store.client().get_object(Bucket=store.bucket, Key=f"tenant/{key}")["Body"].read()
     except ClientError:
         return None
 
 
-@pytest.mark.parametrize("key", KEYS, ids=lambda key: ascii(key)[:24])
-def test_put_get_head_delete(site: Site, store: Store, key: str) -> None:
-    """What is put at a path is stored at exactly that key, and comes back by every method."""
-    body = f"the body of {key}".encode()
-    assert site.put(key, body).status == 200
-    assert stored(store, key) == body
-    assert site.curl("-L", site.of(key)).body == body
-    head = site.curl("-L", "-I", site.of(key))
-    assert (head.status, head.headers["content-length"]) == (200, str(len(body)))
-    assert site.curl("-L", "-X", "DELETE", site.of(key)).status == 204
-    assert stored(store, key) is None
-    assert site.curl("-L", site.of(key)).status == 404
+def test_put_get_head_delete(site: Site, store: Store) -> None:
+    """A PUT stores its body at exactly the key of the path, and every method reaches the object."""
+    for key in KEYS:
+        body = f"the body of {key}".encode()
+        assert site.put(key, body).status == 200, key
+        assert stored(store, key) == body
+        assert site.curl("-L", site.of(key)).body == body
+        head = site.curl("-L", "-I", site.of(key))
+        assert (head.status, head.headers["content-length"]) == (200, str(len(body)))
+        assert site.curl("-L", "-X", "DELETE", site.of(key)).status == 204
+        assert stored(store, key) is None
+        assert site.curl("-L", site.of(key)).status == 404
 
 
-@pytest.mark.parametrize(
-    ("path", "key"),
-    [
+def test_a_path_is_decoded_once_however_it_is_escaped(site: Site, store: Store) -> None:
+    for path, key in (
         ("/spelled/a+b", "spelled/a+b"),
         ("/spelled/a%2Bb", "spelled/a+b"),
         ("/spelled/a%2fb", "spelled/a/b"),
@@ -60,25 +58,21 @@ def test_put_get_head_delete(site: Site, store: Store, key: str) -> None:
         ("/spelled/%41", "spelled/A"),
         ("/spelled/trailing/", "spelled/trailing/"),
         ("/spelled/twice//", "spelled/twice//"),
-    ],
-)
-def test_spellings(site: Site, store: Store, path: str, key: str) -> None:
-    """However a path is escaped, it is decoded once."""
-    upload = ("-X", "PUT", "--data-binary", path)  # -T adds the file's name to a URL that ends in a slash
-    assert site.curl("-L", *upload, site.at(path)).status == 200
-    assert stored(store, key) == path.encode()
-    assert site.curl("-L", "-X", "DELETE", site.at(path)).status == 204
-    assert stored(store, key) is None
+    ):
+        upload = ("-X", "PUT", "--data-binary", path)  # -T adds the file's name to a URL that ends in a slash
+        assert site.curl("-L", *upload, site.at(path)).status == 200, path
+        assert stored(store, key) == path.encode()
+        assert site.curl("-L", "-X", "DELETE", site.at(path)).status == 204
+        assert stored(store, key) is None
 
 
-@pytest.mark.parametrize("path", ["/a/%2e%2e/b", "/a/..", "/%2Fetc", "/a%00b", "/%zz", "/%ff", "/" + "x" * 1025])
-def test_paths_that_cannot_be_keys(site: Site, path: str) -> None:
-    """They are refused, not repaired."""
-    assert site.curl("-L", site.at(path)).status in (400, 414)
+def test_paths_that_cannot_be_keys_are_refused(site: Site) -> None:
+    for path in ("/a/%2e%2e/b", "/a/..", "/%2Fetc", "/a%00b", "/%zz", "/%ff", "/" + "x" * 1025):
+        assert site.curl("-L", site.at(path)).status in (400, 414), path
 
 
 def test_put_at_the_root_is_not_a_bucket_call(site: Site, store: Store) -> None:
-    """PUT and DELETE on a mount itself would make or remove the bucket."""
+    """PUT and DELETE of a mount itself would create or delete the bucket."""
     for path in ("/versions", "/versions/", "/brief/"):
         for method in ("PUT", "DELETE"):
             assert site.curl("-L", "-X", method, site.at(path)).status == 400
@@ -86,14 +80,14 @@ def test_put_at_the_root_is_not_a_bucket_call(site: Site, store: Store) -> None:
 
 
 def test_range(site: Site) -> None:
-    """A range is the client's own affair with S3."""
+    """The client sends its range to S3."""
     site.put("range.txt", b"0123456789")
     answer = site.curl("-L", "-r", "3-5", site.of("range.txt"))
     assert (answer.status, answer.body) == (206, b"345")
 
 
 def test_conditional_get(site: Site) -> None:
-    """So are a GET's conditions."""
+    """The client sends the conditions of a GET to S3."""
     etag = site.put("conditional.txt", b"one").headers["etag"]
     url = site.of("conditional.txt")
     assert site.curl("-L", "-H", f"If-None-Match: {etag}", url).status == 304
@@ -101,7 +95,7 @@ def test_conditional_get(site: Site) -> None:
 
 
 def test_conditional_put(site: Site, store: Store) -> None:
-    """A PUT's conditions are signed, so that S3 holds the client to them."""
+    """The URL of a PUT signs its conditions, so S3 refuses a PUT without the conditions."""
     url, body = site.of("once.txt"), site.file(b"first")
     condition = ("-H", "If-None-Match: *")
     assert site.curl("-L", "-T", body, *condition, url).status == 200
@@ -112,7 +106,7 @@ def test_conditional_put(site: Site, store: Store) -> None:
 
 
 def test_overrides(site: Site) -> None:
-    """`response-*` and `?download` change S3's answer."""
+    """`response-*` and `?download` change the answer of S3."""
     site.put("report.pdf", b"%PDF")
     url = site.of("report.pdf")
     assert site.curl("-L", f"{url}?response-content-type=text/plain").headers["content-type"] == "text/plain"
@@ -123,7 +117,7 @@ def test_overrides(site: Site) -> None:
 
 
 def test_metadata(site: Site) -> None:
-    """`x-amz-*` headers are signed, sent on by the client, and kept."""
+    """The URL signs `x-amz-*` headers, the client sends them, and the object keeps them."""
     site.put("labelled.txt", b"x", "-H", "x-amz-meta-build:  42   and more ")
     assert site.curl("-L", "-I", site.of("labelled.txt")).headers["x-amz-meta-build"].split() == ["42", "and", "more"]
 
@@ -137,7 +131,7 @@ def test_versions(site: Site) -> None:
     old = f"{url}?versionId={first}"
     assert site.curl("-L", url, user=GUEST).body == b"second"
     for ask in ((), ("-I",), ("-X", "DELETE"), ("-X", "OPTIONS"), ("-X", "PUT", "-d", "")):
-        for more in ("", "&presign", "&w=9"):  # whoever may not read old versions, and may do all else
+        for more in ("", "&presign", "&w=9"):  # a guest may do everything but read old versions
             assert site.curl("-L", *ask, old + more, user=GUEST).status == 403
     link = site.link("/versions/file.txt", uses=None)
     assert site.open(link).body == b"second"
