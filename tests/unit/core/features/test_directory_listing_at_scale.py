@@ -1,0 +1,104 @@
+"""A directory of a hundred thousand keys, read part by part while others write keys."""
+
+import random
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+
+import pytest
+
+from chalicelib.core.access.principals import ANYONE
+from chalicelib.core.access.rules import RuleSet
+from chalicelib.core.features.directory_listing import DirectoryListings, Entry
+from chalicelib.core.ports import ListedKey, ListedKeys
+from chalicelib.core.s3.mounts import Mounts, Target
+from chalicelib.core.web.times import Deadline
+from tests.support.builders import DEADLINE, NOW, allow, mount, numbered, path
+from tests.support.fakes import CURSORS
+from tests.support.store import MemoryStore
+
+pytestmark = pytest.mark.slow
+
+KEYS = 100_000
+PART = 1_000
+AFTER_ALL = "\U0010ffff"
+
+
+class SortedStore(MemoryStore):
+    """A bucket that keeps its keys in order, as S3 does: the time of a list depends only on its result."""
+
+    def __init__(self, keys: set[str]) -> None:
+        super().__init__()
+        self.keys = sorted(keys)
+
+    def list(self, target: Target, deadline: Deadline, *, recursive: bool, after: str, limit: int) -> ListedKeys:
+        self._enter("LIST", target)
+        listed: list[ListedKey] = []
+        at = max(bisect_right(self.keys, after), bisect_left(self.keys, target.key))
+        while at < len(self.keys) and self.keys[at].startswith(target.key):
+            if len(listed) == limit:
+                return ListedKeys(listed, False)
+            name, slash, _ = self.keys[at][len(target.key) :].partition("/")
+            if slash and not recursive:
+                prefix = f"{target.key}{name}/"
+                listed += [ListedKey(prefix, True, 0, 0, "")] if prefix > after else []
+                at = bisect_left(self.keys, prefix + AFTER_ALL)
+            else:
+                listed.append(ListedKey(self.keys[at], False, 1, NOW, '"1"'))
+                at += 1
+        return ListedKeys(listed, True)
+
+    def write(self, chance: random.Random, kept: set[str]) -> None:
+        """Add some keys anywhere, and delete some of the keys that need not stay."""
+        for _ in range(50):
+            key = f"big/{chance.randrange(KEYS):06}{chance.choice(('', '/new', '-new'))}"
+            at = bisect_left(self.keys, key)
+            if self.keys[at : at + 1] != [key]:
+                self.keys.insert(at, key)
+            at = chance.randrange(len(self.keys))
+            if self.keys[at] not in kept:
+                del self.keys[at]
+
+
+def listings_of(store: SortedStore, rules: RuleSet) -> DirectoryListings:
+    return DirectoryListings(rules=rules, mounts=Mounts([mount()]), objects=store, cipher=CURSORS)
+
+
+def walk(store: SortedStore, recursive: bool, chance: random.Random, kept: set[str]) -> Iterator[Entry]:
+    """Yield the entries of all parts, while others write between the parts."""
+    rules = RuleSet(numbered(allow("/**", "read list")))
+    listings, grant = listings_of(store, rules), rules.authorize(ANYONE, "list", path("/big/"))
+    cursor = None
+    while True:
+        part = listings.read(grant, recursive=recursive, limit=PART, cursor=cursor, deadline=DEADLINE)
+        yield from part.entries
+        cursor = part.cursor
+        if cursor is None:
+            return
+        store.write(chance, kept)
+
+
+def test_no_entry_is_lost_or_repeated() -> None:
+    """A key that stays is in exactly one part, and no key is in two parts, whatever others add and delete."""
+    for recursive in (True, False):
+        chance = random.Random(20)
+        keys = {f"big/{number:06}{'/file' * (number % 10 == 0)}" for number in range(KEYS)}
+        kept = set(chance.sample(sorted(keys), KEYS * 9 // 10))
+        store = SortedStore(keys | {"bi", "big", "big0", "other/file"})
+        walked = [entry.path for entry in walk(store, recursive, chance, kept)]
+        wanted = kept if recursive else {key.removesuffix("file") for key in kept}
+        assert walked == sorted(set(walked))
+        assert {f"/{key}" for key in wanted} <= set(walked)
+        assert len(walked) > len(wanted)  # some of the other keys existed when their part was read
+        assert all(name.startswith("/big/") for name in walked)
+        assert len(store.calls) == len(walked) // PART + 1  # one call for each part
+
+
+def test_a_request_ends_although_its_reader_may_see_almost_no_key() -> None:
+    rules = RuleSet(numbered(allow("/zz", "read"), allow("/", "list")))
+    store = SortedStore({*(f"{number:06}" for number in range(45_000)), "zz"})
+    listings, grant = listings_of(store, rules), rules.authorize(ANYONE, "list", path("/"))
+    parts = [listings.read(grant, recursive=False, limit=PART, cursor=None, deadline=DEADLINE)]
+    assert (parts[0].entries, len(store.calls)) == ((), 20)
+    while cursor := parts[-1].cursor:
+        parts.append(listings.read(grant, recursive=False, limit=PART, cursor=cursor, deadline=DEADLINE))
+    assert (len(parts), [entry.path for entry in parts[-1].entries]) == (3, ["/zz"])

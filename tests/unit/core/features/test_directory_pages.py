@@ -1,0 +1,171 @@
+"""What the page of a directory gets to show: the template alone decides how, so the tests read the view."""
+
+import json
+from collections.abc import Mapping
+from urllib.parse import parse_qsl, urlsplit
+
+from chalicelib.core.access.principals import ApiKeys
+from chalicelib.core.access.sessions import Sessions
+from chalicelib.core.web.message import Reply
+from chalicelib.core.web.page_views import DirectoryView, Row
+from tests.support.builders import ANN, BASE_URL, DEADLINE, KEYS, NOW, allow, basic, deny, mount, numbered
+from tests.support.fakes import PlainPages, Signpost, ask, signer, signpost
+from tests.support.link_use_counter import MemoryLinkUseCounter
+from tests.support.store import MemoryStore
+
+RULES = numbered(
+    deny("/a/sub/**", "share"),
+    allow("/a/**", "read list write delete share", "key:ann", overwrite=False, max_bytes=9)._replace(
+        content_types=("text/*",)
+    ),
+    allow("/inbox/**", "write share", "key:ann", max_bytes=10),
+    allow("/p/2 ü.PNG", "read")._replace(image_sizes=("640x", "x64", "64x")),
+    allow("/p/**", "share", "key:ann"),
+    allow("/**", "read list"),
+)
+NAMES = ("a/1.txt", "a/2 ü+%.txt", "a/sub/x", "b", "p/1.jpg", "p/2 ü.PNG", "p/notes.txt", "p/sub/x.jpg")
+AS_ANN = basic("ann")
+
+
+class KeptViews(PlainPages):
+    """Pages that keep their views."""
+
+    def __init__(self) -> None:
+        self.views: list[DirectoryView] = []
+
+    def directory(self, view: DirectoryView) -> bytes:
+        self.views.append(view)
+        return b"<html>"
+
+
+class Browser:
+    """A browser in front of a service, which keeps the views of its pages."""
+
+    def __init__(self, **rest: object) -> None:
+        self.pages = KeptViews()
+        store = MemoryStore(NAMES)
+        store.put("big/1.jpg", bytes(33_554_433))  # larger than any image that is rendered
+        settings = {"rules": RULES, "objects": store, "counter": MemoryLinkUseCounter(), "pages": self.pages, **rest}
+        self.service: Signpost = signpost(**settings)  # type: ignore[arg-type]
+
+    def open(self, raw_path: str, headers: Mapping[str, str] | None = None, **query: str) -> Reply:
+        return ask("GET", raw_path, by=self.service, query=query, headers={"accept": "text/html", **(headers or {})})
+
+    def view(self, raw_path: str = "/a/", headers: Mapping[str, str] | None = None, **query: str) -> DirectoryView:
+        reply = self.open(raw_path, headers, **query)
+        assert (reply.status, reply.body) == (200, b"<html>")
+        return self.pages.views[-1]
+
+    def new_token(self, raw_path: str, **wanted: object) -> str:
+        body = json.dumps(wanted).encode()
+        reply = ask("POST", raw_path, by=self.service, query={"link": ""}, headers=AS_ANN, body=body)
+        return str(json.loads(reply.body)["token"])
+
+
+def rows(view: DirectoryView) -> tuple[Row, ...]:
+    assert view.rows is not None
+    return view.rows
+
+
+def test_the_page_shows_the_entries_of_the_json() -> None:
+    browser = Browser()
+    entries = json.loads(ask("GET", "/a/", by=browser.service).body)["entries"]
+    page = [(row.name, row.url, row.size, row.is_directory) for row in rows(browser.view())]
+    assert page == [(entry["name"], entry["url"], entry["size"], entry["size"] is None) for entry in entries]
+
+
+def test_the_page_may_send_to_the_stores_of_its_mounts_and_to_no_other() -> None:
+    mounts = [mount(), mount("/a/other", bucket="other"), mount("/elsewhere", bucket="elsewhere")]
+    policy = Browser(mounts=mounts).open("/a/").headers["Content-Security-Policy"]
+    stores = (f"https://{bucket}.s3.eu-west-1.amazonaws.com" for bucket in ("acme-files", "other"))
+    assert f"connect-src 'self' {' '.join(stores)};" in policy
+
+
+def test_the_crumbs_lead_from_the_top_to_the_directory() -> None:
+    top = ("Acme files", f"{BASE_URL}/")
+    assert Browser().view("/a/sub/").crumbs == (top, ("a", f"{BASE_URL}/a/"), ("sub", f"{BASE_URL}/a/sub/"))
+    assert Browser().view("/").crumbs == (top,)
+
+
+def test_the_page_offers_what_its_reader_may_do() -> None:
+    view = Browser().view(headers=AS_ANN)
+    assert [(row.name, row.may_delete, row.may_share) for row in rows(view)] == [
+        ("1.txt", True, True),
+        ("2 ü+%.txt", True, True),
+        ("sub/", False, False),
+    ]
+    assert (view.may_share, view.uploads) == (True, (False, 9, ("text/*",), False, 5 * 1024**2, False))
+    assert view.visitor == ("key:ann", False, None, True, BASE_URL)
+    view = Browser().view()
+    assert not any(row.may_delete or row.may_share for row in rows(view))
+    assert (view.may_share, view.uploads) == (False, None)
+    assert view.visitor == ("", False, None, True, BASE_URL)
+
+
+def test_a_reader_with_a_session_can_sign_out() -> None:
+    cookie = Sessions(ApiKeys(KEYS), signer("session")).cookie(ANN, NOW, DEADLINE).partition(";")[0]
+    assert Browser().view(headers={"cookie": cookie}).visitor == ("key:ann", True, None, True, BASE_URL)
+
+
+def test_a_part_of_a_page_links_to_the_next_part() -> None:
+    view = Browser().view(limit="2")
+    assert (len(rows(view)), view.is_first) == (2, True)
+    rest = Browser().view(**dict(parse_qsl(urlsplit(view.next_url).query)))
+    assert ([row.name for row in rows(rest)], rest.is_first, rest.next_url) == (["sub/"], False, "")
+
+
+def test_the_holder_of_a_link_sees_no_more_than_the_link_opens() -> None:
+    browser = Browser()
+    token = browser.new_token("/a/", uses=None)
+    view = browser.view(token=token, limit="2")
+    assert view.crumbs == (("a", f"{BASE_URL}/a/?token={token}"),)
+    names = ("1.txt", "2%20%C3%BC%2B%25.txt")
+    assert [row.url for row in rows(view)] == [f"{BASE_URL}/a/{name}?token={token}" for name in names]
+    assert not any(row.may_delete or row.may_share for row in rows(view))
+    assert (view.may_share, view.uploads) == (False, None)
+    assert view.visitor == ("", False, int(NOW) + 86_400, True, BASE_URL)
+    assert dict(parse_qsl(urlsplit(view.next_url).query))["token"] == token
+
+
+def test_the_upload_page_of_a_write_link_lists_nothing_and_replaces_nothing() -> None:
+    """Also where the issuer of the link may replace files."""
+    browser = Browser()
+    for raw_path, max_bytes in (("/inbox/", 10), ("/a/", 9)):
+        token = browser.new_token(raw_path, action="write", uses=None)
+        view = browser.view(raw_path, token=token)
+        assert (view.rows, view.may_share, view.next_url) == (None, False, "")
+        assert view.uploads
+        assert (view.uploads.overwrite, view.uploads.max_bytes, view.uploads.inbox) == (False, max_bytes, True)
+        assert ask("GET", raw_path, by=browser.service, query={"token": token}).status == 403
+        assert browser.open(f"{raw_path}x", token=token).status == 403
+
+
+JPG, UMLAUT = f"{BASE_URL}/p/1.jpg?", f"{BASE_URL}/p/2%20%C3%BC.PNG?"
+
+
+def thumbnails(raw_path: str = "/p/", headers: Mapping[str, str] | None = None, **query: str) -> list[str]:
+    return [row.thumbnail for row in rows(Browser().view(raw_path, headers, **query))]
+
+
+def test_a_file_with_the_name_of_an_image_has_a_thumbnail_of_a_size_that_its_rule_lists() -> None:
+    assert thumbnails() == [f"{JPG}w=96&h=96&format=jpeg", f"{UMLAUT}h=64&format=jpeg", "", ""]
+    assert thumbnails("/big/") == [""]
+    assert thumbnails("/") == [""] * 4
+
+
+def test_a_thumbnail_takes_no_use_of_a_link() -> None:
+    """Its URL has no one-time token. With a link that counts uses, there are no thumbnails."""
+    assert thumbnails(headers=AS_ANN, links="") == thumbnails()
+    browser = Browser()
+    counted, free = (browser.new_token("/p/", uses=uses) for uses in (9, None))
+    assert [row.thumbnail for row in rows(browser.view("/p/", token=counted))] == [""] * 4
+    page = [row.thumbnail for row in rows(browser.view("/p/", token=free))]
+    assert page == [f"{JPG}token={free}&w=96&h=96&format=jpeg", f"{UMLAUT}token={free}&h=64&format=jpeg", "", ""]
+
+
+def test_a_thumbnail_of_the_page_can_be_opened() -> None:
+    store = MemoryStore(dict.fromkeys(NAMES, b"\xff\xd8\xff" + bytes(99)))
+    service = signpost(rules=RULES, objects=store)
+    for url in thumbnails()[:2]:
+        parts = urlsplit(url)
+        assert ask("GET", parts.path, by=service, query=dict(parse_qsl(parts.query))).status == 307

@@ -1,0 +1,148 @@
+"""Links whose issuer has lost a right since, which a running service cannot show; and the clock of a new link."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from chalicelib.core.access.link_tokens import MAX_LINK_SECONDS, MAX_USES
+from chalicelib.core.web.message import Reply
+from tests.support.builders import ANN, CI, allow, basic, deny, numbered
+from tests.support.fakes import Signpost, ask, code, signpost
+from tests.support.link_use_counter import MemoryLinkUseCounter
+from tests.support.store import MemoryStore
+
+RULES = numbered(
+    deny("/shared/closed/**", "read list"),
+    allow("/shared/**", "read list write delete share", "key:ann"),
+    allow("/inbox/**", "write share", "key:ann", overwrite=False, max_bytes=10),
+    allow("/seen/**", "read", "key:ann"),
+    allow("/only-share/**", "share", "key:ann"),
+    allow("/shared/**", "read share", "key:ci"),
+    allow("/public/**", "read share"),
+)
+AS_ANN, AS_CI = basic("ann"), basic("ci")
+ONCE = {"if-none-match": "*"}
+
+
+def a_service(counter: MemoryLinkUseCounter | None = None, **rest: Any) -> Signpost:
+    return signpost(**{"rules": RULES, "counter": counter or MemoryLinkUseCounter(), "objects": MemoryStore(), **rest})
+
+
+def make(
+    service: Signpost, raw_path: str = "/shared/a%20b", headers: Mapping[str, str] = AS_ANN, **wanted: object
+) -> Reply:
+    body = json.dumps(wanted).encode()
+    return ask("POST", raw_path, by=service, query={"link": ""}, headers=headers, body=body)
+
+
+def new_token(service: Signpost, raw_path: str = "/shared/a%20b", **wanted: object) -> str:
+    reply = make(service, raw_path, **wanted)
+    assert reply.status == 201, reply.body
+    return str(json.loads(reply.body)["token"])
+
+
+def use(service: Signpost, token: str, raw_path: str = "/shared/a%20b", method: str = "GET", **rest: Any) -> Reply:
+    query = {"token": token, **rest.pop("query", {})}
+    return ask(method, raw_path, by=service, query=query, **rest)
+
+
+def test_a_link_is_the_ordinary_url_with_a_token() -> None:
+    link = json.loads(make(a_service(), action="read", expires_in=60, uses=3).body)
+    assert link == {
+        "url": f"https://files.example.com/shared/a%20b?token={link['token']}",
+        "token": link["token"],
+        "expires_at": "2023-11-14T22:14:20Z",
+        "uses": 3,
+    }
+    longest = json.loads(make(a_service(), expires_in=MAX_LINK_SECONDS, uses=MAX_USES).body)
+    assert longest["uses"] == MAX_USES
+    for body in (b"", b"{}", b'{"action": "read"}'):
+        reply = ask("POST", "/shared/a", by=a_service(), query={"link": ""}, headers=AS_ANN, body=body)
+        default = json.loads(reply.body)
+        assert (default["expires_at"], default["uses"]) == ("2023-11-15T22:13:20Z", 1)
+        assert reply.headers["Cache-Control"] == "no-store"
+
+
+def test_making_a_link_needs_share_and_its_action() -> None:
+    for headers, raw_path, wanted, status in (
+        (AS_CI, "/shared/a", {}, 201),
+        (AS_CI, "/shared/a", {"action": "write"}, 403),
+        (AS_ANN, "/seen/a", {}, 403),
+        (AS_ANN, "/only-share/a", {}, 403),
+        (AS_ANN, "/inbox/a", {}, 403),
+        (AS_ANN, "/inbox/a", {"action": "write"}, 201),
+        (AS_ANN, "/shared/", {}, 201),
+        (AS_ANN, "/shared/closed/a", {}, 403),
+        ({}, "/public/a", {}, 201),
+        (basic("ann", "wrong"), "/public/a", {}, 401),
+    ):
+        assert make(a_service(), raw_path, headers, **wanted).status == status, (headers, raw_path)
+
+
+def test_without_a_table_links_have_no_number_of_uses() -> None:
+    service = signpost(rules=RULES)
+    assert (make(service).status, code(make(service))) == (501, "not-offered")
+    token = new_token(service, uses=None)
+    assert [use(service, token).status for _ in range(3)] == [307] * 3
+    service = signpost(rules=RULES, objects=MemoryStore(["shared/a"]))
+    assert code(ask("GET", "/shared/", by=service, query={"links": ""}, headers=AS_ANN)) == "not-offered"
+
+
+def test_no_link_opens_a_version_or_lets_a_header_through() -> None:
+    everything = allow("/**", "read list write delete share versions purge", "key:ann")
+    service = a_service(rules=numbered(everything._replace(pass_headers=("x-amz-tagging",))))
+    requests = [(method, "") for method in ("GET", "HEAD", "OPTIONS", "PUT")]
+    requests += [("GET", name) for name in ("presign", "w", "download", "uploadId")]
+    for action, raw_path in (("read", "/a"), ("read", "/"), ("write", "/a"), ("write", "/")):
+        token = new_token(service, raw_path, action=action, uses=None)
+        for method, name in requests:
+            reply = use(service, token, "/a", method, query={name: "9", "versionId": "v"})
+            assert (reply.status, "Location" in reply.headers) == (403, False), (action, method, name)
+        tagged = ONCE | {"x-amz-tagging": "a=b"}
+        assert use(service, token, "/a", "GET" if action == "read" else "PUT", headers=tagged).status == 400
+
+
+def test_a_directory_link_opens_what_its_issuer_may_share_now() -> None:
+    """As if the issuer asked: by name, in a listing, as an image, to upload, and on a page."""
+    allowed = allow("/shared/**", "read list write share", "key:ann")
+    rules = numbered(deny("/shared/secret/**", "share"), deny("/shared/own", "share"), allowed)
+    counter = MemoryLinkUseCounter()
+    store = MemoryStore(["shared/a", "shared/own", "shared/secret/x", "shared/sub/y"])
+    before, service = (
+        a_service(counter, rules=current, objects=store) for current in (numbered(allowed), rules)
+    )  # the rules before and after the link is made
+
+    def names(token: str, **query: str) -> list[str]:
+        listed = json.loads(use(service, token, "/shared/", query=query).body)["entries"]
+        return [entry["name"] for entry in listed]
+
+    for maker in (before, service):
+        read, write = (new_token(maker, "/shared/", action=action, uses=None) for action in ("read", "write"))
+        for name, opens in (("a", True), ("sub/y", True), ("own", False), ("secret/x", False), ("secret/", False)):
+            for method, query in (("GET", {}), ("HEAD", {}), ("OPTIONS", {}), ("GET", {"presign": ""})):
+                assert (use(service, read, f"/shared/{name}", method, query=query).status != 403) is opens, name
+            for method, query in (("PUT", {}), ("POST", {"uploads": ""}), ("POST", {"uploadId": "u"})):
+                reply = use(service, write, f"/shared/{name}", method, query=query, headers=ONCE)
+                assert (reply.status != 403) is opens, name
+        assert (names(read, recursive=""), names(read)) == (["a", "sub/y"], ["a", "sub/"])
+        assert use(service, read, "/shared/secret/x", query={"w": "9"}).status == 403
+        assert use(service, write, "/shared/secret/", headers={"accept": "text/html"}).status == 403
+    listed = json.loads(ask("GET", "/shared/", by=service, query={"links": ""}, headers=AS_ANN).body)["entries"]
+    assert [entry["name"] for entry in listed if "token=" in entry["url"]] == ["a"]
+    for raw_path in ("/shared/own", "/shared/secret/x", "/shared/secret/"):
+        assert make(service, raw_path).status == 403
+
+
+def test_a_link_ends_with_a_right_or_the_key_of_its_issuer() -> None:
+    counter = MemoryLinkUseCounter()
+    token = new_token(a_service(counter))
+    for rules in (
+        [rule for rule in RULES if "share" not in rule.actions],
+        [rule for rule in RULES if rule.path != "/shared/**"],
+        [*numbered(deny("/shared/a b", "read")), *RULES],
+        [*numbered(deny("/shared/a b", "share")), *RULES],
+    ):
+        reply = use(a_service(counter, rules=numbered(*rules)), token)
+        assert (reply.status, code(reply)) == (403, "link-invalid")
+    assert use(a_service(counter, keys=[CI]), token).status == 403
+    assert use(a_service(counter, keys=[CI, ANN]), token).status == 307
