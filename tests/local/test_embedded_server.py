@@ -39,7 +39,7 @@ for _ in range(2):
 
 
 def test_moto_runs_only_under_its_lock() -> None:
-    # The races of tests/backends/test_token_stores.py and tests/e2e fail too seldom without the lock.
+    # Without the lock, the races of test_link_use_counters.py and of the contract fail too seldom.
     locked: list[bool] = []
 
     def app(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:

@@ -312,7 +312,7 @@ def site(**rest: Any) -> Signpost:
 def test_a_publishable_key_shows_images_within_its_rules_and_caches_keep_them() -> None:
     by = site()
     for method in ("GET", "HEAD"):
-        for headers in ({}, AS_ANN, basic("ann", "wrong")):  # a browser may send what it knows of this host, too
+        for headers in ({}, AS_ANN, basic("ann", "wrong")):  # a browser may also send its credentials for this host
             reply = render(RESIZE, method, by=by, query={"u": URL, "w": "320", "k": K}, headers=headers)
             assert (reply.status, reply.headers["Cache-Control"]) == (200, "public, max-age=3600")
     assert render(THUMBNAIL, by=by, query={"k": K}, headers={}).headers["Cache-Control"] == "no-store"
@@ -332,7 +332,7 @@ def test_any_other_key_in_a_url_and_a_wrong_key_are_401() -> None:
         assert refusal(reply, method) == (401, None if method == "HEAD" else "url-key-invalid")
 
 
-def test_a_publishable_key_is_good_for_nothing_else() -> None:
+def test_a_publishable_key_opens_nothing_else() -> None:
     """It does not work as Basic or Bearer, for signing in, in the URL of a file, or for making and using a link."""
     by = site()
     ways: list[tuple[str, str, dict[str, str]]] = [

@@ -142,7 +142,7 @@ def test_without_a_size_or_with_another_method_the_answer_is_about_the_file() ->
     assert (world.store.calls, world.renderer.asked) == ([], [])
 
 
-def test_a_directory_is_listed_whatever_size_is_asked() -> None:
+def test_a_directory_is_listed_whatever_the_size_parameters() -> None:
     assert World().get("/public/").status == 200
 
 
