@@ -82,7 +82,7 @@ def package(out: Path) -> Path:
 
 def export(folder: Path) -> None:
     """Copy what is deployed. `local` is not, but app.py imports it where a `chalice` command loads it."""
-    clutter = shutil.ignore_patterns("__pycache__", "*.py[co]", "*~", ".*")
+    clutter = shutil.ignore_patterns("__pycache__", "*.py[co]", "*.md", "*~", ".*")
     for tree in ("chalicelib", "local"):
         shutil.copytree(PROJECT / tree, folder / tree, ignore=clutter)
     (folder / ".chalice").mkdir()
