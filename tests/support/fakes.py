@@ -1,7 +1,7 @@
 """Fakes: classes for the ports of the core, and an application over these fakes."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 from chalicelib.backends.cursors import FernetCursors
@@ -11,8 +11,8 @@ from chalicelib.core.access.link_tokens import LinkTokens
 from chalicelib.core.access.principals import ApiKey
 from chalicelib.core.access.rules import Rule
 from chalicelib.core.access.signing import Secrets, Signer
-from chalicelib.core.ports import CredentialSource, LinkUseCounter, ListedKey, ListedKeys, Metadata, ObjectStore, Pages
-from chalicelib.core.s3.mounts import Mount, Target
+from chalicelib.core.ports import CredentialSource, LinkUseCounter, ObjectStore, Pages
+from chalicelib.core.s3.mounts import Mount
 from chalicelib.core.s3.stores import Credentials
 from chalicelib.core.web.image_parameters import Image, Rendition
 from chalicelib.core.web.message import Reply
@@ -46,27 +46,6 @@ class Failing:
     def current(self, deadline: Deadline) -> Credentials:
         raise self.error
 
-    def head(
-        self, target: Target, query: Mapping[str, str], headers: Mapping[str, str], deadline: Deadline
-    ) -> Metadata:
-        raise self.error
-
-    def list(self, target: Target, deadline: Deadline, *, recursive: bool, after: str, limit: int) -> ListedKeys:
-        raise self.error
-
-    def read(
-        self,
-        target: Target,
-        query: Mapping[str, str],
-        etag: str,
-        deadline: Deadline,
-        is_wanted: Callable[[bytes], bool],
-    ) -> bytes:
-        raise self.error
-
-    def create(self, target: Target, image: Image, deadline: Deadline) -> None:
-        raise self.error
-
     def render(self, data: bytes, rendition: Rendition, deadline: Deadline) -> Image:
         raise self.error
 
@@ -75,51 +54,6 @@ class Failing:
 
     def fetch(self, url: str, deadline: Deadline) -> bytes:
         raise self.error
-
-
-class Objects:
-    """A store in which every object has the same metadata, and buckets hold keys; it remembers what was asked."""
-
-    def __init__(self, metadata: Metadata | None = None, buckets: Mapping[str, Iterable[str]] | None = None) -> None:
-        self.metadata = metadata or Metadata(200, {})
-        self.buckets = {name: set(keys) for name, keys in (buckets or {}).items()}
-        self.calls = 0
-        self.asked: list[tuple[Target, Mapping[str, str], Mapping[str, str]]] = []
-
-    def head(
-        self, target: Target, query: Mapping[str, str], headers: Mapping[str, str], deadline: Deadline
-    ) -> Metadata:
-        self.asked.append((target, query, headers))
-        return self.metadata
-
-    def list(self, target: Target, deadline: Deadline, *, recursive: bool, after: str, limit: int) -> ListedKeys:
-        self.calls += 1
-        found: dict[str, ListedKey] = {}
-        for key in self.buckets.get(target.mount.bucket, ()):
-            name = key.removeprefix(target.key)
-            if not key.startswith(target.key) or key <= after:
-                continue
-            first, slash, _ = name.partition("/")
-            if slash and not recursive:
-                prefix = target.key + first + "/"
-                if prefix > after:
-                    found[prefix] = ListedKey(prefix, True, 0, 0, "")
-            else:
-                found[key] = ListedKey(key, False, len(key), NOW, f'"{len(key)}"')
-        return ListedKeys([found[key] for key in sorted(found)[:limit]], len(found) <= limit)
-
-    def read(
-        self,
-        target: Target,
-        query: Mapping[str, str],
-        etag: str,
-        deadline: Deadline,
-        is_wanted: Callable[[bytes], bool],
-    ) -> bytes:
-        raise NotFound("This store holds no bytes.")
-
-    def create(self, target: Target, image: Image, deadline: Deadline) -> None:
-        self.buckets.setdefault(target.mount.bucket, set()).add(target.key)
 
 
 class Renderer:
