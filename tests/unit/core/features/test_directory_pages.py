@@ -110,7 +110,7 @@ def test_a_reader_with_a_session_can_sign_out() -> None:
 def test_a_part_of_a_page_links_to_the_next_part() -> None:
     view = Browser().view(limit="2")
     assert (len(rows(view)), view.is_first) == (2, True)
-    rest = Browser().view(**dict(parse_qsl(urlsplit(view.next_url).query)))
+    rest = Browser().view("/a/", None, **dict(parse_qsl(urlsplit(view.next_url).query)))
     assert ([row.name for row in rows(rest)], rest.is_first, rest.next_url) == (["sub/"], False, "")
 
 

@@ -29,13 +29,13 @@ def a_service(counter: MemoryLinkUseCounter | None = None, **rest: Any) -> Signp
 
 
 def make(
-    service: Signpost, raw_path: str = "/shared/a%20b", headers: Mapping[str, str] = AS_ANN, **wanted: object
+    service: Signpost, raw_path: str = "/shared/a%20b", headers: Mapping[str, str] = AS_ANN, **wanted: Any
 ) -> Reply:
     body = json.dumps(wanted).encode()
     return ask("POST", raw_path, by=service, query={"link": ""}, headers=headers, body=body)
 
 
-def new_token(service: Signpost, raw_path: str = "/shared/a%20b", **wanted: object) -> str:
+def new_token(service: Signpost, raw_path: str = "/shared/a%20b", **wanted: Any) -> str:
     reply = make(service, raw_path, **wanted)
     assert reply.status == 201, reply.body
     return str(json.loads(reply.body)["token"])
