@@ -160,7 +160,7 @@ def test_a_bomb_costs_little_and_is_refused_before_it_is_decoded(tmp_path: Path,
     files[0].write_bytes(data)
     files[1].write_bytes(SMALL[(kind_of(data) or "").removeprefix("image/")])
     environ = {**os.environ, "MALLOC_ARENA_MAX": "1"}  # else the peak depends on which thread gets which arena
-    command = [sys.executable, "-c", _MEASURE, *files]
+    command = [sys.executable, "-c", _MEASURE, *map(str, files)]
     done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60)
     assert done.stderr == ""
     usual, without_time, calls, megabytes = json.loads(done.stdout)
