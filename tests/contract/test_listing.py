@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
 
-from .drivers import Answer
+from .drivers import Answer, over_http
 from .sites import GUEST, SECRET, Site, Store, Table
 
 CI = f"ci:{SECRET}"
@@ -268,6 +268,7 @@ def test_what_a_reader_may_not_see_is_not_listed(site: Site, team: None) -> None
 # Parts
 
 
+@over_http  # the number of keys, not the driver, makes this test slow
 def test_many_parts(site: Site, store: Store) -> None:
     """A file that stays is listed once and in order, whatever others add and delete."""
     files = [f"{number:04}" if number % 3 else f"{number:04}/file" for number in range(1_010)]
