@@ -35,14 +35,6 @@ def test_a_chunked_body_is_refused_and_the_connection_closed(port: int) -> None:
     assert problem == {"type": "about:blank", "title": "Length Required", "status": 411, "code": "length-required"}
 
 
-def test_a_put_that_expects_100_is_answered_without_its_body(port: int) -> None:
-    received = exchange_bytes(port, head("PUT", "/x", "Content-Length: 99999999999", "Expect: 100-continue"))
-    assert received.startswith(b"HTTP/1.1 200 OK\r\n"), "the server sent a 100"
-    assert b"\r\nConnection: close\r\n" in received
-    event = json.loads(received.partition(b"\r\n\r\n")[2])
-    assert (event["body"], event["isBase64Encoded"]) == (None, False)
-
-
 def test_a_client_that_sends_its_body_without_waiting_receives_the_answer(port: int) -> None:
     size = 16 * 1024**2
     for fields in (["Expect: 100-continue"], []):
@@ -129,10 +121,7 @@ def test_a_malformed_request_is_refused(port: int) -> None:
     for message, status in [
         (b"GARBAGE\r\n\r\n", 400),
         (b"GET / HTTP/one\r\n\r\n", 400),
-        (b"GET /a b HTTP/1.1\r\n\r\n", 400),
-        (b"GET /a\x1fb HTTP/1.1\r\n\r\n", 400),
-        (b"GET /a\x01b HTTP/1.1\r\n\r\n", 400),
-        (b"GET /a\x00b HTTP/1.1\r\n\r\n", 400),
+        *((b"GET /a%cb HTTP/1.1\r\n\r\n" % character, 400) for character in b" \x1f\x01\x00"),
         (b"OPTIONS * HTTP/1.1\r\n\r\n", 400),
         (b"GET x HTTP/1.1\r\n\r\n", 400),
         (b"GET / HTTP/2.0\r\n\r\n", 505),

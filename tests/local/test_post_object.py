@@ -61,14 +61,6 @@ def post_body(embedded: Embedded, body: bytes, headers: Mapping[str, str] | None
     return embedded.send("POST", f"{embedded.endpoint}/{BUCKET}/", body, {**FORM, **(headers or {})})
 
 
-def violation(answer: Answer) -> str:
-    """Return the violation of the policy that the answer names."""
-    assert answer.error == DENIED
-    before, _, rest = answer.element("Message").partition("Invalid according to Policy: ")
-    assert not before
-    return rest
-
-
 def test_a_form_stores_its_file_unchanged(embedded: Embedded) -> None:
     content = b"\x00\r\n--se\r\n--\xff--sep" + bytes(range(256))
     answer = post(embedded, signed_fields(embedded), content, "ünï 日本+%.txt")
@@ -153,24 +145,6 @@ def test_the_file_must_have_an_allowed_size_and_the_digest_of_its_field(embedded
         assert post(embedded, fields, b"changed").error == (400, "BadDigest")
 
 
-def test_every_field_must_be_as_the_policy_says(embedded: Embedded) -> None:
-    fields = signed_fields(embedded, [{"Content-Type": "image/png"}], **{"Content-Type": "image/png"})
-    key_failed = f"Policy Condition failed: {json.dumps(KEY_CONDITION)}"
-    type_failed = 'Policy Condition failed: ["eq", "$Content-Type", "image/png"]'
-    for changes, expected in [
-        ({"key": "other/${filename}"}, key_failed),
-        ({"key": "inbox"}, key_failed),
-        ({"Content-Type": "text/html"}, type_failed),
-        ({"X-Amz-Meta-More": "1"}, "Extra input fields: x-amz-meta-more"),
-        ({"anything": ""}, "Extra input fields: anything"),
-    ]:
-        assert violation(post(embedded, {**fields, **changes})) == expected
-    del fields["Content-Type"]
-    assert violation(post(embedded, fields)) == type_failed
-    embedded.clock.offset = 301
-    assert violation(post(embedded, fields)) == "Policy expired."
-
-
 def test_a_malformed_policy_allows_nothing(embedded: Embedded) -> None:
     conditions = [
         {},
@@ -198,26 +172,9 @@ def test_a_policy_is_read_as_aws_reads_it(embedded: Embedded) -> None:
     assert post(embedded, with_policy(fields, document)).status == 204
     for missing in conditions:
         less = {**document, "conditions": [condition for condition in conditions if condition != missing]}
-        assert violation(post(embedded, with_policy(fields, less))).startswith("Extra input fields: ")
-
-
-def test_every_byte_of_the_signed_fields_counts(embedded: Embedded) -> None:
-    fields = signed_fields(embedded)
-    for name in ("policy", "x-amz-signature", "x-amz-credential", "x-amz-date", "x-amz-algorithm"):
-        for place in range(0, len(fields[name]), 7):
-            old = fields[name][place]
-            value = f"{fields[name][:place]}{'1' if old != '1' else '2'}{fields[name][place + 1 :]}"
-            assert post(embedded, {**fields, name: value}).status in (400, 403)
-    free = with_policy(fields, {"expiration": EXPIRES, "conditions": []})
-    assert post(embedded, {**free, "x-amz-algorithm": "AWS4-HMAC-SHA1"}).error == MALFORMED
-
-
-def test_a_form_needs_a_key_a_policy_and_a_complete_signature(embedded: Embedded) -> None:
-    fields = signed_fields(embedded)
-    signature = ("x-amz-signature", "x-amz-credential", "x-amz-algorithm", "x-amz-date")
-    for missing, error in [("policy", DENIED), *((name, INVALID) for name in ("key", *signature))]:
-        assert post(embedded, {name: value for name, value in fields.items() if name != missing}).error == error
-    assert post(embedded, {"key": "inbox/free"}).error == DENIED
+        refused = post(embedded, with_policy(fields, less))
+        assert refused.error == DENIED
+        assert "Invalid according to Policy: Extra input fields: " in refused.element("Message")
 
 
 def test_the_credentials_are_checked(embedded: Embedded) -> None:

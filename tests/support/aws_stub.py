@@ -1,11 +1,14 @@
 """Answers for a boto3 client in place of AWS: the same answer to every request, without a socket."""
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
+
+from chalicelib.core.web.problems import Unavailable
 
 
 class SentRequest(NamedTuple):
@@ -65,3 +68,12 @@ class AwsStub:
 
 def _text(value: str | bytes) -> str:
     return value.decode() if isinstance(value, bytes) else value
+
+
+def unavailable(act: Callable[[], object]) -> Unavailable:
+    """The problem of a call that fails because of AWS, not because of the client."""
+    with pytest.raises(Unavailable) as refused:
+        act()
+    assert type(refused.value) is Unavailable
+    assert refused.value.headers == {"Retry-After": "5"}
+    return refused.value

@@ -27,9 +27,9 @@ from chalicelib.backends.dynamodb import DynamoLinkUseCounter
 from chalicelib.core.access.link_tokens import MAX_FREE_RANGES, Link, Reading
 from chalicelib.core.ports import LinkUseCounter
 from chalicelib.core.web.paths import decode
-from chalicelib.core.web.problems import LinkRevoked, LinkUsedUp, Problem, Unavailable
+from chalicelib.core.web.problems import LinkRevoked, LinkUsedUp, Problem
 from local import embedded_s3
-from tests.support.aws_stub import AwsStub
+from tests.support.aws_stub import AwsStub, unavailable
 from tests.support.builders import soon
 from tests.support.link_use_counter import MemoryLinkUseCounter
 
@@ -281,13 +281,6 @@ def test_the_counter_in_memory_answers_as_dynamodb_does(table: Table, calls: lis
 
 LATE = ReadTimeoutError(endpoint_url="http://127.0.0.1")
 CUT = ConnectionClosedError(endpoint_url="http://127.0.0.1")
-
-
-def unavailable(act: Callable[[], object]) -> Unavailable:
-    with pytest.raises(Unavailable) as refused:
-        act()
-    assert refused.value.headers == {"Retry-After": "5"}
-    return refused.value
 
 
 def every_call(counter: LinkUseCounter) -> list[Callable[[], None]]:

@@ -99,13 +99,6 @@ def test_contain_never_enlarges_and_the_other_fits_do() -> None:
             assert difference(shown(data, 300, 160, fit), expected) < 4
 
 
-def test_cover_keeps_the_middle() -> None:
-    thirds = plain("red", (90, 30))
-    thirds.paste("lime", (30, 0, 60, 30))
-    thirds.paste("blue", (60, 0, 90, 30))
-    assert shown(written(thirds, "png"), 30, 30, "cover").getcolors() == [(900, (0, 255, 0))]
-
-
 def test_a_side_without_a_size_has_a_limit() -> None:
     for wanted, size in (((0, 20), (MAX_SIDE_PIXELS, 16)), ((4000, 0), (4000, 16)), ((0, 10), (2500, 10))):
         assert opened(rendered(written(Image.new("L", (5000, 20)), "png"), *wanted)).size == size
@@ -216,12 +209,6 @@ def test_a_profile_is_converted_to_srgb() -> None:
         assert converted is not None
         assert difference(converted, MUTED) > 5
         assert difference(shown(data, WIDTH, 0), converted) < 4, (kind, primaries)
-
-
-def test_values_without_declared_colours_stay_the_same() -> None:
-    for kind in pictures.FORMATS:
-        data = written(plain((200, 100, 50)), kind)
-        assert difference(shown(data, 8, 0), opened(data).convert("RGB")) < 2
 
 
 # For each colour space, the published matrix from light to CIE XYZ under D65.

@@ -11,7 +11,7 @@ from chalicelib.core.s3.mounts import Mount
 from chalicelib.core.s3.stores import Credentials
 from chalicelib.core.web.image_parameters import MAX_IMAGE_BYTES, Image
 from chalicelib.core.web.problems import BadRequest, NotFound, PreconditionFailed, Problem, Unavailable
-from tests.support.aws_stub import AwsStub, SentRequest
+from tests.support.aws_stub import AwsStub, SentRequest, unavailable
 from tests.support.builders import mount, soon, target
 
 DATE = "Thu, 01 Jan 2026 00:00:00 GMT"
@@ -67,15 +67,6 @@ def role(environment: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     environment.setenv("AWS_ACCESS_KEY_ID", "AKID")
     environment.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     return environment
-
-
-def unavailable(act: Callable[[], object]) -> Unavailable:
-    """The problem of a call that fails because of S3, not because of the client."""
-    with pytest.raises(Unavailable) as refused:
-        act()
-    assert type(refused.value) is Unavailable
-    assert refused.value.headers == {"Retry-After": "5"}
-    return refused.value
 
 
 # Requests

@@ -55,12 +55,16 @@ max_bytes = 50_000_000
 content_types = ["image/*"]
 checksum = "sha256"
 require_headers = {{ expires = "0", x-amz-meta-from = "ci" }}
-image_sizes = ["320x"]
+image_sizes = ["320x", "x240", "96x96", "4096x4096"]
 pass_headers = ["x-amz-tagging"]
 [[rules]]
 path = "/aws/*/finance"
 deny = ["purge"]
 to = ["anyone"]
+[[rules]]
+path = "/-/thumbnail"
+deny = ["read"]
+to = ["authenticated"]
 [images]
 hosts = ["images.example.com"]
 """
@@ -88,7 +92,7 @@ def test_each_key_of_the_file_fills_its_own_field(tmp_path: Path) -> None:
         for key, value in values.items():
             field = OTHER_FIELDS[key](fields) if key in OTHER_FIELDS else getattr(fields, key)
             assert ([*field] if isinstance(field, tuple) else field) == value, key
-    assert [rule.number for rule in settings.rules] == [1, 2]
+    assert [rule.number for rule in settings.rules] == [1, 2, 3]
     assert "secret" not in repr(settings)
 
 

@@ -142,6 +142,7 @@ def test_a_table_of_the_wrong_kind_or_without_a_required_key_is_a_mistake(tmp_pa
         f"{MOUNT}[[rules]]\npath = '/a'\nallow = ['read']": ":5: rules[1].to: is missing; name the principals",
         f"{MOUNT}[[rules]]\npath = '/a'\nto = ['anyone']": either,
         f"{MOUNT}{rule}deny = ['read']": either,
+        f"{MOUNT}{key}{rule.replace('anyone', 'key:c')}": ':11: rules[1].to: "key:c" names no key; did you mean "ci"?',
         MOUNT * 2: ":6: mounts[2].path: is the same as that of mounts[1]",
         MOUNT + MOUNT.replace('"/"', '"/a"') * 2: ":10: mounts[3].path: is the same as that of mounts[2]",
         f"{MOUNT}{key}{key.replace(SHA, 'a' * 64)}": ":9: keys[2].id: is the same as that of keys[1]",

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from chalicelib.core.access.rules import Rule
 from chalicelib.settings.mounts import UNKNOWN_REGION
 from tests.support.settings_files import MOUNT, MOUNT_VALUES, loaded, mistakes, table
 
@@ -97,19 +96,3 @@ def test_a_rule_names_headers_but_none_that_would_bypass_the_rules(tmp_path: Pat
         for key, value in {"pass_headers": f'["{name}"]', "require_headers": f'{{ "{name}" = "x" }}'}.items():
             (mistake,) = mistakes(tmp_path, MOUNT + table("[[rules]]", values | {key: value}))
             assert mistake.startswith(f':9: rules[1].{key}: "{name}" is not a header that ')
-
-
-def test_a_rule_names_the_image_endpoints_and_sizes(tmp_path: Path) -> None:
-    sizes = ["320x", "x240", "96x96", "4096x4096"]
-    resize = {"path": '"/-/resize"', "allow": '["read"]', "to": '["anyone"]', "image_sizes": str(sizes)}
-    thumbnail = {"path": '"/-/thumbnail"', "deny": '["read"]', "to": '["authenticated"]'}
-    assert loaded(tmp_path, MOUNT + table("[[rules]]", resize) + table("[[rules]]", thumbnail)).rules == (
-        Rule(number=1, path="/-/resize", allows=True, actions=("read",), to=("anyone",), image_sizes=tuple(sizes)),
-        Rule(number=2, path="/-/thumbnail", allows=False, actions=("read",), to=("authenticated",)),
-    )
-
-
-def test_a_rule_cannot_name_a_key_that_does_not_exist(tmp_path: Path) -> None:
-    key = table("[[keys]]", {"id": '"ci"', "sha256": f'"{"1" * 64}"'})
-    rule = table("[[rules]]", {"path": '"/a"', "allow": '["read"]', "to": '["anyone", "key:c"]'})
-    assert mistakes(tmp_path, MOUNT + key + rule) == [':11: rules[1].to: "key:c" names no key; did you mean "ci"?']
