@@ -49,12 +49,6 @@ class Failing:
     def render(self, data: bytes, rendition: Rendition, deadline: Deadline) -> Image:
         raise self.error
 
-    def host(self, url: str) -> str:
-        raise self.error
-
-    def fetch(self, url: str, deadline: Deadline) -> bytes:
-        raise self.error
-
 
 class Renderer:
     """Renders every image as a few words about its size.

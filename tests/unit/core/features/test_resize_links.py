@@ -7,19 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.core.access.link_tokens import MAX_LINK_SECONDS
-from chalicelib.core.access.signing import decode, encode
+from chalicelib.core.access.signing import encode
 from chalicelib.core.web.message import Reply
-from tests.support.builders import ANN, CI, NOW, allow, api_key, basic, deny, numbered, request, secret_of
+from tests.support.builders import ANN, CI, NOW, allow, api_key, basic, deny, numbered, secret_of
 from tests.support.fakes import Signpost, Source, ask, code, signpost
 from tests.support.link_use_counter import MemoryLinkUseCounter
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(99)
 URL, OTHER = "https://images.example.com/a.png?b=c&d", "https://images.example.com/b.png"
 RESIZE = "/-/resize"
-RULES = numbered(
-    allow(RESIZE, "read share", "key:ann"),
-    allow("/**", "read list write delete share"),
-)
+W320 = {"w": "320"}
+RULES = numbered(allow(RESIZE, "read share", "key:ann"), allow("/**", "read list write delete share"))
+NO_READ = numbered(allow(RESIZE, "share", "key:ann"), deny(RESIZE, "read"))
+SIZED = numbered(allow(RESIZE, "read share", "key:ann")._replace(image_sizes=("9x9",)))
 AS_ANN = basic("ann")
 
 
@@ -36,16 +36,8 @@ def token_of(reply: Reply) -> str:
     return str(json.loads(reply.body)["token"])
 
 
-def show(
-    by: Signpost,
-    token: str,
-    u: str = URL,
-    query: dict[str, str] | None = None,
-    *,
-    method: str = "GET",
-    now: float = NOW,
-) -> Reply:
-    return ask(method, RESIZE, by=by, query={"token": token, "u": u, **(query or {"w": "320"})}, now=now)
+def show(by: Signpost, token: str, u: str = URL, query: dict[str, str] | None = None, **rest: Any) -> Reply:
+    return ask(rest.pop("method", "GET"), RESIZE, by=by, query={"token": token, "u": u, **(query or W320)}, **rest)
 
 
 def test_a_link_shows_one_url_in_its_sizes_and_caches_keep_it_until_its_end() -> None:
@@ -59,7 +51,7 @@ def test_a_link_shows_one_url_in_its_sizes_and_caches_keep_it_until_its_end() ->
         "sizes": ["320x", "x99", "9x8"],
         "expires_at": "2023-11-14T23:20:00Z",
     }
-    for query in ({"w": "320"}, {"h": "99"}, {"w": "9", "h": "8", "fit": "cover", "format": "webp"}):
+    for query in (W320, {"h": "99"}, {"w": "9", "h": "8", "fit": "cover", "format": "webp"}):
         for method in ("GET", "HEAD"):
             reply = show(by, link["token"], URL, query, method=method)
             assert (reply.status, reply.headers["Cache-Control"]) == (200, "public, max-age=3600")
@@ -70,7 +62,7 @@ def test_a_link_shows_one_url_in_its_sizes_and_caches_keep_it_until_its_end() ->
         assert code(show(by, link["token"], URL, query)) == "size-not-allowed"
     for u in (OTHER, URL + "&", URL.upper(), URL.replace("https", "http")):
         assert code(show(by, link["token"], u)) == "link-invalid", u
-    for query, name in (({"u": URL}, "?w: "), ({"w": "320"}, "?u: ")):
+    for query, name in (({"u": URL}, "?w: "), (W320, "?u: ")):
         reply = ask("GET", RESIZE, by=by, query={"token": link["token"], **query})
         assert (reply.status, json.loads(reply.body)["detail"][:4]) == (400, name)
 
@@ -87,28 +79,20 @@ def test_a_link_shows_every_url_of_one_host() -> None:
 
 def test_a_link_is_judged_as_if_its_maker_asked() -> None:
     token = token_of(make(a_service(), u=URL, sizes=["320x", "9x9"]))
-    for rules in (
-        numbered(allow(RESIZE, "read", "key:ann")),
-        numbered(allow(RESIZE, "share", "key:ann"), deny(RESIZE, "read")),
-        numbered(allow("/**", "read share")),
-        (),
-    ):
+    for rules in (numbered(allow(RESIZE, "read", "key:ann")), NO_READ, numbered(allow("/**", "read share")), ()):
         assert code(show(a_service(rules), token)) == "link-invalid"
-    assert code(show(a_service(keys=[CI]), token)) == "link-invalid"
-    assert code(show(a_service(keys=[ANN._replace(in_urls=True)]), token)) == "link-invalid"
-    sized = a_service(numbered(allow(RESIZE, "read share", "key:ann")._replace(image_sizes=("9x9",))))
-    assert code(show(sized, token)) == "size-not-allowed"
-    assert show(sized, token, URL, {"w": "9", "h": "9"}).status == 200
+    for keys in ([CI], [ANN._replace(in_urls=True)]):
+        assert code(show(a_service(keys=keys), token)) == "link-invalid"
+    assert code(show(a_service(SIZED), token)) == "size-not-allowed"
+    assert show(a_service(SIZED), token, URL, {"w": "9", "h": "9"}).status == 200
 
 
 def test_making_a_link_needs_share_and_read_at_the_endpoint() -> None:
     wanted: dict[str, Any] = {"u": URL, "sizes": ["320x"]}
     assert make(a_service(), {}, **wanted).status == 401
     assert make(a_service(), basic("ci"), **wanted).status == 403
-    by = a_service(numbered(allow(RESIZE, "share", "key:ann"), deny(RESIZE, "read")))
-    assert make(by, **wanted).status == 403
-    sized = a_service(numbered(allow(RESIZE, "read share", "key:ann")._replace(image_sizes=("9x9",))))
-    assert code(make(sized, **wanted)) == "size-not-allowed"
+    assert make(a_service(NO_READ), **wanted).status == 403
+    assert code(make(a_service(SIZED), **wanted)) == "size-not-allowed"
     by = a_service()
     token = token_of(make(by, **wanted))
     reply = ask("POST", RESIZE, by=by, query={"link": "", "token": token, "u": URL, "w": "320"})
@@ -132,24 +116,12 @@ def test_a_bad_body_makes_no_link() -> None:
 
 def test_each_kind_of_token_opens_its_own_kind_alone() -> None:
     by = a_service()
-    of_url = token_of(make(by, u=URL, sizes=["320x"]))
-    of_host = token_of(make(by, host="images.example.com", sizes=["320x"]))
     file = json.loads(ask("POST", "/a", by=by, query={"link": ""}, headers=AS_ANN).body)["token"]
-    for raw_path in ("/a", "/", "/-/thumbnail"):
-        for token in (of_url, of_host):
-            method = "POST" if raw_path == "/-/thumbnail" else "GET"
-            assert code(ask(method, raw_path, by=by, query={"token": token, "u": URL, "w": "320"})) == "link-invalid"
     assert code(show(by, file)) == "link-invalid"
-    data = decode(of_url)
-    assert data is not None
-    for changed in (
-        b"\x01" + data[1:],
-        data[:5] + data[9:],
-        data[:15] + data[15:19] + data[15:],
-        data[:16],
-        data[-16:],
-    ):
-        assert code(show(by, encode(changed))) == "link-invalid"
+    of_url, of_host = make(by, u=URL, sizes=["320x"]), make(by, host="images.example.com", sizes=["320x"])
+    for token in (token_of(of_url), token_of(of_host)):
+        for method, raw_path in (("GET", "/a"), ("GET", "/"), ("POST", "/-/thumbnail")):
+            assert code(ask(method, raw_path, by=by, query={"token": token, "u": URL, "w": "320"})) == "link-invalid"
 
 
 def test_every_character_of_a_token_counts() -> None:
@@ -165,15 +137,14 @@ def test_garbage_is_refused(token: str) -> None:
 
 
 def test_the_log_holds_neither_a_token_nor_a_publishable_key() -> None:
+    """Neither a good secret nor a secret that is refused."""
     site = api_key("site")._replace(in_urls=True)
     by = a_service((*RULES, *numbered(allow(RESIZE, "read", "key:site"))), keys=[ANN, site])
     token = token_of(make(by, u=URL, sizes=["320x"]))
-    for method, status in (("GET", 200), ("HEAD", 200), ("OPTIONS", 204)):
-        by.log.clear()
-        for secret in ({"token": token}, {"k": secret_of("site")}, {"token": token[:-1]}, {"k": "c4n4ry"}):
-            by.application.handle(request(method, RESIZE, query={"u": URL, "w": "320", **secret}))
-        assert [line["status"] for line in by.log] == [status, status, 403, 401]
-        assert str(by.log[0]["principal"]).startswith("link:")
-        assert by.log[1]["principal"] == "key:site"
-        for secret_text in (token, token[-22:], secret_of("site"), "c4n4ry"):
-            assert secret_text not in json.dumps(by.log)
+    by.log.clear()
+    for secret in ({"token": token}, {"k": secret_of("site")}, {"token": token[:-1]}, {"k": "c4n4ry"}):
+        ask("GET", RESIZE, by=by, query={"u": URL, **W320, **secret})
+    assert [line["status"] for line in by.log] == [200, 200, 403, 401]
+    assert (str(by.log[0]["principal"])[:5], by.log[1]["principal"]) == ("link:", "key:site")
+    for secret_text in (token, token[-22:], secret_of("site"), "c4n4ry"):
+        assert secret_text not in json.dumps(by.log)
