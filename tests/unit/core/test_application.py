@@ -47,16 +47,6 @@ def raising(error: Exception) -> tuple[Application, list[Mapping[str, object]]]:
     ), log
 
 
-def test_every_answer_has_its_id_and_the_headers_for_caches() -> None:
-    reply = signpost().application.handle(request(request_id="an-id"))
-    assert reply.status == 307
-    assert {name: reply.headers[name] for name in reply.headers if name not in ("Location", "Cache-Control")} == {
-        "X-Request-Id": "an-id",
-        "Referrer-Policy": "no-referrer",
-        "Vary": "Authorization, Cookie",
-    }
-
-
 def test_a_head_has_no_body() -> None:
     for accept, raw_path in itertools.product(
         ("*/*", "text/html"), ("/public/a", "/public/", "/nothing", "/-/x", "/%zz")

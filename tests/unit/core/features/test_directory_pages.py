@@ -4,12 +4,10 @@ import json
 from collections.abc import Mapping
 from urllib.parse import parse_qsl, urlsplit
 
-from chalicelib.core.access.principals import ApiKeys
-from chalicelib.core.access.sessions import Sessions
 from chalicelib.core.web.message import Reply
 from chalicelib.core.web.page_views import DirectoryView, Row
-from tests.support.builders import ANN, BASE_URL, DEADLINE, KEYS, NOW, allow, basic, deny, mount, numbered
-from tests.support.fakes import PlainPages, Signpost, ask, signer, signpost
+from tests.support.builders import BASE_URL, NOW, allow, basic, deny, mount, numbered
+from tests.support.fakes import PlainPages, Signpost, ask, signpost
 from tests.support.link_use_counter import MemoryLinkUseCounter
 from tests.support.store import MemoryStore
 
@@ -102,11 +100,6 @@ def test_the_page_offers_what_its_reader_may_do() -> None:
     assert view.visitor == ("", False, None, True, BASE_URL)
 
 
-def test_a_reader_with_a_session_can_sign_out() -> None:
-    cookie = Sessions(ApiKeys(KEYS), signer("session")).cookie(ANN, NOW, DEADLINE).partition(";")[0]
-    assert Browser().view(headers={"cookie": cookie}).visitor == ("key:ann", True, None, True, BASE_URL)
-
-
 def test_a_part_of_a_page_links_to_the_next_part() -> None:
     view = Browser().view(limit="2")
     assert (len(rows(view)), view.is_first) == (2, True)
@@ -161,11 +154,3 @@ def test_a_thumbnail_takes_no_use_of_a_link() -> None:
     assert [row.thumbnail for row in rows(browser.view("/p/", token=counted))] == [""] * 4
     page = [row.thumbnail for row in rows(browser.view("/p/", token=free))]
     assert page == [f"{JPG}token={free}&w=96&h=96&format=jpeg", f"{UMLAUT}token={free}&h=64&format=jpeg", "", ""]
-
-
-def test_a_thumbnail_of_the_page_can_be_opened() -> None:
-    store = MemoryStore(dict.fromkeys(NAMES, b"\xff\xd8\xff" + bytes(99)))
-    service = signpost(rules=RULES, objects=store)
-    for url in thumbnails()[:2]:
-        parts = urlsplit(url)
-        assert ask("GET", parts.path, by=service, query=dict(parse_qsl(parts.query))).status == 307

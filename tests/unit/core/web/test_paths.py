@@ -12,9 +12,8 @@ from chalicelib.core.web.paths import (
     check_key_length,
     decode,
     directories_above,
-    methods_of_service_page,
 )
-from chalicelib.core.web.problems import BadPath, KeyTooLong, NotFound
+from chalicelib.core.web.problems import BadPath, KeyTooLong
 
 KEYS = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=60).filter(
     lambda key: not key.startswith("/") and not {".", ".."} & set(key.split("/"))
@@ -113,15 +112,3 @@ def test_the_directories_above_a_path_are_nearest_first() -> None:
         ("/a//", ["/a/", "/"]),
     ]:
         assert [*directories_above(decode(raw_path))] == directories, raw_path
-
-
-def test_each_page_of_the_service_has_its_methods() -> None:
-    for raw_path, methods in [
-        ("/-/login", ("GET", "HEAD", "POST", "OPTIONS")),
-        ("/-/logout", ("POST", "OPTIONS")),
-        ("/-/assets/x", ("GET", "HEAD", "OPTIONS")),
-    ]:
-        assert methods_of_service_page(decode(raw_path)) == methods
-    for raw_path in ("/-/", "/-/login/", "/-/x", "/-/assets"):
-        with pytest.raises(NotFound):
-            methods_of_service_page(decode(raw_path))
