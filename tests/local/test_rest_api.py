@@ -22,15 +22,12 @@ pytestmark = pytest.mark.usefixtures("silence")
 def test_a_path_takes_the_most_specific_route(port: int) -> None:
     for target, resource, parameters in [
         ("/", "/", None),
-        ("//", "/", None),
         ("/x/y/", "/{proxy+}", {"proxy": "x/y"}),
-        ("/x//", "/{proxy+}", {"proxy": "x/"}),
         ("/x%2Fy%20z/%25/+", "/{proxy+}", {"proxy": "x%2Fy%20z/%25/+"}),
         ("//x//y", "/{proxy+}", {"proxy": "x//y"}),
         ("/a/1", "/a/{id}", {"id": "1"}),
         ("/a/1/", "/a/{id}", {"id": "1"}),
         ("/a/fixed", "/a/fixed", None),
-        ("/a/fixed/", "/a/fixed", None),
         ("/a/fixed/x", "/{proxy+}", {"proxy": "a/fixed/x"}),
         ("/a//", "/{proxy+}", {"proxy": "a/"}),
         ("/deep/1/2/3", "/deep/{id}/{proxy+}", {"id": "1", "proxy": "2/3"}),

@@ -1,10 +1,7 @@
 """The administrator's tool: `check`, `key new`, `explain` and `link`."""
 
 import hashlib
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -74,16 +71,6 @@ def file(environment: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 @pytest.fixture
 def tool(file: Path, capsys: pytest.CaptureFixture[str]) -> Tool:
     return Tool(capsys)
-
-
-def test_the_tool_is_a_module_that_exits_with_its_status(file: Path) -> None:
-    for variables, status in ((os.environ, 0), ({**os.environ, "SIGNPOST_CONFIG": f"{file}.missing"}, 2)):
-        run = subprocess.run(
-            [sys.executable, "-m", "chalicelib", "check"], env=variables, capture_output=True, text=True, timeout=60
-        )
-        assert run.returncode == status
-        assert ("cannot be read" in run.stderr) == (status == 2)
-        assert "Traceback" not in run.stderr
 
 
 def test_check_prints_where_paths_lead_or_every_mistake(

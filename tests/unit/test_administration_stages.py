@@ -43,6 +43,7 @@ def run(project: Path, *arguments: str, stage: str | None = "dev", **variables: 
     environ = {"PATH": os.environ["PATH"], "AWS_CONFIG_FILE": os.devnull, "PYTHONDONTWRITEBYTECODE": "1"} | variables
     command = [sys.executable, "-m", "chalicelib", *arguments, *(["--stage", stage] if stage else [])]
     process = subprocess.run(command, cwd=project, env=environ, capture_output=True, text=True, timeout=60)
+    assert "Traceback" not in process.stderr
     return Run(process.returncode, process.stdout, process.stderr)
 
 
