@@ -40,7 +40,7 @@ def store(driver: str) -> Iterator[Store]:
 @pytest.fixture(scope="session")
 def table(driver: str) -> Iterator[Table]:
     """Where the uses of links are counted."""
-    with open_table("signpost-e2e") as table:
+    with open_table(f"signpost-{uuid4().hex}") as table:
         yield table
 
 
