@@ -184,8 +184,6 @@ def test_the_credentials_are_checked(embedded: Embedded) -> None:
     client = embedded.session_client(credentials, credentials["SessionToken"])
     fields = signed_fields(embedded, client=client)
     assert post(embedded, fields).status == 204
-    assert post(embedded, {**fields, "x-amz-security-token": "other"}).error == BAD_TOKEN
-    assert post(embedded, {n: value for n, value in fields.items() if n != "x-amz-security-token"}).error == BAD_TOKEN
     assert post(embedded, {**signed_fields(embedded), "x-amz-security-token": "invented"}).error == BAD_TOKEN
     embedded.clock.offset = 901
     assert post(embedded, fields).error == (400, "ExpiredToken")

@@ -139,13 +139,6 @@ def test_parameters_that_cannot_be_sent_are_a_mistake_of_the_client() -> None:
     assert s3.stub.requests == []
 
 
-def test_read_sends_the_version_and_the_etag() -> None:
-    s3 = S3()
-    s3.read({"versionId": "v 1"})
-    assert (s3.sent.method, s3.path, s3.query["versionId"]) == ("GET", "/a b.png", "v 1")
-    assert s3.sent.headers["if-match"] == '"e"'
-
-
 def test_create_sends_an_immutable_image_that_replaces_no_object_in_a_way_that_every_store_reads() -> None:
     """boto3 sends a checksum after the body by default, which some stores cannot read."""
     s3 = S3()
