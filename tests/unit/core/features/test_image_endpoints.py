@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from chalicelib.core.access.rules import Rule
 from chalicelib.core.web.image_parameters import MAX_IMAGE_BYTES, Image, Rendition, content_name
 from chalicelib.core.web.message import Reply
+from chalicelib.core.web.problems import Problem, SourceFailed, Unavailable
 from chalicelib.core.web.times import Deadline
 from tests.support.builders import BASE_URL, KEYS, allow, api_key, basic, deny, mount, numbered, secret_of
 from tests.support.fakes import Renderer, Signpost, Source, ask, code, signpost
@@ -220,3 +221,16 @@ def test_a_publishable_key_opens_nothing_else() -> None:
         assert code(ask(method, raw_path, by=by, query={**query, "k": K}, body=body)) == "credentials-missing"
     form = f"id=site&secret={K}".encode()
     assert ask("POST", "/-/login", by=by, headers={"origin": BASE_URL}, body=form).status == 401
+
+
+def test_a_site_that_fails_is_a_502_and_a_site_that_does_not_answer_a_503() -> None:
+    class FailingSource(Source):
+        error: Problem
+
+        def fetch(self, url: str, deadline: Deadline) -> bytes:
+            raise self.error
+
+    source = FailingSource()
+    for source.error in (SourceFailed("The site answered 500."), Unavailable("The site does not answer.")):
+        for method in ("GET", "HEAD"):
+            assert render(RESIZE, method, by=a_service(source=source)).status == source.error.status

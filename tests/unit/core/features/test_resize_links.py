@@ -142,9 +142,10 @@ def test_the_log_holds_neither_a_token_nor_a_publishable_key() -> None:
     by = a_service((*RULES, *numbered(allow(RESIZE, "read", "key:site"))), keys=[ANN, site])
     token = token_of(make(by, u=URL, sizes=["320x"]))
     by.log.clear()
-    for secret in ({"token": token}, {"k": secret_of("site")}, {"token": token[:-1]}, {"k": "c4n4ry"}):
-        ask("GET", RESIZE, by=by, query={"u": URL, **W320, **secret})
-    assert [line["status"] for line in by.log] == [200, 200, 403, 401]
+    for method in ("GET", "HEAD", "OPTIONS"):
+        for secret in ({"token": token}, {"k": secret_of("site")}, {"token": token[:-1]}, {"k": "c4n4ry"}):
+            ask(method, RESIZE, by=by, query={"u": URL, **W320, **secret})
+    assert [line["status"] for line in by.log] == [200, 200, 403, 401] * 2 + [204, 204, 403, 401]
     assert (str(by.log[0]["principal"])[:5], by.log[1]["principal"]) == ("link:", "key:site")
     for secret_text in (token, token[-22:], secret_of("site"), "c4n4ry"):
         assert secret_text not in json.dumps(by.log)
