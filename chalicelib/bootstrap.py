@@ -9,21 +9,21 @@ from functools import cache
 from typing import TYPE_CHECKING, Final, Protocol
 
 from .core.access.actions import METHODS
-from .core.access.link_tokens import LinkTokens, Random
-from .core.access.signing import Signer, no_secrets
+from .core.access.link_tokens import LinkTokens, Random, link_signer
+from .core.access.signing import no_secrets
 from .core.application import Application
 from .core.web.access_log import AccessLogEntry
 from .core.web.cors import Cors
 from .core.web.message import Reply, Request
 from .core.web.problems import Misconfigured
 from .core.web.times import Deadline
-from .default_backends import Backends
+from .default_backends import Backends, html_pages
 from .environment import Environment, of_process
 from .service_factory import ServiceFactory
 from .settings.load import InvalidSettings, Settings, inspect, load
 
 if TYPE_CHECKING:
-    from .core.ports import Clock, Log, Pages
+    from .core.ports import Clock, Log
 
 _TIMEOUT_SECONDS: Final = 10.0  # lambda_timeout in .chalice/config.json
 _GATEWAY_TIMEOUT_SECONDS: Final = 29.0  # API Gateway Developer Guide, "Quotas", integration timeout
@@ -88,7 +88,7 @@ def inspect_settings(environment: Environment) -> tuple[Settings, tuple[str, ...
 
 def link_tokens(environment: Environment) -> LinkTokens:
     """Return the maker and reader of link tokens; raise InvalidSettings."""
-    return LinkTokens(Signer(environment.signing_secrets() or no_secrets, "link"), os.urandom)
+    return LinkTokens(link_signer(environment.signing_secrets() or no_secrets), os.urandom)
 
 
 def build(settings: Settings, backends: Backends, *, clock: "Clock", random: Random, log: "Log") -> Application:
@@ -101,12 +101,13 @@ def build(settings: Settings, backends: Backends, *, clock: "Clock", random: Ran
         random: returns bytes that nobody can guess.
         log: writes one record for each request.
     """
+    factory = ServiceFactory(settings, backends, random)
     return Application(
-        answer=ServiceFactory(settings, backends, random).service().answer,
-        cors=Cors(settings.cors_origins, METHODS),
+        answer=factory.service().answer,
+        cors=factory.cors,
         pages=lambda: backends.pages,
         realm=settings.realm,
-        sign_in=backends.signing_secrets is not None,
+        sign_in=factory.sessions is not None,
         public_url=settings.public_url,
         authorization_header=settings.authorization_header,
         clock=clock,
@@ -124,7 +125,7 @@ def _closed_application(error: Exception) -> Application:
     return Application(
         answer=answer,
         cors=Cors((), METHODS),
-        pages=_pages,
+        pages=html_pages,
         realm="Signpost",
         sign_in=False,
         public_url=None,
@@ -132,12 +133,6 @@ def _closed_application(error: Exception) -> Application:
         clock=time.time,
         log=_log,
     )
-
-
-def _pages() -> "Pages":
-    from .backends.templates import HtmlPages  # only a browser gets a page
-
-    return HtmlPages()
 
 
 def _log(record: Mapping[str, object]) -> None:

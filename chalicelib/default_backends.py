@@ -1,6 +1,6 @@
 """The default backends. Each is imported and built by the first request that needs it; any of them can be replaced."""
 
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Final
 
 from .backends.credentials import ChainCredentials, FixedCredentials
@@ -21,6 +21,14 @@ if TYPE_CHECKING:
     )
 
 _RENDER_SECONDS: Final = 5
+
+
+@cache
+def html_pages() -> "Pages":
+    """Return the renderer of pages, built once: it depends on no setting."""
+    from .backends.templates import HtmlPages
+
+    return HtmlPages()
 
 
 class Backends:
@@ -83,6 +91,4 @@ class Backends:
     @cached_property
     def pages(self) -> "Pages":
         """The renderer of pages."""
-        from .backends.templates import HtmlPages
-
-        return HtmlPages()
+        return html_pages()

@@ -5,8 +5,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
+from .backends.secrets import secret_source
 from .core.access.signing import Secrets
 from .core.s3.stores import Credentials
+from .settings import checks
+from .settings.load import InvalidSettings
 
 CONFIG: Final = "SIGNPOST_CONFIG"
 """The path of the settings file; by default signpost.toml beside this module."""
@@ -83,9 +86,6 @@ class Environment:
 
     def signing_secrets(self) -> Secrets | None:
         """Return the source of the signing secrets; None where there are none; raise InvalidSettings."""
-        from .backends.secrets import secret_source
-        from .settings.load import InvalidSettings
-
         reference = self.variables.get(SECRET)
         if not reference:
             return None
@@ -96,9 +96,6 @@ class Environment:
 
     def credentials(self) -> Credentials | None:
         """Return the AWS credentials in the environment; None where there are none; raise InvalidSettings."""
-        from .settings import checks
-        from .settings.load import InvalidSettings
-
         access_key, secret_key = self.variables.get(ACCESS_KEY), self.variables.get(SECRET_KEY)
         if not (access_key and secret_key):
             return None
@@ -110,8 +107,6 @@ class Environment:
 
     def mistakes(self) -> list[str]:
         """Return the mistakes in the variables. With a mistake, the service answers 500 to every request."""
-        from .settings.load import InvalidSettings
-
         mistakes: list[str] = []
         for read in (self.credentials, self.signing_secrets):
             try:
@@ -128,8 +123,6 @@ def of_process() -> Environment:
 
 def _expiration(text: str | None) -> float | None:
     """Return the end of the credentials, which `aws configure export-credentials` writes, as a Unix time in seconds."""
-    from .settings.load import InvalidSettings
-
     if not text:
         return None
     try:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from .core.access.actions import METHODS
 from .core.access.authorization import Authorization
 from .core.access.client_address import ClientAddresses
-from .core.access.link_tokens import LinkTokens, Random
+from .core.access.link_tokens import LinkTokens, Random, link_signer
 from .core.access.principals import ApiKeys, Authenticator, AuthorizationHeader
 from .core.access.rules import RuleSet
 from .core.access.sessions import Sessions
@@ -58,7 +58,7 @@ class ServiceFactory:
                 link_tokens=self.link_tokens,
                 resize_tokens=lambda: self.resize_tokens,
             ),
-            cors=Cors(self._settings.cors_origins, METHODS),
+            cors=self.cors,
             features={
                 "redirects": lambda: self.redirects,
                 "uploads": lambda: self.uploads,
@@ -75,6 +75,11 @@ class ServiceFactory:
         )
 
     # Shared parts
+
+    @cached_property
+    def cors(self) -> Cors:
+        """The origins of the settings."""
+        return Cors(self._settings.cors_origins, METHODS)
 
     @cached_property
     def api_keys(self) -> ApiKeys:
@@ -111,7 +116,7 @@ class ServiceFactory:
     @cached_property
     def link_tokens(self) -> LinkTokens:
         """The maker and reader of link tokens."""
-        return LinkTokens(Signer(self._secrets, "link"), self._random)
+        return LinkTokens(link_signer(self._secrets), self._random)
 
     @cached_property
     def resize_tokens(self) -> "ResizeTokens":

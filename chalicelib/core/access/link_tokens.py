@@ -11,7 +11,7 @@ from chalicelib.core.web.paths import SERVICE_PATHS, Path, directories_above
 from chalicelib.core.web.problems import LinkExpired, LinkInvalid
 from chalicelib.core.web.times import Deadline
 
-from .signing import MAC_BYTES, Signer, decode, encode, fingerprint
+from .signing import MAC_BYTES, Secrets, Signer, decode, encode, fingerprint
 
 Random = Callable[[int], bytes]
 """Returns so many random bytes, which nobody can guess."""
@@ -63,6 +63,11 @@ class Reading(NamedTuple):
     file: str
     part: str
     resumes: bool
+
+
+def link_signer(secrets: Secrets) -> Signer:
+    """Return the signer of link tokens, the same for the service and for the administrator's tool."""
+    return Signer(secrets, "link")
 
 
 class LinkTokens:
