@@ -12,7 +12,6 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -25,30 +24,13 @@ from chalicelib.default_backends import Backends
 from chalicelib.environment import Environment
 from chalicelib.settings.load import load
 from tests.support.builders import HIDDEN_BY_REST_API, Fields, rest_event, url_event
-from tests.support.entry_points import answer, entry_points
+from tests.support.entry_points import Answer, answer, entry_points
 
 # Another store is judged by the driver that is nearest to a user.
 DRIVERS = ("curl",) if "S3_ENDPOINT" in os.environ else ("in process", "event", "curl")
 
 Handle = Callable[[str, str, str, Fields, bytes], Reply]
 """Answers a method, a raw path, a query, header fields and a body."""
-
-
-class Answer(NamedTuple):
-    """The last answer of a chain of redirects: the status, the header fields by lower-case names, the body."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def code(self) -> str:
-        """The code of a refusal."""
-        return str(self.json()["code"])
-
-    def json(self) -> Any:
-        """Return the body, parsed."""
-        return json.loads(self.body)
 
 
 def curl(folder: Path, *arguments: str) -> Answer:

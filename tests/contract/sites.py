@@ -19,9 +19,9 @@ from mypy_boto3_s3 import S3Client
 
 from chalicelib import environment
 from local import dev_server, embedded_s3
+from tests.support.entry_points import Answer
 
 from . import drivers
-from .drivers import Answer
 
 # How a store refuses; which of these it is differs from store to store.
 REFUSED = frozenset({400, 403, 405, 501})

@@ -12,10 +12,9 @@ from chalicelib.core.access.principals import ANYONE
 from chalicelib.core.web.paths import Path
 from local import dev_server
 from tests.support.builders import ANN, CI, RULES, basic, bearer
-from tests.support.entry_points import KEY_TABLES, rule_table
+from tests.support.entry_points import KEY_TABLES, Answer, rule_table
 from tests.support.oracles import deciding
 
-from .drivers import Answer
 from .sites import Site, Store, Table, client_of, open_site
 
 ORIGIN = "https://app.example.com"

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from tests.support.entry_points import Answer
+
 from . import probes
-from .drivers import Answer
 from .sites import REFUSED, Site, Store, client_of
 
 Fields = dict[str, str]

@@ -11,10 +11,11 @@ from uuid import uuid4
 import pytest
 from PIL import Image
 
+from tests.support.entry_points import Answer
 from tests.support.fake_internet import HOST, FakeInternet
 from tests.support.pictures import opened, quarters, shows_quarters, written
 
-from .drivers import Answer, over_http
+from .drivers import over_http
 from .sites import SECRET, SETTINGS, Site, Store, Table, client_of, open_site
 
 PUBLISHABLE_KEY = "a publishable key, in clear"

@@ -14,8 +14,9 @@ import requests
 from botocore.exceptions import ClientError
 
 from chalicelib.core.access.link_tokens import MAX_LINK_SECONDS, MAX_USES
+from tests.support.entry_points import Answer
 
-from .drivers import Answer, over_http
+from .drivers import over_http
 from .sites import GUEST, REFUSED, Site, Store, Table, open_site
 
 BODY = b"0123456789"

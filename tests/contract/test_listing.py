@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
 
-from .drivers import Answer, over_http
+from tests.support.entry_points import Answer
+
+from .drivers import over_http
 from .sites import GUEST, SECRET, Site, Store, Table
 
 CI = f"ci:{SECRET}"

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .drivers import Answer
+from tests.support.entry_points import Answer
+
 from .sites import Site, Store, Table, client_of, open_site
 
 LEAST_PART = 5 * 1024**2  # bytes, of all parts but the last

@@ -26,11 +26,20 @@ OF_APP = EntryPoints(app.app, app.function_url)
 
 
 class Answer(NamedTuple):
-    """The answer that a client gets; the names of headers are lower case."""
+    """The last answer that a client gets: the status, the header fields by lower-case names, the body."""
 
     status: int
     headers: dict[str, str]
     body: bytes
+
+    @property
+    def code(self) -> str:
+        """The code of a refusal."""
+        return str(self.json()["code"])
+
+    def json(self) -> Any:
+        """Return the body, parsed."""
+        return json.loads(self.body)
 
 
 def entry_points(application: Application) -> EntryPoints:

@@ -8,7 +8,7 @@ from chalicelib.core.access.link_tokens import LINK_ACTIONS, MAX_LINK_SECONDS, M
 from chalicelib.core.access.rules import Grant, RuleSet
 from chalicelib.core.access.signing import fingerprint
 from chalicelib.core.web.access_log import AccessLogEntry
-from chalicelib.core.web.json_body import choice, json_object, whole_number
+from chalicelib.core.web.json_body import choice_field, json_object, number_field
 from chalicelib.core.web.message import Reply, Request
 from chalicelib.core.web.problems import Forbidden, LinkInvalid, NotOffered, NotRevocable
 from chalicelib.core.web.times import Deadline
@@ -52,9 +52,9 @@ class Links:
             self._revoke(request.query["token"], grant, request.deadline)
             return Reply(204, {"Cache-Control": replies.NO_STORE})
         body = json_object(request.body, ("action", "expires_in", "uses"), _EXAMPLE)
-        action = choice(body, "action", LINK_ACTIONS)
-        seconds = whole_number(body, "expires_in", DEFAULT_LINK_SECONDS, 1, MAX_LINK_SECONDS)
-        uses = 0 if body.get("uses", 1) is None else whole_number(body, "uses", 1, 1, MAX_USES)
+        action = choice_field(body, "action", LINK_ACTIONS)
+        seconds = number_field(body, "expires_in", DEFAULT_LINK_SECONDS, 1, MAX_LINK_SECONDS)
+        uses = 0 if body.get("uses", 1) is None else number_field(body, "uses", 1, 1, MAX_USES)
         if uses and self._counter is None:
             raise NotOffered(
                 "This service has no table that counts the uses of links. "

@@ -10,7 +10,7 @@ from chalicelib.core.access.rules import Grant, RuleSet
 from chalicelib.core.web import image_parameters
 from chalicelib.core.web.access_log import AccessLogEntry
 from chalicelib.core.web.image_parameters import MAX_SIDE_PIXELS, Rendition
-from chalicelib.core.web.json_body import json_object, whole_number
+from chalicelib.core.web.json_body import json_object, number_field
 from chalicelib.core.web.message import Reply, Request
 from chalicelib.core.web.problems import BadRequest
 
@@ -57,7 +57,7 @@ class ResizeLinks:
         rule = self._rules.require(grant, "read", grant.path).rule
         for size in sizes:
             image_parameters.check_size(Rendition(*sides(size), "contain", "", 0), rule.image_sizes)
-        expires_at = int(now) + whole_number(body, "expires_in", DEFAULT_LINK_SECONDS, 1, MAX_LINK_SECONDS)
+        expires_at = int(now) + number_field(body, "expires_in", DEFAULT_LINK_SECONDS, 1, MAX_LINK_SECONDS)
         token = self._resize_tokens.make(kind, source, sizes, expires_at, grant.principal.name, request.deadline)
         url = quote(source, safe="") if kind == OF_URL else ""
         query = f"token={token}&{image_parameters.query_of(sizes[0])}&u={url}"

@@ -63,8 +63,6 @@ def bucket_url(bucket: str, region: str, endpoint: str | None) -> BucketUrl:
         return BucketUrl(endpoint, urlsplit(endpoint).netloc, f"/{bucket}")
     _, suffix = partition(region)
     host = f"s3.{region}.{suffix}"
-    if re.fullmatch(
-        r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", bucket
-    ):  # one DNS label; other names use path style (FACTS 4.4)
+    if re.fullmatch(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", bucket):  # one DNS label; others use path style (FACTS 4.4)
         return BucketUrl(f"https://{bucket}.{host}", f"{bucket}.{host}", "")
     return BucketUrl(f"https://{host}", host, f"/{bucket}")

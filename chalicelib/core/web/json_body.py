@@ -32,7 +32,7 @@ def json_object(body: bytes, fields: tuple[str, ...], example: str) -> dict[str,
     return value
 
 
-def whole_number(fields: dict[str, Any], name: str, default: int, minimum: int, maximum: int) -> int:
+def number_field(fields: dict[str, Any], name: str, default: int, minimum: int, maximum: int) -> int:
     """Return a field that is a whole number within bounds; raise BadRequest for another value."""
     value = fields.get(name, default)
     if not is_whole_number(value, minimum, maximum):
@@ -40,7 +40,7 @@ def whole_number(fields: dict[str, Any], name: str, default: int, minimum: int, 
     return value
 
 
-def choice(fields: dict[str, Any], name: str, choices: tuple[str, ...]) -> str:
+def choice_field(fields: dict[str, Any], name: str, choices: tuple[str, ...]) -> str:
     """Return a field that is one of some texts, the first text by default; raise BadRequest for another value."""
     value = fields.get(name, choices[0])
     if value not in choices:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chalicelib.core.web.json_body import choice, json_object, whole_number
+from chalicelib.core.web.json_body import choice_field, json_object, number_field
 from chalicelib.core.web.problems import BadRequest
 
 
@@ -23,13 +23,13 @@ def test_a_body_is_an_object_with_known_fields() -> None:
 
 
 def test_a_field_is_a_whole_number_or_a_choice() -> None:
-    assert whole_number({"uses": 7}, "uses", 1, 1, 1_000) == 7
-    assert whole_number({}, "uses", 1, 1, 1_000) == 1
+    assert number_field({"uses": 7}, "uses", 1, 1, 1_000) == 7
+    assert number_field({}, "uses", 1, 1, 1_000) == 1
     for value in (0, 1_001, True, 1.0, "7", None):
         with pytest.raises(BadRequest, match="uses must be a whole number from 1 to 1,000"):
-            whole_number({"uses": value}, "uses", 1, 1, 1_000)
-    assert choice({}, "allow", ("read", "write")) == "read"
-    assert choice({"allow": "write"}, "allow", ("read", "write")) == "write"
+            number_field({"uses": value}, "uses", 1, 1, 1_000)
+    assert choice_field({}, "allow", ("read", "write")) == "read"
+    assert choice_field({"allow": "write"}, "allow", ("read", "write")) == "write"
     for other in ("", "Read", None, 1, ["read"]):
         with pytest.raises(BadRequest, match="allow must be one of read, write"):
-            choice({"allow": other}, "allow", ("read", "write"))
+            choice_field({"allow": other}, "allow", ("read", "write"))
