@@ -46,6 +46,15 @@ def copy(folder: Path, *, requirements: str = "", reverse: bool = False) -> Path
     return folder
 
 
+def refusal(project: Path, **environ: str) -> str:
+    """Package a project that cannot be packaged, and return the reason. No traceback is printed, no file is written."""
+    done = package(project, "out", **environ)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert not (project / "out").exists()
+    return done.stderr
+
+
 def names(archive: Path) -> list[str]:
     with ZipFile(archive) as file:
         return file.namelist()
@@ -207,11 +216,7 @@ def test_dependencies_are_those_for_lambdas_machine(tmp_path: Path) -> None:
 def test_a_dependency_that_lambda_cannot_run_is_refused(tmp_path: Path) -> None:
     environ = wheels(tmp_path / "wheels", ["x86_64"])
     project = copy(tmp_path / "copy", requirements=hashes(tmp_path / "wheels"))
-    done = package(project, "out", **environ)
-    assert done.returncode == 1
-    assert "No matching distribution found for compiled==1.0" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert not (project / "out").exists()
+    assert "No matching distribution found for compiled==1.0" in refusal(project, **environ)
 
 
 def test_a_dependency_that_pip_compiles_for_this_machine_is_refused(tmp_path: Path) -> None:
@@ -227,11 +232,7 @@ def test_a_dependency_that_pip_compiles_for_this_machine_is_refused(tmp_path: Pa
             (tmp_path / name).write_text(text)
             sdist.add(tmp_path / name, f"compiled-1.0/{name}")
     project = copy(tmp_path / "copy", requirements=hashes(tmp_path / "wheels"))
-    done = package(project, "out", **environ)
-    assert done.returncode == 1
-    assert "compiled==1.0" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert not (project / "out").exists()
+    assert "compiled==1.0" in refusal(project, **environ)
 
 
 def test_a_dependency_with_another_hash_is_refused(tmp_path: Path) -> None:
@@ -241,10 +242,7 @@ def test_a_dependency_with_another_hash_is_refused(tmp_path: Path) -> None:
     (wheel,) = (tmp_path / "wheels").glob("*aarch64.whl")
     with ZipFile(wheel, "a") as archive:
         archive.writestr("more.py", "")
-    done = package(project, "out", **environ)
-    assert done.returncode == 1
-    assert "THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE" in done.stderr
-    assert not (project / "out").exists()
+    assert "THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE" in refusal(project, **environ)
 
 
 # What goes wrong
@@ -264,23 +262,15 @@ def test_a_dependency_with_another_hash_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_a_project_that_cannot_be_packaged(tmp_path: Path, file: str, reason: str) -> None:
-    """The reason is there without a traceback; nothing is written."""
     (copy(tmp_path) / file).write_text("{")
-    done = package(tmp_path, "out")
-    assert done.returncode == 1
-    assert done.stderr.startswith(reason.replace("{}", str(tmp_path / file)))
-    assert "Traceback" not in done.stderr
-    assert not (tmp_path / "out").exists()
+    assert refusal(tmp_path).startswith(reason.replace("{}", str(tmp_path / file)))
 
 
 def test_the_settings_of_the_zip_are_checked_as_the_stack_will_read_them(tmp_path: Path) -> None:
     """Whatever this machine's variables say."""
     settings = copy(tmp_path) / "chalicelib/signpost.toml"
     settings.write_text(settings.read_text() + 'prefix = "${MINE}"\n')
-    done = package(tmp_path, "out", MINE="x", SIGNPOST_CONFIG=os.devnull)
-    assert done.returncode == 1
-    assert "the environment variable MINE is not set" in done.stderr
-    assert not (tmp_path / "out").exists()
+    assert "the environment variable MINE is not set" in refusal(tmp_path, MINE="x", SIGNPOST_CONFIG=os.devnull)
 
 
 def test_the_stack_gets_what_the_settings_need(tmp_path: Path) -> None:
