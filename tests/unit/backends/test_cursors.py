@@ -29,7 +29,8 @@ def test_a_sealed_text_opens_with_every_current_secret_and_no_other(text: bytes)
 def test_a_changed_text_is_refused(text: bytes, data: st.DataObject) -> None:
     sealed = cursors(NEW).seal(text, DEADLINE)
     place = data.draw(st.integers(0, len(sealed) - 3))  # the last character has bits that base64 does not use
-    other = data.draw(st.sampled_from("ABCdef012-_=+ é").filter(lambda character: character != sealed[place]))
+    # Without `+`, which Fernet's decoder reads as `-`: the bytes under the signature stay the same.
+    other = data.draw(st.sampled_from("ABCdef012-_= é").filter(lambda character: character != sealed[place]))
     assert cursors(NEW).open(sealed[:place] + other + sealed[place + 1 :], DEADLINE) is None
     assert cursors(NEW).open(sealed[:place], DEADLINE) is None
 
