@@ -20,7 +20,7 @@ from .core.features.redirects import Redirects
 from .core.features.uploads import Uploads
 from .core.link_uses import LinkUses
 from .core.s3.mounts import Mounts
-from .core.s3.presigner import Presigner
+from .core.s3.presign import Presigner
 from .core.service import Feature, Service, ServicePage
 from .core.web.cors import Cors
 from .default_backends import Backends

@@ -4,7 +4,7 @@ from chalicelib.core import replies
 from chalicelib.core.access.rules import Grant, RuleSet
 from chalicelib.core.s3.mounts import Mounts
 from chalicelib.core.s3.post_policy import post_policy
-from chalicelib.core.s3.presigner import Presigner
+from chalicelib.core.s3.presign import Presigner
 from chalicelib.core.web.access_log import AccessLogEntry
 from chalicelib.core.web.message import Reply, Request
 from chalicelib.core.web.problems import NotFound, NotOffered

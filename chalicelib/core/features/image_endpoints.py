@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from chalicelib.core import replies
 from chalicelib.core.access.rules import Grant, Rule, RuleSet
-from chalicelib.core.s3.presigner import Presigner
+from chalicelib.core.s3.presign import Presigner
 from chalicelib.core.web import image_parameters
 from chalicelib.core.web.access_log import AccessLogEntry
 from chalicelib.core.web.image_parameters import Image

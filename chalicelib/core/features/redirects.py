@@ -7,8 +7,7 @@ from chalicelib.core import replies
 from chalicelib.core.access.rules import Grant, RuleSet
 from chalicelib.core.s3 import passthrough
 from chalicelib.core.s3.mounts import Mounts, Target
-from chalicelib.core.s3.presign import SignedUrl
-from chalicelib.core.s3.presigner import Presigner
+from chalicelib.core.s3.presign import Presigner, SignedUrl
 from chalicelib.core.web.access_log import AccessLogEntry
 from chalicelib.core.web.message import Reply, Request
 
