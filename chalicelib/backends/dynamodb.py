@@ -11,7 +11,8 @@ parts FILE      a set: the ranges of that file that were sent since then, and th
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from chalicelib.core.access.link_tokens import MAX_FREE_RANGES, Link, Reading
+from chalicelib.core.access.link_tokens import Link, Reading
+from chalicelib.core.link_uses import FREE_SECONDS, MAX_FREE_RANGES
 from chalicelib.core.web.problems import LinkRevoked, LinkUsedUp, Unavailable
 from chalicelib.core.web.times import Deadline
 
@@ -20,7 +21,6 @@ from .aws_calls import call, client
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_FREE_SECONDS: Final = 60  # see `ports.LinkUseCounter.redeem`
 _KEPT_SECONDS: Final = 3_600  # after the link expires, so that a service with a slow clock still sees the uses
 _NOT_COUNTED: Final = "The uses of this link cannot be counted now."
 
@@ -76,7 +76,7 @@ class DynamoLinkUseCounter:
     def _is_free(self, link: Link, attempt: str, reading: Reading, now: float) -> bool:
         """Return whether a range is free; if so, note that the range was sent."""
         values = {
-            ":earliest": _number(now - _FREE_SECONDS),
+            ":earliest": _number(now - FREE_SECONDS),
             ":attempt": {"S": attempt},
             ":part": {"S": reading.part},
             ":sent": {"SS": [attempt, reading.part]},

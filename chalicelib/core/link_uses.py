@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from .access.client_address import ClientAddresses
 from .access.link_tokens import Link, Random, Reading
@@ -14,6 +14,9 @@ from .web.times import Deadline
 
 if TYPE_CHECKING:
     from .ports import LinkUseCounter
+
+FREE_SECONDS: Final = 60  # after a use by a GET, further ranges of the same file are free so long
+MAX_FREE_RANGES: Final = 256  # of a file that are free after one use: the table keeps each range
 
 
 class LinkUses:

@@ -189,9 +189,9 @@ class LinkUseCounter(Protocol):
     def redeem(self, link: Link, *, attempt: str, reading: Reading | None, now: float, deadline: Deadline) -> None:
         """Redeem one use of a link in one conditional write, or give a free range of a file.
 
-        A range is free for 60 s after a GET of the same `Reading.file` redeemed a use, and a range is free once: a GET
-        that asks for the same range again redeems another use. So of any number of equal GETs, as many succeed as the
-        link has uses. At most `link_tokens.MAX_FREE_RANGES` ranges are free for one use.
+        A range is free for `link_uses.FREE_SECONDS` after a GET of the same `Reading.file` redeemed a use, and a range
+        is free once: a GET that asks for the same range again redeems another use. So of any number of equal GETs, as
+        many succeed as the link has uses. At most `link_uses.MAX_FREE_RANGES` ranges are free for one use.
 
         Args:
             link: a link with a number of uses.

@@ -3,11 +3,10 @@
 import threading
 from typing import NamedTuple
 
-from chalicelib.core.access.link_tokens import MAX_FREE_RANGES, Link, Reading
+from chalicelib.core.access.link_tokens import Link, Reading
+from chalicelib.core.link_uses import FREE_SECONDS, MAX_FREE_RANGES
 from chalicelib.core.web.problems import LinkRevoked, LinkUsedUp, Unavailable
 from chalicelib.core.web.times import Deadline
-
-FREE_SECONDS = 60
 
 
 class _Read(NamedTuple):

@@ -18,7 +18,6 @@ Random = Callable[[int], bytes]
 
 LINK_ACTIONS: Final = ("read", "write")
 MAX_USES: Final = 1_000  # of one link: its item in the table keeps each use until the link ends
-MAX_FREE_RANGES: Final = 256  # of a file that are free after one use: the item keeps each range, too
 MAX_LINK_SECONDS: Final = 366 * 86_400
 
 _ID_BYTES: Final = 12

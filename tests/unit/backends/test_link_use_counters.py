@@ -24,7 +24,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.backends.dynamodb import DynamoLinkUseCounter
-from chalicelib.core.access.link_tokens import MAX_FREE_RANGES, Link, Reading
+from chalicelib.core.access.link_tokens import Link, Reading
+from chalicelib.core.link_uses import MAX_FREE_RANGES
 from chalicelib.core.ports import LinkUseCounter
 from chalicelib.core.web.paths import decode
 from chalicelib.core.web.problems import LinkRevoked, LinkUsedUp, Problem
