@@ -1,5 +1,6 @@
 """Derived images: objects below `-/derived/` that the service makes of images, and looks for before it makes them."""
 
+import hashlib
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 _REMEMBERED_SECONDS: Final = 300  # an operator may empty the folder, and S3 may expire its objects
 _MAX_REMEMBERED: Final = 10_000
+_NAMES_VERSION: Final = "2"  # a new number gives all derived images new names: change it when the renderer changes
 
 
 class DerivedImages:
@@ -66,7 +68,7 @@ class DerivedImages:
         image_parameters.check_size(rendition, grant.rule.image_sizes)
         version = {name: query[name] for name in ("versionId",) if name in query}
         source_headers = self._objects.head(source, version, {}, deadline).headers
-        name = image_parameters.derivative_name(source.key, source_headers["etag"], rendition)
+        name = derivative_name(source.key, source_headers["etag"], rendition)
         target = self._mounts.derived(grant, name)
         place = (target.mount.bucket_url, target.key)  # two stores can have buckets of the same name
         if self._exists_until.get(place, 0) <= now:
@@ -79,7 +81,7 @@ class DerivedImages:
 
     def store(self, image: Image, grant: Grant, deadline: Deadline) -> Target:
         """Store an image under the hash of its bytes, and return its target."""
-        target = self._mounts.derived(grant, image_parameters.content_name(image))
+        target = self._mounts.derived(grant, content_name(image))
         self._objects.create(target, image, deadline)
         return target
 
@@ -113,3 +115,20 @@ class DerivedImages:
         self._exists_until[place] = now + _REMEMBERED_SECONDS
         if len(self._exists_until) > _MAX_REMEMBERED:
             del self._exists_until[next(iter(self._exists_until))]  # the first entry is the oldest entry
+
+
+def derivative_name(key: str, etag: str, rendition: Rendition) -> str:
+    """Return the name of a derived image: different for each key, content and rendition.
+
+    Args:
+        key: the key of the object.
+        etag: the ETag of the object, which stands for its content.
+        rendition: the parameters of the derived image.
+    """
+    source = "\0".join((_NAMES_VERSION, key, etag, *map(str, rendition)))
+    return hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def content_name(image: Image) -> str:
+    """Return the name of an image: the hash of its bytes."""
+    return hashlib.sha256(image.body).hexdigest()

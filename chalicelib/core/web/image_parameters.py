@@ -1,6 +1,5 @@
-"""Image parameters: the sizes and formats that a request can ask for, the kinds of images, and names of derivatives."""
+"""Image parameters: the sizes and formats that a request can ask for, and the kinds of images."""
 
-import hashlib
 import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
@@ -20,8 +19,6 @@ _QUALITIES: Final[Mapping[str, int]] = {"jpeg": 80, "webp": 80, "avif": 55}
 # The file names with a thumbnail on pages, by their last letters.
 _THUMBNAILS: Final = frozenset({"jpg", "jpeg", "png", "webp", "avif", "gif"})
 _THUMBNAIL: Final = "96x96"
-
-_RENDERING: Final = "2"  # a new number gives all derivatives new names: change it when the renderer changes
 
 
 class Rendition(NamedTuple):
@@ -101,7 +98,7 @@ def usual_quality(image_format: str) -> int:
 def check_size(rendition: Rendition, sizes: tuple[str, ...]) -> None:
     """Raise SizeNotAllowed if the rule lists sizes, and the rendition has another size or an unusual quality.
 
-    So an image has a limited number of derivatives, although anyone can ask for images.
+    So an image has a limited number of derived images, although anyone can ask for images.
     """
     if sizes and (rendition.size not in sizes or rendition.quality):
         raise SizeNotAllowed(sizes)
@@ -152,23 +149,6 @@ def kind_of(data: bytes) -> str | None:
     if data[4:8] == b"ftyp" and re.match(b"(?:.{4})*?avi[fs]", data[8:12] + data[16 : max(16, end)], re.DOTALL):
         return "image/avif"
     return None
-
-
-def derivative_name(key: str, etag: str, rendition: Rendition) -> str:
-    """Return the name of a derivative: different for each key, content and rendition.
-
-    Args:
-        key: the key of the object.
-        etag: the ETag of the object, which stands for its content.
-        rendition: the parameters of the derivative.
-    """
-    source = "\0".join((_RENDERING, key, etag, *map(str, rendition)))
-    return hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def content_name(image: Image) -> str:
-    """Return the name of an image: the hash of its bytes."""
-    return hashlib.sha256(image.body).hexdigest()
 
 
 def _longest_side(size: str) -> int:

@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from chalicelib.core.features import derived_images
-from chalicelib.core.features.derived_images import DerivedImages
+from chalicelib.core.features.derived_images import DerivedImages, derivative_name
 from chalicelib.core.ports import Metadata
 from chalicelib.core.s3.mounts import Mount, Mounts, Target
-from chalicelib.core.web import image_parameters
-from chalicelib.core.web.image_parameters import MAX_IMAGE_BYTES, Image, Rendition
+from chalicelib.core.web.image_parameters import FITS, FORMATS, MAX_IMAGE_BYTES, Image, Rendition
 from chalicelib.core.web.problems import ImageTooLarge, NotAnImage, Unavailable
 from chalicelib.core.web.times import Deadline
 from tests.support.builders import DEADLINE, NOW, granted, mount
@@ -41,7 +42,7 @@ class Container:
 
 
 def name_of(key: str = "a.png") -> str:
-    return f"-/derived/{image_parameters.derivative_name(key, etag_of(PNG), WIDE)}"
+    return f"-/derived/{derivative_name(key, etag_of(PNG), WIDE)}"
 
 
 def test_the_first_request_renders_the_image_and_stores_it_below_the_prefix_of_the_mount() -> None:
@@ -135,3 +136,36 @@ def test_a_failed_write_is_not_remembered() -> None:
     for _ in range(2):
         with pytest.raises(Unavailable):
             container.ask()
+
+
+# Names
+
+RENDITIONS = st.builds(
+    *(Rendition, st.integers(0, 40), st.integers(0, 40), st.sampled_from(FITS)),
+    *(st.sampled_from(["", *FORMATS]), st.integers(0, 100)),
+)
+DERIVATIVES = st.tuples(
+    st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=8), st.text('"abc-1', max_size=5), RENDITIONS
+)
+
+
+@given(DERIVATIVES, DERIVATIVES)
+def test_a_name_is_unique_for_key_content_and_rendition(
+    first: tuple[str, str, Rendition], second: tuple[str, str, Rendition]
+) -> None:
+    key, etag, rendition = first
+    names = {derivative_name(*derivative) for derivative in (first, second)}
+    assert len(names) == len({first, second})
+    assert all(len(name) == 64 and name.isalnum() and name.isascii() for name in names)
+    changed = [rendition._replace(width=41), rendition._replace(height=41), rendition._replace(fit="x")]
+    changed += [rendition._replace(format="x"), rendition._replace(quality=101)]
+    others = [(key, etag, other) for other in changed] + [(f"{key}x", etag, rendition), (key, f"{etag}x", rendition)]
+    assert len({derivative_name(*derivative) for derivative in (first, *others)}) == 8
+
+
+def test_names_are_the_same_as_in_the_release_before() -> None:
+    """With new names all stored images become useless: change the names only together with the renderer."""
+    rendition = Rendition(320, 0, "contain", "", 0)
+    assert derivative_name("a.png", '"e"', rendition) == (
+        "79b72625f9cb7ff53f3566b6ee730f820a6698d3aee06fe0f9300dd56d3b9247"
+    )

@@ -5,7 +5,8 @@ from itertools import product
 from typing import Any, NamedTuple
 
 from chalicelib.core.access.rules import Rule
-from chalicelib.core.web.image_parameters import MAX_IMAGE_BYTES, Image, Rendition, content_name
+from chalicelib.core.features.derived_images import content_name
+from chalicelib.core.web.image_parameters import MAX_IMAGE_BYTES, Image, Rendition
 from chalicelib.core.web.message import Reply
 from chalicelib.core.web.problems import Problem, SourceFailed, Unavailable
 from chalicelib.core.web.times import Deadline

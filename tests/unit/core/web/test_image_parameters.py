@@ -194,38 +194,5 @@ def test_an_avif_is_known_by_any_brand_of_its_first_box(major: bytes, brands: li
     assert image_parameters.kind_of(data) == ("image/avif" if is_avif else None)
 
 
-# Names
-
-RENDITIONS = st.builds(
-    *(Rendition, st.integers(0, 40), st.integers(0, 40), st.sampled_from(FITS)),
-    *(st.sampled_from(["", *FORMATS]), st.integers(0, 100)),
-)
-DERIVATIVES = st.tuples(
-    st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=8), st.text('"abc-1', max_size=5), RENDITIONS
-)
-
-
-@given(DERIVATIVES, DERIVATIVES)
-def test_a_name_is_unique_for_key_content_and_rendition(
-    first: tuple[str, str, Rendition], second: tuple[str, str, Rendition]
-) -> None:
-    key, etag, rendition = first
-    names = {image_parameters.derivative_name(*derivative) for derivative in (first, second)}
-    assert len(names) == len({first, second})
-    assert all(len(name) == 64 and name.isalnum() and name.isascii() for name in names)
-    changed = [rendition._replace(width=41), rendition._replace(height=41), rendition._replace(fit="x")]
-    changed += [rendition._replace(format="x"), rendition._replace(quality=101)]
-    others = [(key, etag, other) for other in changed] + [(f"{key}x", etag, rendition), (key, f"{etag}x", rendition)]
-    assert len({image_parameters.derivative_name(*derivative) for derivative in (first, *others)}) == 8
-
-
-def test_names_are_the_same_as_in_the_release_before() -> None:
-    """With new names all stored images become useless: change the names only together with the renderer."""
-    rendition = Rendition(320, 0, "contain", "", 0)
-    assert image_parameters.derivative_name("a.png", '"e"', rendition) == (
-        "79b72625f9cb7ff53f3566b6ee730f820a6698d3aee06fe0f9300dd56d3b9247"
-    )
-
-
 def test_an_image_does_not_print_its_bytes() -> None:
     assert repr(Image("image/png", b"canary")) == "Image(image/png, 6 bytes)"
