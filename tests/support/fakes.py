@@ -206,7 +206,7 @@ def ask(
     method: str,
     raw_path: str,
     *,
-    by: Signpost | None = None,
+    service: Signpost | None = None,
     query: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
     body: bytes = b"",
@@ -214,7 +214,7 @@ def ask(
     now: float = NOW,
 ) -> Reply:
     """Send a request to an application and return its reply."""
-    service = by or signpost()
+    service = service or signpost()
     service.now = now
     return service.application.handle(
         request(method, raw_path, query=query, headers=headers, body=body, address=address)

@@ -57,17 +57,17 @@ def test_a_head_has_no_body() -> None:
 
 def test_an_unexpected_error_is_a_500_that_says_nothing_about_the_error() -> None:
     for error, accept in itertools.product((ErrorWithSecrets(), RecursionError(SECRET)), ("*/*", "text/html")):
-        by = signpost(credentials=Failing(error))
-        reply = by.application.handle(request(headers={"accept": accept}))
+        service = signpost(credentials=Failing(error))
+        reply = service.application.handle(request(headers={"accept": accept}))
         assert reply.status == 500
         assert b"internal-error" in reply.body
         assert b"req-1" in reply.body
-        shown = f"{reply.body!r} {dict(reply.headers)} {by.log}"
+        shown = f"{reply.body!r} {dict(reply.headers)} {service.log}"
         assert SECRET not in shown
         assert "Traceback" not in shown
         assert type(error).__name__ not in reply.body.decode()
-        assert [line["code"] for line in by.log] == ["internal-error"]
-        assert str(by.log[0]["error"]).startswith(f"{type(error).__name__} < fakes.py:")
+        assert [line["code"] for line in service.log] == ["internal-error"]
+        assert str(service.log[0]["error"]).startswith(f"{type(error).__name__} < fakes.py:")
 
 
 def test_a_misconfigured_service_answers_500_to_everything() -> None:
@@ -94,9 +94,9 @@ def test_a_backend_out_of_reach_is_a_503_to_try_again_and_the_log_has_the_durati
 
 def test_a_line_can_always_be_written_as_json() -> None:
     for raw_path in ("/\ud800", "/%00", "/\n{", "/a\u2028", '/"'):
-        by = signpost()
-        by.application.handle(request("GET", raw_path))
-        assert "\n" not in json.dumps(by.log[0])
+        service = signpost()
+        service.application.handle(request("GET", raw_path))
+        assert "\n" not in json.dumps(service.log[0])
 
 
 def test_a_page_offers_to_sign_in_only_where_that_can_change_the_answer() -> None:
@@ -115,11 +115,11 @@ def test_a_page_offers_to_sign_in_only_where_that_can_change_the_answer() -> Non
         ("GET", "/-/x", {}, ann, 404, False, "", False),
     ]
     for sign_in in (True, False):
-        by = signpost(sign_in=sign_in)
+        service = signpost(sign_in=sign_in)
         for method, raw_path, query, headers, status, may_help, name, by_cookie in cases:
             if "token" in query and not sign_in:
                 continue
-            reply = ask(method, raw_path, by=by, query=query, headers={**headers, **BROWSER})
+            reply = ask(method, raw_path, service=service, query=query, headers={**headers, **BROWSER})
             page = reply.body.decode()
             assert reply.status == status, (method, raw_path, query)
             next_path = raw_path if may_help and sign_in else ""
@@ -164,7 +164,7 @@ def test_another_header_is_read_in_the_place_of_authorization() -> None:
 
 
 def test_the_public_url_replaces_the_url_of_the_request() -> None:
-    by = signpost(public_url="https://public.example.com")
-    page = ask("GET", "/nothing", by=by, headers=BROWSER).body.decode()
+    service = signpost(public_url="https://public.example.com")
+    page = ask("GET", "/nothing", service=service, headers=BROWSER).body.decode()
     assert "https://public.example.com" in page
     assert "https://files.example.com" not in page

@@ -25,26 +25,26 @@ def test_other_methods_are_refused_with_the_list_of_methods() -> None:
 
 
 def test_a_directory_is_an_ordinary_key_for_writers_but_a_whole_mount_is_no_key() -> None:
-    by = signpost(rules=OPEN, mounts=[mount(), mount("/docs", bucket="docs")])
+    service = signpost(rules=OPEN, mounts=[mount(), mount("/docs", bucket="docs")])
     for method in ("PUT", "DELETE"):
-        assert urlsplit(ask(method, "/d//", by=by).headers["Location"]).path == "/d//"
+        assert urlsplit(ask(method, "/d//", service=service).headers["Location"]).path == "/d//"
         for raw_path in ("/", "/docs", "/docs/"):
-            reply = ask(method, raw_path, by=by)
+            reply = ask(method, raw_path, service=service)
             assert (reply.status, code(reply)) == (400, "bad-path")
 
 
 def test_a_path_without_a_mount_is_not_found_for_callers_who_may_read_it() -> None:
-    by = signpost(mounts=[mount("/docs")])
-    assert ask("GET", "/public/a", by=by).status == 404
-    assert ask("GET", "/nothing", by=by).status == 401
+    service = signpost(mounts=[mount("/docs")])
+    assert ask("GET", "/public/a", service=service).status == 404
+    assert ask("GET", "/nothing", service=service).status == 401
 
 
 def test_reserved_paths_are_never_redirected() -> None:
     for raw_path in ("/-/", "/-/x", "/%2D/x", "/-%2Fx", "/-/login/", "/-/assets"):
         for method in METHODS:
-            assert ask(method, raw_path, by=signpost(rules=OPEN)).status == 404
+            assert ask(method, raw_path, service=signpost(rules=OPEN)).status == 404
     for raw_path in ("/-", "/-x", "/a/-/b", "/--/a"):
-        assert ask("GET", raw_path, by=signpost(rules=OPEN)).status == 307
+        assert ask("GET", raw_path, service=signpost(rules=OPEN)).status == 307
 
 
 def test_each_step_of_an_upload_in_parts_can_be_presigned_for_callers_who_may_write() -> None:
@@ -58,8 +58,13 @@ def test_each_step_of_an_upload_in_parts_can_be_presigned_for_callers_who_may_wr
 
 def test_uploads_must_satisfy_the_rule_and_other_methods_need_not() -> None:
     """The rules decide first, so a refusal of an upload shows nothing to a caller who may not write."""
-    by = signpost(rules=numbered(allow("/**", "read write delete", overwrite=False, max_bytes=5)))
-    assert [ask(method, "/a", by=by).status for method in ("GET", "HEAD", "DELETE", "PUT")] == [307, 307, 307, 411]
+    service = signpost(rules=numbered(allow("/**", "read write delete", overwrite=False, max_bytes=5)))
+    assert [ask(method, "/a", service=service).status for method in ("GET", "HEAD", "DELETE", "PUT")] == [
+        307,
+        307,
+        307,
+        411,
+    ]
     chunked = {"transfer-encoding": "gzip, Chunked"}
     assert code(ask("PUT", "/builds/a", headers=basic("ci") | chunked)) == "length-required"
     assert ask("PUT", "/builds/a", headers=chunked).status == ask("PUT", "/inbox/a").status == 401
@@ -67,18 +72,18 @@ def test_uploads_must_satisfy_the_rule_and_other_methods_need_not() -> None:
 
 def test_a_mount_with_credentials_of_its_own_is_signed_with_them_alone() -> None:
     own = mount("/theirs", bucket="theirs")._replace(credentials=Credentials("THEIRS", "secret"))
-    by = signpost(rules=OPEN, mounts=[own], credentials=Failing(AssertionError("asked")))
-    assert "X-Amz-Credential=THEIRS%2F" in ask("GET", "/theirs/a", by=by).headers["Location"]
+    service = signpost(rules=OPEN, mounts=[own], credentials=Failing(AssertionError("asked")))
+    assert "X-Amz-Credential=THEIRS%2F" in ask("GET", "/theirs/a", service=service).headers["Location"]
     both = signpost(rules=OPEN, mounts=[own, mount()])
-    assert "X-Amz-Credential=AKIDEXAMPLE%2F" in ask("GET", "/a", by=both).headers["Location"]
+    assert "X-Amz-Credential=AKIDEXAMPLE%2F" in ask("GET", "/a", service=both).headers["Location"]
 
 
 def test_no_credentials_are_fetched_before_the_rules_allow_the_request() -> None:
-    by = signpost(credentials=Failing(AssertionError("asked")))
+    service = signpost(credentials=Failing(AssertionError("asked")))
     for method in METHODS:
         query = {"link": ""} if method == "POST" else {}
-        assert ask(method, "/nothing", by=by, query=query).status == 401
-        assert ask(method, "/nothing", by=by, query=query, headers=basic("ann")).status == 403
+        assert ask(method, "/nothing", service=service, query=query).status == 401
+        assert ask(method, "/nothing", service=service, query=query, headers=basic("ann")).status == 403
 
 
 def test_versions_need_an_action_of_their_own_in_every_way_to_ask() -> None:
@@ -99,17 +104,19 @@ def test_versions_need_an_action_of_their_own_in_every_way_to_ask() -> None:
         *(("PUT", {"partNumber": "1", "uploadId": "u"}, 307, False), ("DELETE", {"uploadId": "u"}, 307, False)),
         *(("POST", {"link": ""}, 501, False), ("GET", {"directory": ""}, 200, False)),
     ):
-        by = signpost(rules=rules, head_inline=is_inline, objects=store)
+        service = signpost(rules=rules, head_inline=is_inline, objects=store)
         name, version = "" if "directory" in query else "x", query | {"versionId": "1"}
         for who, statuses in {"ann": [status, 403], "ci": [403, 403]}.items():
-            replies = [ask(method, f"/{top}/{name}", by=by, query=version, headers=basic(who)) for top in "ab"]
+            replies = [
+                ask(method, f"/{top}/{name}", service=service, query=version, headers=basic(who)) for top in "ab"
+            ]
             assert [reply.status for reply in replies] == statuses, (method, query, who)
-        assert ask(method, "/a/closed", by=by, query=version, headers=basic("ann")).status == 403
-    by, old = signpost(rules=rules), {"versionId": "1"}
+        assert ask(method, "/a/closed", service=service, query=version, headers=basic("ann")).status == 403
+    service, old = signpost(rules=rules), {"versionId": "1"}
     for who, top, status in (("ann", "a", 403), ("ann", "b", 307), ("ci", "a", 403), ("ci", "b", 403)):
         for query in ({}, {"presign": ""}):
-            reply = ask("DELETE", f"/{top}/x", by=by, query=query | old, headers=basic(who))
+            reply = ask("DELETE", f"/{top}/x", service=service, query=query | old, headers=basic(who))
             assert reply.status == (200 if query and status == 307 else status)
-    refused = ask("GET", "/b/x", by=by, query=old, headers=basic("ann"))
+    refused = ask("GET", "/b/x", service=service, query=old, headers=basic("ann"))
     assert "may not read old versions here" in json.loads(refused.body)["detail"]
-    assert ask("GET", "/b/x", by=by, query=old).status == 401
+    assert ask("GET", "/b/x", service=service, query=old).status == 401

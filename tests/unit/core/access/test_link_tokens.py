@@ -16,8 +16,8 @@ PATHS = st.lists(st.text("ab/é ", max_size=3), min_size=1, max_size=4).map(lamb
 FILE = "/a/b.txt"
 
 
-def make(raw: str = FILE, action: str = "read", *, by: Signer | None = None) -> tuple[Link, str]:
-    tokens = LinkTokens(by, Randomness()) if by else links()
+def make(raw: str = FILE, action: str = "read", *, other_signer: Signer | None = None) -> tuple[Link, str]:
+    tokens = LinkTokens(other_signer, Randomness()) if other_signer else links()
     return tokens.make(path(raw), action, 1, 2_000_000_000, "key:ci", DEADLINE)
 
 
@@ -103,7 +103,7 @@ def test_a_link_opens_its_own_action() -> None:
 
 def test_tokens_of_another_secret_or_purpose_are_refused() -> None:
     for other in (Signer(lambda _: [b"z" * 32], "link"), signer("session"), signer("cursor")):
-        assert is_refused(make(by=other)[1])
+        assert is_refused(make(other_signer=other)[1])
 
 
 def test_a_link_expires_at_its_second() -> None:

@@ -18,10 +18,10 @@ ANN = principal("ann", "staff")
 OTHER = principal("other")
 
 
-def decide(rules: Sequence[Rule], by: Principal, action: str, raw: str) -> int | str:
+def decide(rules: Sequence[Rule], caller: Principal, action: str, raw: str) -> int | str:
     """The number of the rule that allows, or the code of the refusal."""
     try:
-        return RuleSet(rules).authorize(by, action, path(raw)).rule.number
+        return RuleSet(rules).authorize(caller, action, path(raw)).rule.number
     except Problem as problem:
         return problem.code
 
@@ -57,15 +57,17 @@ def test_a_rule_is_for_the_principals_and_the_actions_that_it_names() -> None:
         ("key:ann", {ANN}),
         *((unknown, set()) for unknown in ("group:builder", "key:an", "ann", "user:ann")),
     ]:
-        for by in (ANYONE, CI, ANN, OTHER):
-            refused = "credentials-missing" if by is ANYONE else "forbidden"
-            assert decide(numbered(allow("/a", "read", to)), by, "read", "/a") == (1 if by in allowed else refused)
+        for caller in (ANYONE, CI, ANN, OTHER):
+            refused = "credentials-missing" if caller is ANYONE else "forbidden"
+            assert decide(numbered(allow("/a", "read", to)), caller, "read", "/a") == (
+                1 if caller in allowed else refused
+            )
     for action in ACTIONS:
         assert [other for other in ACTIONS if decide(numbered(allow("/a", action)), ANN, other, "/a") == 1] == [action]
 
 
 def test_the_first_rule_that_matches_decides() -> None:
-    for rules, by, decision in [
+    for rules, caller, decision in [
         ([allow("/**", "read"), deny("/a", "read")], ANN, 1),
         ([deny("/a", "read"), allow("/**", "read")], ANN, "forbidden"),
         ([deny("/a", "read"), allow("/**", "read")], ANYONE, "credentials-missing"),
@@ -83,7 +85,7 @@ def test_the_first_rule_that_matches_decides() -> None:
         ([], ANN, "forbidden"),
         ([], ANYONE, "credentials-missing"),
     ]:
-        assert decide(numbered(*rules), by, "read", "/a") == decision
+        assert decide(numbered(*rules), caller, "read", "/a") == decision
 
 
 def test_anyone_is_asked_for_credentials_and_a_known_principal_is_refused() -> None:
@@ -111,8 +113,8 @@ def test_a_grant_has_principal_action_path_and_rule() -> None:
 def test_the_same_caller_gets_another_grant_only_by_the_rules() -> None:
     rules = numbered(allow("/a", "read"), allow("/b", "read write", "key:ann"))
     ruleset = RuleSet(rules)
-    for by, other in [(ANN, Grant(ANN, "write", path("/b"), rules[1])), (CI, None)]:
-        grant = ruleset.authorize(by, "read", path("/a"))
+    for caller, other in [(ANN, Grant(ANN, "write", path("/b"), rules[1])), (CI, None)]:
+        grant = ruleset.authorize(caller, "read", path("/a"))
         assert ruleset.grant_for(grant, "delete", path("/a")) is None
         assert ruleset.grant_for(grant, "write", path("/b")) == other
         if other:
@@ -130,14 +132,14 @@ def test_a_link_allows_its_own_action_while_its_issuer_may_do_and_share_it() -> 
     grant = ruleset.authorize_link(link, ANN, "read", path("/a/b"))
     assert grant == Grant(ANN, "read", path("/a/b"), rules[1], link)
     assert ruleset.require(grant, "list", path("/a/")) == ruleset.grant_for(grant, "list", path("/a/"))
-    for by, action, raw in [
+    for caller, action, raw in [
         *((ANN, action, "/a/b") for action in ("write", "share", "delete")),
         *((ANN, "read", raw) for raw in ("/b", "/a/closed")),
         (CI, "read", "/a/b"),
     ]:
-        assert ruleset.grant_for(grant._replace(principal=by), action, path(raw)) is None
+        assert ruleset.grant_for(grant._replace(principal=caller), action, path(raw)) is None
         with pytest.raises(LinkInvalid):
-            ruleset.require(grant._replace(principal=by), action, path(raw))
+            ruleset.require(grant._replace(principal=caller), action, path(raw))
     with pytest.raises(LinkInvalid):
         RuleSet(numbered(deny("/a/", "share"), everything)).authorize_link(link, ANN, "read", path("/a/b"))
 
@@ -180,7 +182,7 @@ def test_patterns_never_match_a_path_of_the_service_and_a_rule_must_name_it() ->
         allow("/*/*", "read"),
         allow("/{user}/**", "read"),
     )
-    for raw, by, decision in [
+    for raw, caller, decision in [
         ("/-/resize", ANYONE, "credentials-missing"),
         ("/-/resize", CI, 1),
         ("/-/resize", ANN, 8),
@@ -196,7 +198,7 @@ def test_patterns_never_match_a_path_of_the_service_and_a_rule_must_name_it() ->
         ("/a/-/resize", ANYONE, 5),
         ("/--/resize", ANYONE, 5),
     ]:
-        assert decide(rules, by, "read", raw) == decision, (raw, by)
+        assert decide(rules, caller, "read", raw) == decision, (raw, caller)
 
 
 def test_the_built_in_rule_is_for_reading_the_image_endpoints_alone() -> None:
@@ -230,15 +232,15 @@ RULES = st.lists(
 
 @given(RULES, st.sampled_from([ANYONE, ANN, CI]), st.sampled_from(ACTIONS[:2]), PATHS)
 def test_the_index_gives_the_same_rule_as_the_file_read_line_by_line(
-    rules: tuple[Rule, ...], by: Principal, action: str, raw: str
+    rules: tuple[Rule, ...], caller: Principal, action: str, raw: str
 ) -> None:
-    assert RuleSet(rules).find(by, action, path(raw)) == deciding(rules, by, action, raw)
+    assert RuleSet(rules).find(caller, action, path(raw)) == deciding(rules, caller, action, raw)
 
 
 @given(RULES, st.sampled_from([ANYONE, ANN, CI]), PATHS.map(lambda raw: f"{raw}/"), PATHS)
 def test_a_rule_that_covers_a_directory_decides_about_every_path_below(
-    rules: tuple[Rule, ...], by: Principal, directory: str, below: str
+    rules: tuple[Rule, ...], caller: Principal, directory: str, below: str
 ) -> None:
-    rule = RuleSet(rules).find(by, "read", path(directory))
-    if rule and directory not in ("/", "/-/") and RuleSet(rules).covers(Grant(by, "read", path(directory), rule)):
-        assert deciding(rules, by, "read", directory + below[1:]) == rule
+    rule = RuleSet(rules).find(caller, "read", path(directory))
+    if rule and directory not in ("/", "/-/") and RuleSet(rules).covers(Grant(caller, "read", path(directory), rule)):
+        assert deciding(rules, caller, "read", directory + below[1:]) == rule

@@ -26,10 +26,10 @@ VALUE = value_of(SESSIONS, ANN)
 
 
 def ask(
-    value: str, *, now: float = NOW, method: str = "GET", origin: str | None = None, by: Sessions = SESSIONS
+    value: str, *, now: float = NOW, method: str = "GET", origin: str | None = None, sessions: Sessions = SESSIONS
 ) -> Principal | None:
     headers = {"cookie": f"theme=dark; {COOKIE_NAME}={value}; a=b"} | ({} if origin is None else {"origin": origin})
-    return by(request(method, headers=headers), now)
+    return sessions(request(method, headers=headers), now)
 
 
 def test_a_session_has_the_principal_of_its_key() -> None:
@@ -81,7 +81,7 @@ def test_a_session_ends_after_twelve_hours_and_is_then_ignored() -> None:
 
 def test_a_session_ends_with_its_key() -> None:
     for keys in ([CI], [CI, ApiKey("ann", "0" * 64, ())]):
-        assert ask(VALUE, by=Sessions(ApiKeys(keys), signer("session"))) is None
+        assert ask(VALUE, sessions=Sessions(ApiKeys(keys), signer("session"))) is None
 
 
 def test_every_character_of_the_cookie_is_signed() -> None:

@@ -47,7 +47,9 @@ class Browser:
         self.service: Signpost = signpost(**settings)  # type: ignore[arg-type]
 
     def open(self, raw_path: str, headers: Mapping[str, str] | None = None, **query: str) -> Reply:
-        return ask("GET", raw_path, by=self.service, query=query, headers={"accept": "text/html", **(headers or {})})
+        return ask(
+            "GET", raw_path, service=self.service, query=query, headers={"accept": "text/html", **(headers or {})}
+        )
 
     def view(self, raw_path: str = "/a/", headers: Mapping[str, str] | None = None, **query: str) -> DirectoryView:
         reply = self.open(raw_path, headers, **query)
@@ -56,7 +58,7 @@ class Browser:
 
     def new_token(self, raw_path: str, **wanted: object) -> str:
         body = json.dumps(wanted).encode()
-        reply = ask("POST", raw_path, by=self.service, query={"link": ""}, headers=AS_ANN, body=body)
+        reply = ask("POST", raw_path, service=self.service, query={"link": ""}, headers=AS_ANN, body=body)
         return str(json.loads(reply.body)["token"])
 
 
@@ -67,7 +69,7 @@ def rows(view: DirectoryView) -> tuple[Row, ...]:
 
 def test_the_page_shows_the_entries_of_the_json() -> None:
     browser = Browser()
-    entries = json.loads(ask("GET", "/a/", by=browser.service).body)["entries"]
+    entries = json.loads(ask("GET", "/a/", service=browser.service).body)["entries"]
     page = [(row.name, row.url, row.size, row.is_directory) for row in rows(browser.view())]
     assert page == [(entry["name"], entry["url"], entry["size"], entry["size"] is None) for entry in entries]
 
@@ -129,7 +131,7 @@ def test_the_upload_page_of_a_write_link_lists_nothing_and_replaces_nothing() ->
         assert (view.rows, view.may_share, view.next_url) == (None, False, "")
         assert view.uploads
         assert (view.uploads.overwrite, view.uploads.max_bytes, view.uploads.inbox) == (False, max_bytes, True)
-        assert ask("GET", raw_path, by=browser.service, query={"token": token}).status == 403
+        assert ask("GET", raw_path, service=browser.service, query={"token": token}).status == 403
         assert browser.open(f"{raw_path}x", token=token).status == 403
 
 

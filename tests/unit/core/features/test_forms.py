@@ -20,9 +20,9 @@ def test_where_one_rule_decides_there_is_a_form() -> None:
         *((raw_path, 501) for raw_path in ("/inbox/", "/own/", "/once/")),
         *((raw_path, 403) for raw_path in ("/nothing/", "/inbox/closed/")),
     ):
-        reply = ask("POST", raw_path, by=signpost(rules=RULES), query={"form": ""}, headers=basic("ann"))
+        reply = ask("POST", raw_path, service=signpost(rules=RULES), query={"form": ""}, headers=basic("ann"))
         assert reply.status == status, raw_path
-    reply = ask("POST", "/plain/", by=signpost(rules=RULES), query={"form": ""}, headers=basic("ci"))
+    reply = ask("POST", "/plain/", service=signpost(rules=RULES), query={"form": ""}, headers=basic("ci"))
     assert reply.status == 403
 
 
@@ -40,5 +40,5 @@ def test_no_form_leads_to_a_path_of_the_service_or_to_another_mount() -> None:
         ([mount("/a", prefix="t/")], "/a/-/", 501),
     ):
         service = signpost(rules=everything, mounts=mounts)
-        reply = ask("POST", raw_path, by=service, query={"form": ""}, headers=basic("ann"))
+        reply = ask("POST", raw_path, service=service, query={"form": ""}, headers=basic("ann"))
         assert reply.status == status, (mounts, raw_path)

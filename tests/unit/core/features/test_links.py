@@ -37,7 +37,7 @@ def make(
     service: Signpost, raw_path: str = "/shared/a%20b", headers: Mapping[str, str] = AS_ANN, **wanted: Any
 ) -> Reply:
     body = json.dumps(wanted).encode()
-    return ask("POST", raw_path, by=service, query={"link": ""}, headers=headers, body=body)
+    return ask("POST", raw_path, service=service, query={"link": ""}, headers=headers, body=body)
 
 
 def new_token(service: Signpost, raw_path: str = "/shared/a%20b", **wanted: Any) -> str:
@@ -48,7 +48,7 @@ def new_token(service: Signpost, raw_path: str = "/shared/a%20b", **wanted: Any)
 
 def use(service: Signpost, token: str, raw_path: str = "/shared/a%20b", method: str = "GET", **rest: Any) -> Reply:
     query = {"token": token, **rest.pop("query", {})}
-    return ask(method, raw_path, by=service, query=query, **rest)
+    return ask(method, raw_path, service=service, query=query, **rest)
 
 
 def test_a_link_is_the_ordinary_url_with_a_token() -> None:
@@ -62,7 +62,7 @@ def test_a_link_is_the_ordinary_url_with_a_token() -> None:
     longest = json.loads(make(a_service(), expires_in=MAX_LINK_SECONDS, uses=MAX_USES).body)
     assert longest["uses"] == MAX_USES
     for body in (b"", b"{}", b'{"action": "read"}'):
-        reply = ask("POST", "/shared/a", by=a_service(), query={"link": ""}, headers=AS_ANN, body=body)
+        reply = ask("POST", "/shared/a", service=a_service(), query={"link": ""}, headers=AS_ANN, body=body)
         default = json.loads(reply.body)
         assert (default["expires_at"], default["uses"]) == ("2023-11-15T22:13:20Z", 1)
         assert reply.headers["Cache-Control"] == "no-store"
@@ -91,7 +91,7 @@ def test_without_a_table_links_have_no_number_of_uses() -> None:
     token = new_token(service, uses=None)
     assert [use(service, token).status for _ in range(3)] == [307] * 3
     service = signpost(rules=RULES, objects=MemoryStore(["shared/a"]))
-    assert code(ask("GET", "/shared/", by=service, query={"links": ""}, headers=AS_ANN)) == "not-offered"
+    assert code(ask("GET", "/shared/", service=service, query={"links": ""}, headers=AS_ANN)) == "not-offered"
 
 
 def test_no_link_opens_a_version_or_lets_a_header_through() -> None:
@@ -133,7 +133,7 @@ def test_a_directory_link_opens_what_its_issuer_may_share_now() -> None:
         assert (names(read, recursive=""), names(read)) == (["a", "sub/y"], ["a", "sub/"])
         assert use(service, read, "/shared/secret/x", query={"w": "9"}).status == 403
         assert use(service, write, "/shared/secret/", headers={"accept": "text/html"}).status == 403
-    listed = json.loads(ask("GET", "/shared/", by=service, query={"links": ""}, headers=AS_ANN).body)["entries"]
+    listed = json.loads(ask("GET", "/shared/", service=service, query={"links": ""}, headers=AS_ANN).body)["entries"]
     assert [entry["name"] for entry in listed if "token=" in entry["url"]] == ["a"]
     for raw_path in ("/shared/own", "/shared/secret/x", "/shared/secret/"):
         assert make(service, raw_path).status == 403

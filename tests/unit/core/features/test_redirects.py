@@ -17,7 +17,7 @@ def test_known_parameters_and_headers_are_signed_and_the_others_ignored() -> Non
     reply = ask(
         "GET",
         "/a",
-        by=signpost(rules=OPEN),
+        service=signpost(rules=OPEN),
         query={"versionId": "v 1", "response-content-type": "text/plain", "v": "42", "X-Amz-Expires": "604800"},
         headers={"x-amz-checksum-mode": "ENABLED", "range": "bytes=0-9", "if-none-match": "*"},
     )
@@ -33,8 +33,8 @@ def test_known_parameters_and_headers_are_signed_and_the_others_ignored() -> Non
 def test_presign_returns_the_url_of_the_redirect() -> None:
     headers = {"x-amz-meta-a": "1", "if-match": '"e"', "content-type": "a/b"}
     for method in ("GET", "PUT", "DELETE"):
-        redirect = ask(method, "/a", by=signpost(rules=OPEN), headers=headers)
-        reply = ask(method, "/a", by=signpost(rules=OPEN), headers=headers, query={"presign": ""})
+        redirect = ask(method, "/a", service=signpost(rules=OPEN), headers=headers)
+        reply = ask(method, "/a", service=signpost(rules=OPEN), headers=headers, query={"presign": ""})
         assert (reply.status, reply.headers["Cache-Control"]) == (200, "no-store")
         assert json.loads(reply.body) == {
             "method": method,
@@ -60,7 +60,7 @@ def test_caches_keep_a_redirect_only_while_its_url_is_valid() -> None:
     ]
     for fields, method, query, cache_control in cases:
         for headers in ({}, basic("ann")):
-            reply = ask(method, "/public/a", by=signpost(mounts=[mount(**fields)]), query=query, headers=headers)
+            reply = ask(method, "/public/a", service=signpost(mounts=[mount(**fields)]), query=query, headers=headers)
             assert reply.headers["Cache-Control"] == cache_control, (fields, method, query)
 
 
@@ -69,7 +69,7 @@ def test_shared_caches_keep_only_redirects_that_anyone_may_have() -> None:
     rules = numbered(
         allow("/**", "versions", "key:ann"), allow("/a.png", "read"), allow("/ann/**", "read write delete", "key:ann")
     )
-    by = signpost(rules=rules, mounts=[mount(cache_seconds=100)], objects=MemoryStore({"a.png": PNG}))
+    service = signpost(rules=rules, mounts=[mount(cache_seconds=100)], objects=MemoryStore({"a.png": PNG}))
     signed = {"x-amz-checksum-mode": "ENABLED"}
     for method, path, query, headers, cache_control in (
         ("GET", "/a.png", {}, {}, "public, max-age=100"),
@@ -81,35 +81,40 @@ def test_shared_caches_keep_only_redirects_that_anyone_may_have() -> None:
         ("DELETE", "/ann/a", {}, {}, "no-store"),
         ("GET", "/a.png", {}, signed, "no-store"),
     ):
-        reply = ask(method, path, by=by, query=query, headers={**basic("ann"), **headers})
+        reply = ask(method, path, service=service, query=query, headers={**basic("ann"), **headers})
         assert (reply.status, reply.headers["Cache-Control"]) == (307, cache_control), (method, path, query)
 
 
 def test_no_cache_keeps_a_redirect_longer_than_the_credentials_last() -> None:
-    by = signpost(mounts=[mount(cache_seconds=9999)], credentials=Fixed(CREDENTIALS._replace(expires_at=NOW + 100)))
-    assert ask("GET", "/public/a", by=by).headers["Cache-Control"] == "public, max-age=40"
-    assert ask("GET", "/public/a", by=by, now=NOW + 50).headers["Cache-Control"] == "no-store"
-    assert ask("GET", "/public/a", by=by, now=NOW + 100).status == 503
+    service = signpost(
+        mounts=[mount(cache_seconds=9999)], credentials=Fixed(CREDENTIALS._replace(expires_at=NOW + 100))
+    )
+    assert ask("GET", "/public/a", service=service).headers["Cache-Control"] == "public, max-age=40"
+    assert ask("GET", "/public/a", service=service, now=NOW + 50).headers["Cache-Control"] == "no-store"
+    assert ask("GET", "/public/a", service=service, now=NOW + 100).status == 503
 
 
 def test_within_a_stable_window_the_location_stays_the_same() -> None:
-    by = signpost(mounts=[mount(stable_seconds=150)])
+    service = signpost(mounts=[mount(stable_seconds=150)])
     start = NOW - NOW % 150
-    within = {ask("GET", "/public/a", by=by, now=now).headers["Location"] for now in (start, start + 1, start + 149.9)}
+    within = {
+        ask("GET", "/public/a", service=service, now=now).headers["Location"]
+        for now in (start, start + 1, start + 149.9)
+    }
     assert len(within) == 1
-    assert ask("GET", "/public/a", by=by, now=start + 150).headers["Location"] not in within
+    assert ask("GET", "/public/a", service=service, now=start + 150).headers["Location"] not in within
 
 
 def test_head_inline_returns_the_answer_of_the_store() -> None:
     for status, headers in ((200, {"ETag": '"e"', "Content-Length": "5"}), (304, {"ETag": '"e"'}), (416, {})):
         store = MemoryStore()
         store.metadata = Metadata(status, headers)
-        by = signpost(rules=OPEN, objects=store, head_inline=True)
-        reply = ask("HEAD", "/a%20b", by=by, query={"versionId": "v"}, headers={"if-none-match": '"e"'})
+        service = signpost(rules=OPEN, objects=store, head_inline=True)
+        reply = ask("HEAD", "/a%20b", service=service, query={"versionId": "v"}, headers={"if-none-match": '"e"'})
         assert (reply.status, reply.body, reply.headers["Cache-Control"]) == (status, b"", "no-store")
         assert headers.items() <= reply.headers.items()
         ((target, query, sent),) = store.heads
         assert (target.key, query, sent["if-none-match"]) == ("a b", {"versionId": "v"}, '"e"')
         for method, query, expected in (("GET", {}, 307), ("PUT", {}, 307), ("HEAD", {"presign": ""}, 200)):
-            assert ask(method, "/a", by=by, query=query).status == expected
+            assert ask(method, "/a", service=service, query=query).status == expected
         assert len(store.heads) == 1

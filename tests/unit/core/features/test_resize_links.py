@@ -27,8 +27,8 @@ def a_service(rules: Any = RULES, **rest: Any) -> Signpost:
     return signpost(rules=rules, source=Source({URL: PNG, OTHER: PNG}), counter=MemoryLinkUseCounter(), **rest)
 
 
-def make(by: Signpost, headers: dict[str, str] = AS_ANN, **wanted: Any) -> Reply:
-    return ask("POST", RESIZE, by=by, query={"link": ""}, headers=headers, body=json.dumps(wanted).encode())
+def make(service: Signpost, headers: dict[str, str] = AS_ANN, **wanted: Any) -> Reply:
+    return ask("POST", RESIZE, service=service, query={"link": ""}, headers=headers, body=json.dumps(wanted).encode())
 
 
 def token_of(reply: Reply) -> str:
@@ -36,13 +36,15 @@ def token_of(reply: Reply) -> str:
     return str(json.loads(reply.body)["token"])
 
 
-def show(by: Signpost, token: str, u: str = URL, query: dict[str, str] | None = None, **rest: Any) -> Reply:
-    return ask(rest.pop("method", "GET"), RESIZE, by=by, query={"token": token, "u": u, **(query or W320)}, **rest)
+def show(service: Signpost, token: str, u: str = URL, query: dict[str, str] | None = None, **rest: Any) -> Reply:
+    return ask(
+        rest.pop("method", "GET"), RESIZE, service=service, query={"token": token, "u": u, **(query or W320)}, **rest
+    )
 
 
 def test_a_link_shows_one_url_in_its_sizes_and_caches_keep_it_until_its_end() -> None:
-    by = a_service()
-    reply = make(by, u=URL, sizes=["320x", "x99", "9x8"], expires_in=4_000)
+    service = a_service()
+    reply = make(service, u=URL, sizes=["320x", "x99", "9x8"], expires_in=4_000)
     link = json.loads(reply.body)
     assert link == {
         "url": "https://files.example.com/-/resize?token="
@@ -53,28 +55,28 @@ def test_a_link_shows_one_url_in_its_sizes_and_caches_keep_it_until_its_end() ->
     }
     for query in (W320, {"h": "99"}, {"w": "9", "h": "8", "fit": "cover", "format": "webp"}):
         for method in ("GET", "HEAD"):
-            reply = show(by, link["token"], URL, query, method=method)
+            reply = show(service, link["token"], URL, query, method=method)
             assert (reply.status, reply.headers["Cache-Control"]) == (200, "public, max-age=3600")
-    late = show(by, link["token"], now=NOW + 3_990)
+    late = show(service, link["token"], now=NOW + 3_990)
     assert (late.status, late.headers["Cache-Control"]) == (200, "public, max-age=10")
-    assert code(show(by, link["token"], now=NOW + 4_000)) == "link-expired"
+    assert code(show(service, link["token"], now=NOW + 4_000)) == "link-expired"
     for query in ({"w": "321"}, {"w": "9"}, {"w": "320", "q": "9"}, {"w": "320", "h": "99"}):
-        assert code(show(by, link["token"], URL, query)) == "size-not-allowed"
+        assert code(show(service, link["token"], URL, query)) == "size-not-allowed"
     for u in (OTHER, URL + "&", URL.upper(), URL.replace("https", "http")):
-        assert code(show(by, link["token"], u)) == "link-invalid", u
+        assert code(show(service, link["token"], u)) == "link-invalid", u
     for query, name in (({"u": URL}, "?w: "), (W320, "?u: ")):
-        reply = ask("GET", RESIZE, by=by, query={"token": link["token"], **query})
+        reply = ask("GET", RESIZE, service=service, query={"token": link["token"], **query})
         assert (reply.status, json.loads(reply.body)["detail"][:4]) == (400, name)
 
 
 def test_a_link_shows_every_url_of_one_host() -> None:
-    by = a_service()
-    reply = make(by, host="images.example.com", sizes=["320x"])
+    service = a_service()
+    reply = make(service, host="images.example.com", sizes=["320x"])
     token = token_of(reply)
     assert json.loads(reply.body)["url"].endswith(f"?token={token}&w=320&u=")
-    assert [show(by, token, u).status for u in (URL, OTHER)] == [200, 200]
+    assert [show(service, token, u).status for u in (URL, OTHER)] == [200, 200]
     for u in ("https://x.images.example.com/a.png", "https://images.example.com:444/a.png", "https://evil.test/"):
-        assert code(show(by, token, u)) == "link-invalid"
+        assert code(show(service, token, u)) == "link-invalid"
 
 
 def test_a_link_is_judged_as_if_its_maker_asked() -> None:
@@ -93,14 +95,14 @@ def test_making_a_link_needs_share_and_read_at_the_endpoint() -> None:
     assert make(a_service(), basic("ci"), **wanted).status == 403
     assert make(a_service(NO_READ), **wanted).status == 403
     assert code(make(a_service(SIZED), **wanted)) == "size-not-allowed"
-    by = a_service()
-    token = token_of(make(by, **wanted))
-    reply = ask("POST", RESIZE, by=by, query={"link": "", "token": token, "u": URL, "w": "320"})
+    service = a_service()
+    token = token_of(make(service, **wanted))
+    reply = ask("POST", RESIZE, service=service, query={"link": "", "token": token, "u": URL, "w": "320"})
     assert code(reply) == "link-invalid"
 
 
 def test_a_bad_body_makes_no_link() -> None:
-    by = a_service()
+    service = a_service()
     good: dict[str, Any] = {"u": URL, "sizes": ["320x"]}
     bad: list[dict[str, Any]] = [
         *({}, {"u": URL}, {"sizes": ["320x"]}, good | {"host": "images.example.com"}, good | {"u": 5}, good | {"v": 1}),
@@ -109,26 +111,29 @@ def test_a_bad_body_makes_no_link() -> None:
         *({"host": host, "sizes": ["9x"]} for host in ("Images.example.com", "", 5)),
     ]
     for wanted in bad:
-        assert make(by, **wanted).status in (400, 403), wanted
+        assert make(service, **wanted).status in (400, 403), wanted
     for wanted in (good | {"u": "https://evil.test/a"}, {"host": "evil.test", "sizes": ["9x"]}):
-        assert code(make(by, **wanted)) == "source-not-allowed"
+        assert code(make(service, **wanted)) == "source-not-allowed"
 
 
 def test_each_kind_of_token_opens_its_own_kind_alone() -> None:
-    by = a_service()
-    file = json.loads(ask("POST", "/a", by=by, query={"link": ""}, headers=AS_ANN).body)["token"]
-    assert code(show(by, file)) == "link-invalid"
-    of_url, of_host = make(by, u=URL, sizes=["320x"]), make(by, host="images.example.com", sizes=["320x"])
+    service = a_service()
+    file = json.loads(ask("POST", "/a", service=service, query={"link": ""}, headers=AS_ANN).body)["token"]
+    assert code(show(service, file)) == "link-invalid"
+    of_url, of_host = make(service, u=URL, sizes=["320x"]), make(service, host="images.example.com", sizes=["320x"])
     for token in (token_of(of_url), token_of(of_host)):
         for method, raw_path in (("GET", "/a"), ("GET", "/"), ("POST", "/-/thumbnail")):
-            assert code(ask(method, raw_path, by=by, query={"token": token, "u": URL, "w": "320"})) == "link-invalid"
+            assert (
+                code(ask(method, raw_path, service=service, query={"token": token, "u": URL, "w": "320"}))
+                == "link-invalid"
+            )
 
 
 def test_every_character_of_a_token_counts() -> None:
-    by = a_service()
-    token = token_of(make(by, u=URL, sizes=["320x"]))
+    service = a_service()
+    token = token_of(make(service, u=URL, sizes=["320x"]))
     for place, char in enumerate(token):
-        assert code(show(by, token[:place] + ("A" if char != "A" else "B") + token[place + 1 :])) == "link-invalid"
+        assert code(show(service, token[:place] + ("A" if char != "A" else "B") + token[place + 1 :])) == "link-invalid"
 
 
 @given(st.text(max_size=60) | st.binary(max_size=60).map(encode))
@@ -139,13 +144,13 @@ def test_garbage_is_refused(token: str) -> None:
 def test_the_log_holds_neither_a_token_nor_a_publishable_key() -> None:
     """Neither a good secret nor a secret that is refused."""
     site = api_key("site")._replace(in_urls=True)
-    by = a_service((*RULES, *numbered(allow(RESIZE, "read", "key:site"))), keys=[ANN, site])
-    token = token_of(make(by, u=URL, sizes=["320x"]))
-    by.log.clear()
+    service = a_service((*RULES, *numbered(allow(RESIZE, "read", "key:site"))), keys=[ANN, site])
+    token = token_of(make(service, u=URL, sizes=["320x"]))
+    service.log.clear()
     for method in ("GET", "HEAD", "OPTIONS"):
         for secret in ({"token": token}, {"k": secret_of("site")}, {"token": token[:-1]}, {"k": "c4n4ry"}):
-            ask(method, RESIZE, by=by, query={"u": URL, **W320, **secret})
-    assert [line["status"] for line in by.log] == [200, 200, 403, 401] * 2 + [204, 204, 403, 401]
-    assert (str(by.log[0]["principal"])[:5], by.log[1]["principal"]) == ("link:", "key:site")
+            ask(method, RESIZE, service=service, query={"u": URL, **W320, **secret})
+    assert [line["status"] for line in service.log] == [200, 200, 403, 401] * 2 + [204, 204, 403, 401]
+    assert (str(service.log[0]["principal"])[:5], service.log[1]["principal"]) == ("link:", "key:site")
     for secret_text in (token, token[-22:], secret_of("site"), "c4n4ry"):
-        assert secret_text not in json.dumps(by.log)
+        assert secret_text not in json.dumps(service.log)

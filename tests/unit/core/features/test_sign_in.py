@@ -113,7 +113,7 @@ def test_each_path_has_its_own_methods() -> None:
 def test_without_a_signing_secret_nobody_signs_in() -> None:
     service = signpost(sign_in=False)
     for method in ("GET", "POST"):
-        reply = ask(method, "/-/login", by=service, headers=OUR_ORIGIN)
+        reply = ask(method, "/-/login", service=service, headers=OUR_ORIGIN)
         assert (reply.status, code(reply)) == (501, "not-offered")
-    assert ask("GET", "/public/a", by=service, headers={"cookie": "__Host-signpost=old"}).status == 307
-    assert ask("GET", "/-/assets/page.css", by=service).status == 200
+    assert ask("GET", "/public/a", service=service, headers={"cookie": "__Host-signpost=old"}).status == 307
+    assert ask("GET", "/-/assets/page.css", service=service).status == 200

@@ -33,12 +33,12 @@ class World:
         self.renderer = Renderer()
         self.counter = MemoryLinkUseCounter()
         fakes = {"objects": self.store, "renderer": self.renderer, "counter": self.counter}
-        self.by = signpost(**{"rules": RULES, **fakes, **rest})
+        self.service = signpost(**{"rules": RULES, **fakes, **rest})
 
     def get(
         self, raw_path: str = "/public/a.png", query: Mapping[str, str] = W320, method: str = "GET", **rest: Any
     ) -> Reply:
-        return ask(method, raw_path, by=self.by, query=query, **rest)
+        return ask(method, raw_path, service=self.service, query=query, **rest)
 
     def token(self, raw_path: str = "/shared/a.png", uses: int | None = 1) -> str:
         body = json.dumps({"uses": uses}).encode()

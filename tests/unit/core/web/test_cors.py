@@ -14,9 +14,11 @@ OTHER_ORIGINS = [
 ]
 
 
-def preflight(origin: str = ORIGIN, *, by: Cors = CORS, raw_path: str = "/a", method: str = "OPTIONS") -> Reply | None:
+def preflight(
+    origin: str = ORIGIN, *, cors: Cors = CORS, raw_path: str = "/a", method: str = "OPTIONS"
+) -> Reply | None:
     headers = {"origin": origin, "access-control-request-method": "PUT"}
-    return by.preflight(request(method, raw_path, headers=headers))
+    return cors.preflight(request(method, raw_path, headers=headers))
 
 
 def test_a_configured_origin_may_read_the_answer() -> None:
@@ -35,7 +37,7 @@ def test_other_origins_get_no_cors_header() -> None:
         assert preflight(origin) is None, origin
     for origin in ("", "null", *ORIGINS):
         assert none_configured.headers(request(headers={"origin": origin})) == {}, origin
-        assert preflight(origin, by=none_configured) is None, origin
+        assert preflight(origin, cors=none_configured) is None, origin
     assert CORS.headers(request()) == {}
 
 
