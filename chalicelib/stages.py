@@ -14,8 +14,8 @@ PROJECT: Final = Path(__file__).resolve().parent.parent
 STACK: Final = "stack"
 """The stage of `make package`. A CloudFormation template sets some variables of this stage."""
 
-_CONFIG: Final = PROJECT / ".chalice/config.json"
-_TEMPLATE: Final = PROJECT / ".chalice/resources.json"
+_CONFIG: Final = ".chalice/config.json"
+_TEMPLATE: Final = ".chalice/resources.json"
 
 # Placeholders for values that only the deployment knows. For every other variable, its own name is the placeholder.
 _PLACEHOLDERS: Final = {
@@ -54,7 +54,7 @@ def environment_of(stage: str, own: Environment) -> Environment:
 def policy_file(stage: str) -> Path:
     """Return the file of the policy of a stage's role, which Chalice reads; raise InvalidSettings for no such stage."""
     config, own = _stage(stage)
-    return _CONFIG.parent / str(own.get("iam_policy_file") or config.get("iam_policy_file") or f"policy-{stage}.json")
+    return PROJECT / ".chalice" / str(own.get("iam_policy_file") or config.get("iam_policy_file") or f"policy-{stage}.json")
 
 
 def template_policy() -> dict[str, Any]:
@@ -65,12 +65,12 @@ def template_policy() -> dict[str, Any]:
 def _variables(stage: str) -> dict[str, Any]:
     """The variables of the functions, merged as Chalice merges them; a value that the template computes is no text."""
     config, own = _stage(stage)
-    template = _read(_TEMPLATE)["Globals"]["Function"]["Environment"]["Variables"] if stage == STACK else {}
+    template = _read(PROJECT / _TEMPLATE)["Globals"]["Function"]["Environment"]["Variables"] if stage == STACK else {}
     handler = own.get("lambda_functions", {}).get("api_handler", {})
     written = {name: value for part in (config, own, handler) for name, value in _table(part).items()}
     wrong = [name for name, value in written.items() if not isinstance(value, str)]
     if wrong:
-        raise InvalidSettings(f"{_CONFIG}: environment_variables: {name} must be a text in quotes" for name in wrong)
+        raise InvalidSettings(f"{PROJECT / _CONFIG}: environment_variables: {name} must be a text in quotes" for name in wrong)
     return {**template, **written}
 
 
@@ -80,11 +80,11 @@ def _table(part: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _stage(stage: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    config = _read(_CONFIG)
+    config = _read(PROJECT / _CONFIG)
     stages = config.get("stages", {})
     if stage not in stages:
         names = f"the stages are {', '.join(stages)}{did_you_mean(stage, stages)}"
-        raise InvalidSettings([f'{_CONFIG}: there is no stage "{stage}"; {names}'])
+        raise InvalidSettings([f'{PROJECT / _CONFIG}: there is no stage "{stage}"; {names}'])
     return config, stages[stage]
 
 

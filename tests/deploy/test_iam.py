@@ -60,8 +60,8 @@ def test_every_feature_works_with_the_whole_policy_and_none_without_a_policy(wit
 
 def test_every_action_is_needed(with_policy: Open) -> None:
     assert actions(EVERYTHING) == NEEDED_FOR.keys()
-    for action in NEEDED_FOR:
-        assert broken(with_policy(without(EVERYTHING, action))) == NEEDED_FOR[action], action
+    for action, features in NEEDED_FOR.items():
+        assert broken(with_policy(without(EVERYTHING, action)), features) == features, action
 
 
 def test_the_shipped_policies_allow_what_the_shipped_settings_need(with_policy: Open, stack: Stack) -> None:
