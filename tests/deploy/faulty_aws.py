@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from tests.support.pictures import pattern, written
 
 SECRET = "the-secret-that-only-secrets-manager-holds"
-SLOW = 1.2  # seconds for each call; four calls take longer than a request has
+SLOW = 0.6  # seconds for each call; four calls take longer than a request has
 DROP = 0.05  # seconds between two bytes
 
 _PICTURE = written(pattern(64, 48), "png")

@@ -34,7 +34,7 @@ from .faulty_aws import (
 )
 from .runtime_api import start
 
-TIMEOUT_SECONDS = 3.0
+TIMEOUT_SECONDS = 2.0
 SETTINGS = """
 service = {{ head = "inline" }}
 mounts = [
@@ -167,11 +167,15 @@ def test_every_fault_of_aws_is_answered_in_time(aws: FaultyAws, containers: Mapp
     with ThreadPoolExecutor(len(KINDS)) as pool:
         for fault in FAULTS:
             with aws.having(FAULTS[fault]):
-                for met in [pool.submit(meet, fault, name) for name in KINDS]:
-                    met.result()
+                met = [pool.submit(meet, fault, name) for name in KINDS]
+                for each in met:
+                    each.result()
     for name, kind in KINDS.items():
         warm(containers[name], *kind.request, status=kind.status)
     # A connection, or the handshake of TLS, that never ends.
-    for mount in ("unreachable", "silent"):
-        assert_refused(containers["inline HEAD"], "HEAD", f"/{mount}/a.png")
+    with ThreadPoolExecutor() as pool:
+        for name, raw_path in (("inline HEAD", "/unreachable/a.png"), ("smaller image", "/silent/a.png")):
+            met.append(pool.submit(assert_refused, containers[name], "HEAD", raw_path))
+    for each in met:
+        each.result()
     warm(containers["inline HEAD"], "HEAD", "/a.png")

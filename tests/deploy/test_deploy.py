@@ -162,7 +162,8 @@ class Deployed(NamedTuple):
             assert "chalice/app.py" in packed
             assert {name for name in packed if not name.startswith(("chalice/", "compiled"))} == ours
             assert all(archive.read(name) == (folder / name).read_bytes() for name in ours)
-            assert archive.read("compiled.py") == b"MACHINE = 'aarch64'\n"
+            if (folder / "requirements.txt").read_text():
+                assert archive.read("compiled.py") == b"MACHINE = 'aarch64'\n"
 
 
 def test_the_page_deploys_changes_in_place_and_deletes(tmp_path: Path) -> None:
@@ -203,6 +204,8 @@ def test_the_page_deploys_changes_in_place_and_deletes(tmp_path: Path) -> None:
             links = (variables["SIGNPOST_TABLE"], variables["SIGNPOST_SECRET"]) if again else ()
             deployed.check_role(policy(mounts, (), *links))
             deployed.check_code()
+            (folder / "requirements.txt").write_text("")  # to bring the package again would take long
+            (folder / ".venv/ready").touch()
             with (folder / "chalicelib/signpost.toml").open("a") as settings:
                 settings.write("# changed\n")
         assert api_ids == [api_ids[0]] * 2
