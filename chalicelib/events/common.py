@@ -1,4 +1,4 @@
-"""What both kinds of events share: header fields, the body, the request's id, the base URL, and refused events."""
+"""Shared by both kinds of events: header fields, the body, the request's id, the base URL, and refused events."""
 
 import base64
 import os
@@ -20,7 +20,7 @@ def header_fields(pairs: Iterable[tuple[str, Sequence[str]]]) -> dict[str, str]:
     A comma joins values (RFC 9110 §5.3). Cookie fields are joined by `; ` (RFC 6265 §5.4): a comma is part of a value.
 
     Args:
-        pairs: names in any case, each with its values. A name that comes twice, in two cases, is one name.
+        pairs: names in any case, each with its values. Names that differ only in upper and lower case are one name.
     """
     fields: dict[str, str] = {}
     for name, values in pairs:
@@ -64,7 +64,7 @@ def base_url(headers: Mapping[str, str], prefix: str) -> str:
 
     Args:
         headers: of the request, with names in lower case. Both platforms set `X-Forwarded-Proto` themselves.
-        prefix: what stands before the path: the stage or the base path of a REST API.
+        prefix: the part of a URL before the path: the stage or the base path of a REST API.
     """
     return _base_url(headers.get("x-forwarded-proto", ""), headers.get("host", ""), prefix)
 
@@ -86,7 +86,7 @@ def unsupported(event: object, explanation: str, deadline: Deadline) -> Request:
 
     Args:
         event: any JSON. Only the platform's id is used.
-        explanation: which events the entry point accepts, and what to change.
+        explanation: names the events that the entry point accepts, and tells what to change.
         deadline: the time by which the event must be answered.
     """
     context = event.get("requestContext") if isinstance(event, Mapping) else None

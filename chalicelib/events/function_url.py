@@ -1,4 +1,4 @@
-"""Function URL events (payload version 2.0) to Request, and Reply to the response of a Function URL.
+"""Reads a Function URL event (payload version 2.0) as a Request, and writes a Reply as the response.
 
 Source: Lambda Developer Guide, "Invoking Lambda function URLs", request and response payloads; FACTS 1.8.
 """
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 _ACCEPTED: Final = (
-    "The handler app.function_url answers the events of a Function URL, and those of an HTTP API with payload version "
-    "2.0 on the stage $default: the name of another stage would become a part of the key. It answers no others: none "
-    "of a load balancer, and none of a REST API, which needs the handler app.app."
+    "The handler app.function_url answers the events of a Function URL, and the events of an HTTP API with payload "
+    "version 2.0 on the stage $default: the name of another stage would become a part of the key. It does not answer "
+    "the events of a load balancer, or of a REST API, which needs the handler app.app."
 )
 
 

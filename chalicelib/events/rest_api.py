@@ -1,4 +1,4 @@
-"""REST API events (Lambda proxy integration, payload version 1.0) to Request, and Reply to the response of a REST API.
+"""Reads a REST API event (Lambda proxy, payload version 1.0) as a Request, and writes a Reply as the response.
 
 Source: API Gateway Developer Guide, "Lambda proxy integrations in API Gateway"; FACTS 1.1 to 1.7.
 """
@@ -23,8 +23,8 @@ METHODS: Final = ("GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", "OPTIONS")
 
 
 _ACCEPTED: Final = (
-    "The handler app.app answers the events of a REST API with Lambda proxy integration, and no others: none of an "
-    "HTTP API, none of a load balancer. Put a REST API in front, or a Function URL in front of app.function_url."
+    "The handler app.app answers only the events of a REST API with Lambda proxy integration, not the events of an "
+    "HTTP API or of a load balancer. Put a REST API in front, or a Function URL in front of app.function_url."
 )
 
 
@@ -92,7 +92,7 @@ def _raw_path(event: "RestApiEvent") -> str:
 def _prefix(context_path: str, raw_path: str) -> str:
     """Return the stage or the base path: the part of the context's path before the path of the request (FACTS 1.3).
 
-    Each of the two paths may have lost its last slash: at the root, one is `/` where the other is `/prod`.
+    Each of the two paths may have lost its last slash: at the root, `raw_path` is `/` and `context_path` is `/prod`.
     """
     whole, own = context_path.rstrip("/"), raw_path.rstrip("/")
     return whole.removesuffix(own) if whole.endswith(own) else ""

@@ -20,7 +20,7 @@ _GROUP: Final = Check(pattern(r"[^\s:]+"), "a name without spaces and colons")
 
 
 def read_api_keys(document: Document) -> tuple[ApiKey, ...]:
-    """Return the API keys; no two of them may have the same id or the same secret."""
+    """Return the API keys; no two keys may have the same id or the same secret."""
     keys = []
     for table in document.tables("keys"):
         key = ApiKey(

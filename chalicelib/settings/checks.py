@@ -1,4 +1,4 @@
-"""Checks of texts: which texts a setting accepts, and the words that say so in a mistake."""
+"""Checks of texts: the texts that a setting accepts, and the words for these texts in a mistake."""
 
 import re
 from collections.abc import Callable
@@ -18,8 +18,8 @@ class Check(NamedTuple):
         passes: whether a text passes.
         wanted: describes the texts that pass.
         choices: all texts that pass, where these are few.
-        is_secret: whether the text can be a secret, also one in the wrong place: a mistake then never shows the text.
-        correction: returns the right form of a wrong text; empty where none is certain.
+        is_secret: whether the text can be a secret, also in the wrong place: a mistake then never shows the text.
+        correction: returns the right form of a wrong text; empty where no form is certain.
     """
 
     passes: Callable[[str], object]
@@ -44,7 +44,7 @@ def optional(expression: str) -> Callable[[str], object]:
 
 
 def is_path(text: str) -> bool:
-    """Whether a text is a path that a request for a file can have, but for what the patterns of a rule add."""
+    """Whether a text is a path that a request for a file can have. Patterns of rules are not checked here."""
     return (
         text.startswith("/")
         and not text.startswith(("//", SERVICE_PATHS))

@@ -52,7 +52,7 @@ class Settings(NamedTuple):
     cdn_secret: str | None = None
 
     def __repr__(self) -> str:
-        """Show no value of the environment: the CDN's secret can be one."""
+        """Show no value of the environment: such a value can be the CDN's secret."""
         return f"Settings({self.realm!r}, {len(self.mounts)} mounts, {len(self.keys)} keys, {len(self.rules)} rules)"
 
 
@@ -70,12 +70,12 @@ class InvalidSettings(Exception):
 
 
 def load(file: str | PathLike[str], variables: Mapping[str, str], region: str) -> Settings:
-    """Return the settings, as the service needs them: without a look at rules that allow too little.
+    """Return the settings, as the service needs them: allow rules that can never match are not examined.
 
     Args:
         file: a TOML file.
         variables: the value of each `${NAME}`.
-        region: the region of the mounts that name none; empty for no default.
+        region: the region of the mounts without `region`; empty for no default.
 
     Raises:
         InvalidSettings: the file cannot be read, or has a mistake.
@@ -134,7 +134,7 @@ def _settings(document: Document, region: str) -> Settings:
 
 
 def _report_unreachable(settings: Settings, mistakes: Mistakes, rules: Iterable[Rule]) -> None:
-    """Report which of some rules can never match; without such rules, the analysis is not even loaded."""
+    """Report the rules that can never match, of the given rules. Without a given rule, the analysis is not loaded."""
     if rules:
         from .unreachable_rules import report_unreachable
 

@@ -4,11 +4,12 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Final
 
-_TABLE_LINE: Final = r"\s*\[\[?\s*([\w-]+)\s*\]\]?"  # only a mistake compiles these two
+_TABLE_LINE: Final = r"\s*\[\[?\s*([\w-]+)\s*\]\]?"  # only a mistake compiles these two expressions
 _KEY_LINE: Final = r"\s*[\"']?([\w-]+)[\"']?\s*="
 
 Place = tuple[str, int, str | None]
-"""The place of a setting: the name of its table, the number of the table among those of its name from 0, and its key.
+"""The place of a setting: the name of its table, the number of the table among the tables of this name
+from 0, and the key.
 
 The key is None where the place is the whole table.
 """

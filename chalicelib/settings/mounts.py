@@ -1,4 +1,4 @@
-"""`[[mounts]]`: the path prefixes of the service, and the bucket, region and store of each."""
+"""`[[mounts]]`: the path prefixes of the service, and the bucket, region and store of each prefix."""
 
 import re
 from collections.abc import Sequence
@@ -16,9 +16,9 @@ MAX_URL_SECONDS: Final = 604_800  # seconds: the longest life that SigV4 signs (
 UNKNOWN_REGION: Final = "region-of-lambda-0"
 """Stands for the region of the functions where the administrator's tool does not know their region."""
 
-# The endings of other buckets in botocore's endpoint rules: directory buckets and their access points, Outposts,
-# multi-Region access points.
-_OTHER_BUCKETS: Final = ("--x-s3", "--xa-s3", "--op-s3", ".mrap")
+# The endings of buckets that need another endpoint, from botocore's endpoint rules: directory buckets and their access
+# points, Outposts, multi-Region access points.
+_UNSUPPORTED_ENDINGS: Final = ("--x-s3", "--xa-s3", "--op-s3", ".mrap")
 
 _REGION_ON_AWS: Final = re.compile(r"[a-z]+(?:-[a-z]+)+-[0-9]+")  # botocore's partitions.json has no other form
 
@@ -35,17 +35,17 @@ _REGION: Final = Check(
 )
 _KMS_KEY: Final = Check(
     optional(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+"),
-    'the ARN of a key of KMS, and of no alias: "arn:aws:kms:eu-west-1:111122223333:key/…"',
+    'the ARN of a KMS key, not of an alias: "arn:aws:kms:eu-west-1:111122223333:key/…"',
 )
 
 
 def read_mounts(document: Document, default_region: str, default_url_seconds: int) -> tuple[Mount, ...]:
-    """Return the mounts, of which there must be at least one.
+    """Return the mounts. A file without a mount has a mistake.
 
     Args:
         document: the settings file.
-        default_region: the region of a mount that names none; empty for no default.
-        default_url_seconds: the life of URLs of a mount that names none.
+        default_region: the region of a mount without `region`; empty for no default.
+        default_url_seconds: the life of URLs of a mount without `url_seconds`.
     """
     tables = document.tables("mounts")
     mounts = [_read_mount(table, default_region, default_url_seconds) for table in tables]
@@ -96,7 +96,7 @@ def _endpoint(table: Table, key: str) -> str | None:
 
 def _check_store(table: Table, mount: Mount) -> None:
     """Report a bucket, a region or a KMS key with which the service cannot sign."""
-    if mount.bucket.lower().endswith(_OTHER_BUCKETS):
+    if mount.bucket.lower().endswith(_UNSUPPORTED_ENDINGS):
         table.mistake(
             "bucket",
             "is a directory bucket or an access point, which needs another endpoint and another signature: name a "
@@ -105,7 +105,7 @@ def _check_store(table: Table, mount: Mount) -> None:
     if mount.on_aws and _REGION.passes(mount.region) and not _REGION_ON_AWS.fullmatch(mount.region):
         table.mistake(
             "region",
-            'is no region of AWS, such as "eu-west-1": correct the region; or, for another store, name the store: '
+            'is not a region of AWS: write a region such as "eu-west-1"; or, for another store, name the store: '
             'endpoint = "https://s3.example.com"',
         )
     if mount.kms_key and not mount.on_aws:
@@ -126,9 +126,9 @@ def _check_prefixes(tables: Sequence[Table], mounts: Sequence[Mount]) -> None:
 
 def _check_one_region(tables: Sequence[Table], mounts: Sequence[Mount]) -> None:
     """Report a bucket that has two regions. A bucket's name is unique in a partition of AWS, and in another store."""
-    first: dict[tuple[str, str], int] = {}
+    first_index: dict[tuple[str, str], int] = {}
     for index, mount in enumerate(mounts):
-        earlier = first.setdefault((mount.store, mount.bucket), index)
+        earlier = first_index.setdefault((mount.store, mount.bucket), index)
         if mount.bucket and _differ(mount.region, mounts[earlier].region):
             tables[index].mistake(
                 "region",

@@ -1,4 +1,4 @@
-"""`[[rules]]`: what each rule allows or denies, to whom, and what an upload must have."""
+"""`[[rules]]`: the actions and principals that each rule allows or denies, and its demands on uploads."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -15,7 +15,7 @@ from .schema import Document, Table
 
 _MAX_UPLOAD_BYTES: Final = 5 * 1024**4  # S3 User Guide, "Amazon S3 multipart upload limits": the largest object
 
-# The headers that S3 stores with an object, besides those that are always signed (S3 API Reference, PutObject). No rule
+# The headers that S3 stores with an object and that are not always signed (S3 API Reference, PutObject). No rule
 # is asked about the effect of a copy source, an ACL, a grant or a bypass, so these headers cannot be named.
 _STORED_HEADERS: Final = (
     r"x-amz-(?:object-lock-(?:legal-hold|mode|retain-until-date)|storage-class|tagging|website-redirect-location"
@@ -61,7 +61,7 @@ _IMAGE_SIZE: Final = Check(
     is_size, f'a width, a height or both, up to {MAX_SIDE_PIXELS} pixels: "320x", "x240", "96x96"'
 )
 
-# The keys that need an action: a rule must allow one of the actions. Each has the words of the mistake.
+# The keys that need an action: a rule must allow one of the actions. Each key has the words of the mistake.
 _ACTIONS_OF_KEYS: Final = {
     **dict.fromkeys(
         ("overwrite", "max_bytes", "content_types", "checksum", "require_headers"),

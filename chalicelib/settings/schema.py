@@ -15,7 +15,7 @@ _Default = TypeVar("_Default", int, None)
 
 
 class Document:
-    """The tables of a TOML file. `finish` must follow, when every table was read.
+    """The tables of a TOML file. Call `finish` after every table was read.
 
     Attributes:
         values: the content of the file.
@@ -48,25 +48,25 @@ class Document:
 
     def check_unique(self, name: str, key: str, values: Sequence[str]) -> None:
         """Report each `[[name]]` table whose value of a key is the value of an earlier table too."""
-        first: dict[str, int] = {}
+        first_index: dict[str, int] = {}
         for index, value in enumerate(values):
-            if value and first.setdefault(value, index) != index:
-                self.mistakes.add((name, index, key), f"is the same as that of {name}[{first[value] + 1}]")
+            if value and first_index.setdefault(value, index) != index:
+                self.mistakes.add((name, index, key), f"is the same as in {name}[{first_index[value] + 1}]")
 
     def finish(self) -> None:
-        """Report the tables that nobody read."""
+        """Report the tables that no method has read."""
         for name in self.values:
             if name not in self._known:
                 self.mistakes.add((name, 0, None), f"is unknown{did_you_mean(name, self._known)}")
 
 
 class Table:
-    """One table of a TOML file. `finish` must follow, when every key was read.
+    """One table of a TOML file. Call `finish` after every key was read.
 
     A method that reads a key returns a value of the right type even after a mistake, so that the next key is read too.
 
     Attributes:
-        index: the number of the table among those of its name, from 0.
+        index: the number of the table among the tables of its name, from 0.
         values: the content of the table.
         mistakes: collects the mistakes of the file.
     """
@@ -154,7 +154,7 @@ class Table:
         return ""
 
     def finish(self) -> None:
-        """Report the keys that nobody read."""
+        """Report the keys that no method has read."""
         for key in self.values:
             if key not in self._known:
                 self.mistake(key, f"is unknown{did_you_mean(key, self._known)}")
@@ -164,7 +164,7 @@ class Table:
         return self.values.get(key, default)
 
     def _checked(self, key: str, value: object, check: Check) -> str:
-        """Return a text with its variables replaced. A mistake shows the text of the file, never that of a variable."""
+        """Return a text with its variables replaced. A mistake shows the text of the file, never a variable's value."""
         if not isinstance(value, str):
             self.mistake(key, f"{'' if check.is_secret else f'is {value!r} and '}must be a text: {check.wanted}")
             return ""

@@ -138,7 +138,7 @@ class RuleAnalysis:
         return None
 
     def _callers(self, rule: Rule, tag: str) -> list[Principal]:
-        """The principals with a tag who can ask at the paths of a rule; of many, those who are the hardest to decide.
+        """The principals with a tag who can ask at the paths of a rule; of many, the hardest to decide.
 
         A caller without credentials has no id. A publishable key, which does not authenticate, opens no files.
         """

@@ -143,10 +143,10 @@ def test_a_table_of_the_wrong_kind_or_without_a_required_key_is_a_mistake(tmp_pa
         f"{MOUNT}[[rules]]\npath = '/a'\nto = ['anyone']": either,
         f"{MOUNT}{rule}deny = ['read']": either,
         f"{MOUNT}{key}{rule.replace('anyone', 'key:c')}": ':11: rules[1].to: "key:c" names no key; did you mean "ci"?',
-        MOUNT * 2: ":6: mounts[2].path: is the same as that of mounts[1]",
-        MOUNT + MOUNT.replace('"/"', '"/a"') * 2: ":10: mounts[3].path: is the same as that of mounts[2]",
-        f"{MOUNT}{key}{key.replace(SHA, 'a' * 64)}": ":9: keys[2].id: is the same as that of keys[1]",
-        f"{MOUNT}{key}{key.replace('ci', 'b')}": ":10: keys[2].sha256: is the same as that of keys[1]",
+        MOUNT * 2: ":6: mounts[2].path: is the same as in mounts[1]",
+        MOUNT + MOUNT.replace('"/"', '"/a"') * 2: ":10: mounts[3].path: is the same as in mounts[2]",
+        f"{MOUNT}{key}{key.replace(SHA, 'a' * 64)}": ":9: keys[2].id: is the same as in keys[1]",
+        f"{MOUNT}{key}{key.replace('ci', 'b')}": ":10: keys[2].sha256: is the same as in keys[1]",
     }.items():
         assert any(mistake.startswith(words) for mistake in mistakes(tmp_path, text)), text
     (mistake,) = mistakes(tmp_path, "[[mounts]]\npath = '/'\nbucket = 'acme'")

@@ -47,8 +47,8 @@ def test_a_kms_key_must_be_a_key_in_the_buckets_region_on_aws(tmp_path: Path) ->
     for more, words in {
         f'kms_key = "{key.replace("eu-west-1", "us-east-1")}"\n': "is in another region than the bucket",
         f'{OTHER_STORE}kms_key = "{key}"\n': "is for a bucket on AWS, but this mount has an endpoint",
-        f'kms_key = "{key.replace("key/1a2b3c", "alias/mine")}"\n': "the ARN of a key of KMS, and of no alias",
-        'kms_key = "1a2b3c"\n': "the ARN of a key of KMS, and of no alias",
+        f'kms_key = "{key.replace("key/1a2b3c", "alias/mine")}"\n': "the ARN of a KMS key, not of an alias",
+        'kms_key = "1a2b3c"\n': "the ARN of a KMS key, not of an alias",
     }.items():
         (mistake,) = mistakes(tmp_path, MOUNT + more)
         assert "mounts[1].kms_key: " in mistake
