@@ -1,4 +1,4 @@
-"""The default backends. Each is imported and built by the first request that needs it; any of them can be replaced."""
+"""The default backends: the first request that needs a backend imports and builds the backend."""
 
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Final
@@ -34,7 +34,7 @@ def html_pages() -> "Pages":
 class Backends:
     """The backends of a service, each built by the first request that needs the backend.
 
-    To give another backend in place of its own, assign the backend to its attribute before the first request.
+    To replace a backend, assign another backend to the attribute before the first request.
 
     Args:
         settings: name the secret of the CDN, and the hosts of images.

@@ -14,7 +14,7 @@ from .settings.load import InvalidSettings
 CONFIG: Final = "SIGNPOST_CONFIG"
 """The path of the settings file; by default signpost.toml beside this module."""
 SECRET: Final = "SIGNPOST_SECRET"  # noqa: S105 - the name of the variable
-"""The signing secrets, or the ARN of the signing secrets; by default nothing is signed but URLs of S3."""
+"""The signing secrets, or the ARN of the signing secrets; by default the service signs only URLs of S3."""
 TABLE: Final = "SIGNPOST_TABLE"
 """The DynamoDB table that counts the uses of links; by default no uses are counted."""
 BUCKET: Final = "SIGNPOST_BUCKET"

@@ -121,10 +121,10 @@ def _meaning(status: int, request: Request, action: str | None) -> str:
     if status == 204:
         return "an empty answer"
     if status == 307:
-        resized = image_parameters.is_asked(request.query) and request.method in ("GET", "HEAD")
+        resized = image_parameters.are_in(request.query) and request.method in ("GET", "HEAD")
         return f"the client is sent to S3{', for the image in the size of the query' if resized else ''}"
     if action is None:
-        return "a page of the service itself, for which no rule is asked"
+        return "a page of the service itself, which no rule decides"
     if paths.decode(request.raw_path) in paths.IMAGE_ENDPOINTS:
         return "the image, in the size of the query"
     if "presign" in request.query:
@@ -136,7 +136,7 @@ def _meaning(status: int, request: Request, action: str | None) -> str:
 
 def _describe(rule: Rule | None, count: int) -> str:
     if rule is None:
-        return "none matches, so the request is refused"
+        return "no rule matches, so the request is refused"
     demands = [
         *([f"at most {rule.max_bytes:,} bytes"] if rule.max_bytes is not None else []),
         *([f"of type {' or '.join(rule.content_types)}"] if rule.content_types else []),
@@ -145,7 +145,7 @@ def _describe(rule: Rule | None, count: int) -> str:
         *(f"with {name}: {value}" for name, value in rule.require_headers),
     ]
     passed = f", passes {', '.join(rule.pass_headers)} to S3" if rule.pass_headers else ""
-    number = f"{rule.number}:" if rule.number <= count else "built in, after those of the file:"
+    number = f"{rule.number}:" if rule.number <= count else "built in, after the rules of the file:"
     verb = "allows" if rule.allows else "denies"
     uploads = f", uploads {', '.join(demands)}" if demands else ""
     sizes = f", images in {', '.join(rule.image_sizes)}" if rule.image_sizes else ""

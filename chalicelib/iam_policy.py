@@ -31,8 +31,8 @@ _RULE_ACTIONS = {
     "x-amz-object-lock-legal-hold": "s3:PutObjectLegalHold",
 }
 
-# S3 User Guide, "Using server-side encryption with AWS KMS": a read needs the first, a write the second, and a
-# multipart upload both.
+# S3 User Guide, "Using server-side encryption with AWS KMS": a read needs the first permission, a write the
+# second permission, and a multipart upload both.
 _KMS_ACTIONS = ("kms:Decrypt", "kms:GenerateDataKey")
 
 # The same reference for DynamoDB, Secrets Manager and Systems Manager: the calls of `backends.dynamodb` and
@@ -69,7 +69,7 @@ def policy(
 def stack_policy(
     document: dict[str, Any], mounts: Iterable[Mount], rules: Iterable[Rule], bucket: str, cdn_secret: str | None = None
 ) -> dict[str, Any]:
-    """Return the policy of the stack: the template's own, and what the mounts and the rules need besides.
+    """Return the policy of the stack: the template's permissions, and the further permissions for the mounts and rules.
 
     Args:
         document: the policy of the template, for the template's bucket.
@@ -123,7 +123,7 @@ def _s3_of(key_arn: str) -> list[str]:
 
 
 def _object_actions(rules: Iterable[Rule]) -> tuple[str, ...]:
-    """The permissions for objects: the usual ones, and those that the rules' actions and headers need."""
+    """The permissions for objects: the usual permissions, and more for the actions and headers of the rules."""
     named: set[str] = set()
     for rule in rules:
         if rule.allows:

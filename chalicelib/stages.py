@@ -63,7 +63,7 @@ def template_policy() -> dict[str, Any]:
 
 
 def _variables(stage: str) -> dict[str, Any]:
-    """The variables of the functions, merged as Chalice merges them; a value that the template computes is no text."""
+    """The variables of the functions, merged as by Chalice; a value that the template computes is not a text."""
     config, own = _stage(stage)
     template = _read(PROJECT / _TEMPLATE)["Globals"]["Function"]["Environment"]["Variables"] if stage == STACK else {}
     handler = own.get("lambda_functions", {}).get("api_handler", {})

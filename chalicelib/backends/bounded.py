@@ -1,4 +1,4 @@
-"""Work for a request that ends before the deadline of the request."""
+"""Runs work for a request, and returns before the deadline of the request."""
 
 from collections.abc import Callable
 from threading import Thread

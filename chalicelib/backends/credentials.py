@@ -1,4 +1,4 @@
-"""The AWS credentials that sign URLs: those of the environment, or those that boto3's chain of sources finds."""
+"""The AWS credentials that sign URLs: from the environment, or from boto3's chain of sources."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ class ChainCredentials:
         if self._chain is None:
             self._chain = _boto3_credentials()
         frozen = self._chain.get_frozen_credentials()
-        # Only credentials that boto3 renews have an expiry, and botocore has no public name for it.
+        # Only credentials that boto3 renews have an expiry, and botocore has no public name for the expiry.
         expiry = getattr(self._chain, "_expiry_time", None)
         return Credentials(
             frozen.access_key, frozen.secret_key, frozen.token or None, expiry.timestamp() if expiry else None

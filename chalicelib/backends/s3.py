@@ -51,8 +51,8 @@ class S3Objects:
 
     There is one client for each endpoint, region and credentials; the first request that needs the client makes it.
 
-    Without credentials in the mount, boto3 uses the credentials that also sign URLs: those of the environment, else
-    those that its chain of sources finds.
+    Without credentials in the mount, boto3 uses the credentials that also sign URLs: from the environment, else from
+    boto3's chain of sources.
     """
 
     def __init__(self) -> None:
@@ -164,9 +164,9 @@ class S3Objects:
 
     def _client(self, mount: Mount) -> "S3Client":
         credentials = mount.credentials
-        name = (mount.endpoint, mount.region, credentials)
-        if name not in self._clients:
-            self._clients[name] = client(
+        client_key = (mount.endpoint, mount.region, credentials)
+        if client_key not in self._clients:
+            self._clients[client_key] = client(
                 "s3",
                 endpoint_url=mount.endpoint,
                 region_name=mount.region,
@@ -180,7 +180,7 @@ class S3Objects:
                     "ignore_configured_endpoint_urls": True,
                 },
             )
-        return self._clients[name]
+        return self._clients[client_key]
 
 
 def _status(error: "ClientError") -> int:
@@ -188,7 +188,7 @@ def _status(error: "ClientError") -> int:
 
 
 def _metadata(response: Mapping[str, Any]) -> Metadata:
-    """Turn S3's answer to HeadObject into ours; a header field that cannot be sent is left out."""
+    """Turn S3's answer to HeadObject into Metadata; a header field that cannot be sent is left out."""
     headers = {
         name: value for name, value in response["HTTPHeaders"].items() if name.startswith(_PASSED) and is_plain(value)
     }
@@ -199,7 +199,7 @@ def _metadata(response: Mapping[str, Any]) -> Metadata:
 
 
 def _refusal(error: "ClientError", has_client_parameters: bool) -> Metadata:
-    """Turn S3's refusal into ours. A refusal of HeadObject has no body, so only its status tells the cause.
+    """Turn a refusal of S3 into Metadata or a Problem. Its status alone tells the cause: HeadObject gets no body.
 
     Args:
         error: the refusal.

@@ -60,7 +60,7 @@ def response_overrides(query: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _date(text: str) -> datetime | None:
-    """Read a date of HTTP (RFC 9110 §5.6.7); None for an invalid date, or one that UTC's calendar does not have."""
+    """Read a date of HTTP (RFC 9110 §5.6.7); None for a date that is invalid, or is not in UTC's calendar."""
     from email.utils import parsedate_to_datetime  # loading it takes longer than a redirect
 
     try:

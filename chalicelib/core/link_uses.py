@@ -15,7 +15,7 @@ from .web.times import Deadline
 if TYPE_CHECKING:
     from .ports import LinkUseCounter
 
-FREE_SECONDS: Final = 60  # after a use by a GET, further ranges of the same file are free so long
+FREE_SECONDS: Final = 60  # after a GET took a use, other ranges of the same file are free for this time
 MAX_FREE_RANGES: Final = 256  # of a file that are free after one use: the table keeps each range
 
 
@@ -73,7 +73,7 @@ class LinkUses:
 
     def _reading(self, request: Request, grant: Grant, link: Link) -> Reading:
         """Return the file and the bytes that a GET reads. The query can name a version and a size, so it counts."""
-        address, agent = self._client_addresses.client(request), request.headers.get("user-agent", "")
+        address, agent = self._client_addresses.address_of(request), request.headers.get("user-agent", "")
         query = (text for parameter in sorted(request.query.items()) for text in parameter)
         byte_range = _range(request.headers.get("range", ""))
 

@@ -27,7 +27,7 @@ class Feature(Protocol):
 
 
 class ServicePage(Protocol):
-    """Answers below `/-/`, where no rule is asked."""
+    """Answers requests for the paths below `/-/` that no rule decides."""
 
     def answer(self, request: Request, path: Path, now: float, log_entry: AccessLogEntry) -> Reply:
         """Return the complete reply; raise a Problem to refuse the request."""
@@ -40,8 +40,8 @@ class Service:
     Args:
         authorization: checks every request to a file, a directory or an image endpoint.
         cors: the origins whose pages may call the service.
-        features: factory of each feature, by the name that `feature_of` returns. A feature that redirects do not need
-            is built by the first request that needs the feature.
+        features: factory of each feature, by the name that `feature_of` returns. The first request that needs a feature
+            builds the feature.
         pages: factory of `assets` and of `sign_in`, which answer below `/-/`.
         link_uses: counts the uses of links.
     """
@@ -100,7 +100,7 @@ class Service:
         return reply
 
     def _answer_page(self, request: Request, path: Path, now: float, log_entry: AccessLogEntry) -> Reply:
-        """Answer below `/-/`, where no rule is asked."""
+        """Answer a request for a path below `/-/` that no rule decides."""
         methods = paths.methods_of_service_page(path)
         if request.method == "OPTIONS":
             return replies.options(methods)
@@ -116,7 +116,7 @@ class Service:
 
 
 def feature_of(request: Request, grant: Grant) -> str:
-    """Return the module of the feature that answers a request. The first line that fits decides."""
+    """Return the name of the feature that answers a request. The first condition that is true decides."""
     if grant.action == "share":
         return "resize_links" if grant.path == RESIZE else "links"
     if grant.path in IMAGE_ENDPOINTS:
@@ -124,7 +124,7 @@ def feature_of(request: Request, grant: Grant) -> str:
     if grant.action == "list":
         return "directories"
     if grant.action == "read":
-        return "stored_images" if image_parameters.is_asked(request.query) else "redirects"
+        return "stored_images" if image_parameters.are_in(request.query) else "redirects"
     if grant.action == "delete":
         return "redirects"
     if request.method == "PUT" or step_of(request.method, request.query):

@@ -109,7 +109,7 @@ ANSWERS = [
     ("GET", "/-/derived/a", "404 not-found: "),
     ("GET", "/shared/" + "a" * 1100, "414 "),
     ("GET", "/shared/%zz", "400 bad-path: "),
-    ("GET", "/-/login", "200: a page of the service itself, for which no rule is asked"),
+    ("GET", "/-/login", "200: a page of the service itself, which no rule decides"),
     ("PUT", "/-/login", "405 "),
     ("GET", "/-/resize?u=https://a.example/b.png&w=20", "200: the image, in the size of the query"),
     ("GET", "/-/resize?u=https://a.example/b.png&w=x", "400 bad-parameter: "),
@@ -131,9 +131,9 @@ def test_the_rule_is_described_with_its_number_and_its_demands(settings: Setting
         "images in 320x, passes x-amz-tagging to S3"
     )
     thumbnail = explained(settings, "POST", "/-/thumbnail").lines[1]
-    assert thumbnail == "rule    built in, after those of the file: /-/* allows read to authenticated"
+    assert thumbnail == "rule    built in, after the rules of the file: /-/* allows read to authenticated"
     _, rule, answer = explained(settings, "POST", "/-/thumbnail", None).lines
-    assert rule == "rule    none matches, so the request is refused"
+    assert rule == "rule    no rule matches, so the request is refused"
     assert answer.startswith("answer  401 credentials-missing: ")
 
 

@@ -20,7 +20,7 @@ _SEQUENCE_HEADER: Final = 1  # the type of a unit
 
 
 class ColourCodes(NamedTuple):
-    """What the values of a picture mean.
+    """The meaning of the values of a picture.
 
     Attributes:
         primaries, transfer, matrix: code points of ITU-T H.273; 2 stands for unspecified.
@@ -40,7 +40,7 @@ class SequenceHeader(NamedTuple):
         pixels: of the largest frame.
         bits: of a value: 8, 10 or 12.
         is_grey: the picture has no colour.
-        codes: what its values mean.
+        codes: the meaning of its values.
     """
 
     pixels: int
@@ -82,7 +82,7 @@ def sequence_headers(stream: bytes, parts: PartCounter) -> Iterator[SequenceHead
 
 
 class _BitReader:
-    """Reads numbers of so many bits, one after the other."""
+    """Reads one number after the other; each call tells the number of bits."""
 
     def __init__(self, data: bytes) -> None:
         self._bits = "".join(f"{byte:08b}" for byte in data)

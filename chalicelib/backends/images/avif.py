@@ -1,4 +1,4 @@
-"""AVIF files: the still picture of a file, after a check of what the decoder would decode.
+"""AVIF files: the still picture of a file, after a check of everything that the decoder would decode.
 
 The stream of an AVIF tells the decoder its own size, whatever the boxes around the stream say.
 """
@@ -15,7 +15,7 @@ from .avif_items import Items
 from .colours import Colours, of_code_points
 from .iso_boxes import BoxFile
 
-_MAX_BITS: Final = 8  # of a channel: libvips' decoder is built for so many
+_MAX_BITS: Final = 8  # of a channel; libvips' decoder reads no more
 # The matrices of H.273 table 4 that libheif knows. It reads YCgCo (8) in full range only.
 _MATRICES: Final = (0, 1, 2, 4, 5, 6, 7, 8, 9, 12)
 _YCGCO: Final = 8
@@ -45,7 +45,7 @@ def still_picture(data: bytes, max_pixels: int) -> StillPicture:
 
     Raises:
         ImageTooLarge: more pixels.
-        NotAnImage: the decoder is not built for so many bits, or for such colours.
+        NotAnImage: the decoder is not built for the bits or the colours of the image.
         ImageBroken: the structure of the file is impossible, or no encoder writes it.
     """
     try:
@@ -85,14 +85,14 @@ class _Avif:
         return max(*canvases, max(streams) * prod(cells))
 
     def check_decoder(self) -> None:
-        """Raise NotAnImage for what libvips' decoder is not built for, or would read wrongly."""
+        """Raise NotAnImage for an image that libvips' decoder cannot read, or would read wrongly."""
         codes = self._codes()
         if (bits := max((header.bits for header in self._headers), default=_MAX_BITS)) > _MAX_BITS:
-            raise NotAnImage(f"AVIF images of {bits} bits a channel are not read. Send this one with 8 bits")
+            raise NotAnImage(f"The service reads no AVIF images of {bits} bits a channel. Send this image with 8 bits")
         if codes is None or self._is_grey():
             return
         if codes.matrix not in _MATRICES or (codes.matrix == _YCGCO and codes.narrow):
-            raise NotAnImage(f"AVIF images of the matrix {codes.matrix} are not read. Send this one in sRGB")
+            raise NotAnImage(f"The service reads no AVIF images of the matrix {codes.matrix}. Send this image in sRGB")
 
     def colours(self) -> Colours | None:
         """Return the colours that the file declares, None if it has a profile or declares no colours."""
@@ -116,11 +116,11 @@ class _Avif:
 
     @cached_property
     def _headers(self) -> list[SequenceHeader]:
-        """The sequence headers of the picture, its own first, with those of its tiles and of its alpha."""
+        """The sequence headers of the picture: first its own headers, then the headers of its tiles and its alpha."""
         return [header for meta, item in self._shown for header in self._headers_of(meta, item)]
 
     def _headers_of(self, meta: Items, item: int) -> list[SequenceHeader]:
-        """Those of the item's stream; else those that configure its decoder (AVIF §2.2.1)."""
+        """The headers of the item's stream; else the headers that configure its decoder (AVIF §2.2.1)."""
         configurations = meta.properties_of(item, b"av1C")
         return meta.streams.get(item) or [header for body in configurations for header in self._configured(body)]
 

@@ -1,4 +1,4 @@
-"""AVIF items: what one `meta` box says of the pictures in its file (ISO/IEC 23008-12 and ISO/IEC 14496-12).
+"""AVIF items: the description of a file's pictures in one `meta` box (ISO/IEC 23008-12 and ISO/IEC 14496-12).
 
 Everything here raises IndexError, ValueError or struct.error for a structure that is impossible, or that no encoder
 writes.

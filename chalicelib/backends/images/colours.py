@@ -36,7 +36,7 @@ _SRGB_CURVE: Final = (
     (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045),
 )  # IEC 61966-2-1, written as in ICC.1 §10.18
 _EXPONENT_TOLERANCE: Final = 0.05  # libpng and browsers ignore a smaller difference
-_COORDINATE_TOLERANCE: Final = 0.002  # programs that write sRGB round by so much
+_COORDINATE_TOLERANCE: Final = 0.002  # the rounding errors of programs that write sRGB
 
 _WHITE_D50: Final = (0.9642, 1.0, 0.8249)  # ICC.1 §7.2.16
 _BRADFORD: Final = [[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]]
@@ -71,7 +71,7 @@ def profile(colours: Colours, is_grey: bool) -> bytes | None:
     """Return the ICC profile of some colours; None if the colours are sRGB's, or are impossible.
 
     Args:
-        colours: what the file declares.
+        colours: the colours that the file declares.
         is_grey: the image has no colour, so its profile has only a curve.
     """
     curve = (0, (colours.exponent,)) if colours.exponent else _SRGB_CURVE

@@ -1,8 +1,8 @@
 """Containers: every image file is checked here before libvips opens the file.
 
 libvips reads the width and the height of a file well, and `limits` judges these. The parsers of this package find the
-rest: things that libvips or a decoder below it would believe, count or unpack without an end. README.md lists them.
-A parser that reads a file differently than libvips does must err on the side of more.
+rest: things that libvips or its decoders would believe, count or unpack without an end. README.md lists them.
+A parser that reads a file differently than libvips must count more than libvips, never less.
 """
 
 from typing import Final, NamedTuple

@@ -20,8 +20,8 @@ _LOOPS: Final = (b"NETSCAPE2.0", b"ANIMEXTS1.0")  # the applications whose exten
 _INTERLACED: Final = 0x40  # a flag of an image descriptor (§20)
 _NO_CONTROL: Final = b"\0\x0a\0\0"  # for a frame without a control extension: shown for a tenth of a second
 
-# An empty, transparent frame as large as the canvas: from the first frame libnsgif takes the size of the canvas, and
-# that the canvas has alpha.
+# An empty, transparent frame as large as the canvas: libnsgif takes the size and the alpha of the canvas from
+# the first frame.
 _TRANSPARENT_CONTROL: Final = b"\x21\xf9\x04\x01\0\0"  # the index of the transparent colour and 0 follow
 _EMPTY_DATA: Final = b"\x02\x02\x44\x01\0"  # one pixel of the transparent colour, in LZW
 FRAME_PAGE: Final = 1  # in the file of a frame: page 0 is the empty frame

@@ -67,7 +67,7 @@ class BoxFile:
 
 
 def number_reader(data: memoryview, position: int) -> Callable[[int], int]:
-    """Return a function that reads the next number of so many bytes, beginning at a position."""
+    """Return a function that reads the next number of a given number of bytes, from a position on."""
 
     def read(size: int) -> int:
         nonlocal position

@@ -10,7 +10,7 @@ from chalicelib.core.web.problems import ImageTooLarge
 if TYPE_CHECKING:
     import pyvips
 
-MAX_PIXELS: Final = 50_000_000  # of all frames together: the largest photos of phones have so many
+MAX_PIXELS: Final = 50_000_000  # of all frames together, as many as the largest photos of phones have
 # A JPEG or a GIF cannot have more, and libvips shrinks by 2**20 at most.
 MAX_SOURCE_SIDE_PIXELS: Final = 65_535
 # An AVIF is decoded whole, and held twice: as YUV and as RGB.

@@ -22,7 +22,7 @@ _OWN_FORMATS: Final = {"image/jpeg": "jpeg", "image/png": "png", "image/avif": "
 _ANIMATED_FORMAT: Final = "webp"
 _ANIMATED_TYPES: Final = ("image/gif", "image/webp")  # an AVIF's further pictures are not frames
 
-# For each of `image_parameters.FORMATS`, the method that saves it, and the options besides the quality.
+# For each of `image_parameters.FORMATS`, the method that saves it, and the options in addition to the quality.
 _SAVERS: Final[dict[str, tuple[str, dict[str, object]]]] = {
     "jpeg": ("jpegsave_buffer", {"optimize_coding": True, "interlace": True}),
     "png": ("pngsave_buffer", {}),
@@ -39,8 +39,8 @@ class VipsRenderer:
     """`ports.Renderer` by libvips, which the first image loads.
 
     Args:
-        seconds: the longest time for one image. An image that takes longer is too large; if the request has less time
-            left than that, the service is at fault.
+        seconds: the longest time for one image. An image that takes longer is too large. A request with less time left
+            gets Unavailable in place of ImageTooLarge.
     """
 
     def __init__(self, seconds: float = 6) -> None:
@@ -81,7 +81,7 @@ class _Source(NamedTuple):
         header: its size and metadata; its pixels are not decoded.
         data: the file.
         colours: the colours that the file declares by other means than a profile.
-        frames: of a GIF.
+        frames: the frames of a GIF; None for another format.
     """
 
     media_type: str

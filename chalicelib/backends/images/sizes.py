@@ -15,7 +15,7 @@ _Size = tuple[int, int]  # width and height in pixels
 _FIRST_TURNED_ORIENTATION: Final = 5  # EXIF 2.32 §4.6.4: from 5 to 8, the width is stored as the height
 # libjpeg shrinks by these factors while it decodes.
 _JPEG_SHRINKS: Final = (8, 4, 2)
-_JPEG_ROWS: Final = 8  # libvips reads so many rows of a JPEG at a time
+_JPEG_ROWS: Final = 8  # of a JPEG, which libvips reads at a time
 
 
 def scaled_size(header: "pyvips.Image", rendition: Rendition) -> _Size:

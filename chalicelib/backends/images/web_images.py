@@ -78,11 +78,11 @@ class WebImages:
             with self._connect(source, deadline) as tls:
                 tls.bound(deadline, self._max_bytes)
                 connection = HTTPSConnection(source.host, source.port, context=self._context)
-                connection.sock = tls  # by itself it would connect to another address, and without the deadline
+                connection.sock = tls  # http.client itself could connect to another address, and without the deadline
                 connection.request("GET", source.target, headers=_HEADERS)
                 with connection.getresponse() as response:
                     return _read(response, self._max_bytes)
-        except (OSError, HTTPException, ValueError) as error:  # ValueError: http.client reads a number that is none
+        except (OSError, HTTPException, ValueError) as error:  # ValueError: http.client reads another text as a number
             raise Unavailable("The site of the image does not answer.") from error
 
     def _connect(self, source: SourceUrl, deadline: Deadline) -> "_BoundedSocket":
@@ -148,7 +148,7 @@ def _read(response: HTTPResponse, max_bytes: int) -> bytes | _Redirect:
     if response.status != 200:
         raise SourceFailed(f"The site of the image answered {response.status}.")
     if response.getheader("Content-Encoding", "identity").lower() != "identity":
-        raise SourceFailed("The site of the image sends it compressed, although the service asked for no compression.")
+        raise SourceFailed("The site sends the image compressed, although the service asked for no compression.")
     return _read_body(response, max_bytes)
 
 

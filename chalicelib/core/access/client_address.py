@@ -19,14 +19,14 @@ class ClientAddresses:
     secret of the CDN.
 
     Args:
-        secrets: the secrets of the CDN, of which each is accepted; None where no CDN is set up.
+        secrets: the secrets of the CDN, each of which is accepted; None without a CDN.
     """
 
     def __init__(self, secrets: Secrets | None) -> None:
         self._secrets = secrets
 
-    def client(self, request: Request) -> str:
-        """Return the address of the client.
+    def address_of(self, request: Request) -> str:
+        """Return the address of the client of a request.
 
         The CDN appends the address that it saw to `X-Forwarded-For`. API Gateway then appends the address of the CDN,
         which is the address that connected (FACTS 1.14).
@@ -44,7 +44,7 @@ class ClientAddresses:
 
 
 def _is_one_of(text: str, secrets: Sequence[bytes]) -> bool:
-    """Whether a text is one of the secrets; all are compared, so the time tells nothing."""
+    """Whether a text is one of the secrets; each secret is compared, so the time tells nothing."""
     matches = False
     for secret in secrets:
         matches |= hmac.compare_digest(text.encode("utf-8", "surrogatepass"), secret)

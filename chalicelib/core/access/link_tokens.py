@@ -14,7 +14,7 @@ from chalicelib.core.web.times import Deadline
 from .signing import MAC_BYTES, Secrets, Signer, decode, encode, fingerprint
 
 Random = Callable[[int], bytes]
-"""Returns so many random bytes, which nobody can guess."""
+"""Returns a given number of random bytes, which nobody can guess."""
 
 LINK_ACTIONS: Final = ("read", "write")
 MAX_USES: Final = 1_000  # of one link: its item in the table keeps each use until the link ends

@@ -107,12 +107,12 @@ class ApiKeys:
         return self._by_id.get(key_id)
 
     def principal(self, key: ApiKey) -> Principal:
-        """Return the principal of a key, which is made once."""
+        """Return the principal of a key; each principal is made once."""
         return self._principals[key.id]
 
-    def issuer(self, of: bytes) -> Principal | None:
-        """Return the principal with this fingerprint, the issuer of a link; None after the key is removed."""
-        return self._by_fingerprint.get(of)
+    def issuer(self, issuer_fingerprint: bytes) -> Principal | None:
+        """Return the issuer of a link, by its fingerprint; None after the key of the issuer is removed."""
+        return self._by_fingerprint.get(issuer_fingerprint)
 
     @cached_property
     def _by_id(self) -> dict[str, ApiKey]:
@@ -171,7 +171,7 @@ def _decode_basic(value: str) -> str:
     """Decode Basic credentials (RFC 7617 §2: base64 of `id:secret`, here UTF-8)."""
     try:
         decoded = binascii.a2b_base64(value.strip(BLANKS), strict_mode=True).decode("utf-8")
-    except ValueError:  # binascii.Error and UnicodeError are two of its kinds
+    except ValueError:  # binascii.Error and UnicodeError are subclasses
         raise CredentialsInvalid() from None
     if ":" not in decoded:
         raise CredentialsInvalid()

@@ -1,7 +1,7 @@
 """Resize tokens: they open `/-/resize` for the images of one URL or one host, in some sizes, without a key.
 
-A token is the base64 of its kind, its end, its issuer, its sizes and a signature. The signature covers the URL or the
-host too, which the request names. The service stores nothing.
+A token is the base64 of its kind, its end, its issuer, its sizes and a signature. The signature also covers
+the URL or the host that the request names. The service stores nothing.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ _SIZE_BYTES: Final = 4  # two bytes for the width, two for the height; 0 for a s
 
 
 class ResizeTokens:
-    """Makes resize tokens and reads them.
+    """Makes and reads resize tokens.
 
     Args:
         signer: signs these tokens and nothing else.

@@ -28,7 +28,7 @@ class Rule(NamedTuple):
         checksum: whether an upload must send a checksum.
         require_headers: the headers that an upload must send, with their values; names in lower case.
         image_sizes: the sizes of images, written `320x240`, `320x` or `x240`; empty for no limit.
-        pass_headers: `x-amz-*` headers that are signed in addition to the usual ones, names in lower case.
+        pass_headers: `x-amz-*` headers that are signed in addition to the usual headers, names in lower case.
     """
 
     number: int
@@ -46,7 +46,7 @@ class Rule(NamedTuple):
 
 
 class Grant(NamedTuple):
-    """A yes of the rules: this principal may do this action at this path. Only a RuleSet makes a Grant.
+    """A permission: the rules allow this principal this action at this path. Only a RuleSet makes a Grant.
 
     Attributes:
         principal: the caller; for a link the issuer of the link, whose rights the caller uses.

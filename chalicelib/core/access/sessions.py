@@ -78,8 +78,8 @@ def check_same_origin(request: Request) -> None:
 def _cookie(request: Request) -> str | None:
     """Return the value of the session cookie; None without a cookie, and for two cookies with different values.
 
-    The grammar is the browser's (RFC 6265 §5.4 writes the field, §5.2 reads its parts). Where two cookies of this name
-    differ, another site set one of the two, so neither is trusted.
+    The field is split as browsers write the field (RFC 6265 §5.4 and §5.2). Where two cookies of this name differ,
+    another site set one of the two cookies, so the service trusts no cookie.
     """
     pairs = (pair.partition("=") for pair in request.headers.get("cookie", "").split(";"))
     values = {value.strip(BLANKS) for name, _, value in pairs if name.strip(BLANKS) == COOKIE_NAME}

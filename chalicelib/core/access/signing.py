@@ -21,7 +21,7 @@ Raises NotOffered where no signing secret is set, and Unavailable where the secr
 
 
 def no_secrets(deadline: Deadline) -> NoReturn:
-    """Stand in for the signing secrets of a service that has none; raise NotOffered."""
+    """Take the place of the signing secrets in a service without secrets: raise NotOffered."""
     raise NotOffered(
         "Nothing can be signed here, because this service has no signing secret. So there are no links and no long "
         "listings."
@@ -50,7 +50,7 @@ class Signer:
         return self._mac(self._secrets(deadline)[-1], parts)
 
     def verifies(self, deadline: Deadline, signature: bytes, *parts: bytes) -> bool:
-        """Whether one of the secrets made this signature of these texts; all are compared: the time tells nothing."""
+        """Whether one of the secrets made this signature; each secret is compared, so the time tells nothing."""
         matches = False
         for secret in self._secrets(deadline):
             matches |= hmac.compare_digest(self._mac(secret, parts), signature)
@@ -73,7 +73,7 @@ def encode(data: bytes) -> str:
 
 
 def decode(text: str) -> bytes | None:
-    """Return the bytes that `encode` spells so, None for a text that `encode` never returns."""
+    """Return the bytes for which `encode` returns this text; None for a text that `encode` never returns."""
     try:
         data = urlsafe_b64decode(text + "=" * (-len(text) % 4))
     except ValueError:

@@ -92,20 +92,20 @@ class DirectoryListings:
         """
         after = "" if cursor is None else self._position(cursor, grant, recursive, deadline)
         entries: list[Entry] = []
-        size = 0
+        path_bytes = 0
         walk = self._walk(grant, grant.path, recursive, after, limit, deadline)
         for scanned, (path, key, is_last) in enumerate(walk, 1):
             entry = self._entry(grant, path, key)
             if entry is not None:
                 entries.append(entry)
-                size += len(entry.raw_path)
-            is_full = len(entries) == limit or scanned == _MAX_SCANNED_KEYS or size > _MAX_PATH_BYTES
+                path_bytes += len(entry.raw_path)
+            is_full = len(entries) == limit or scanned == _MAX_SCANNED_KEYS or path_bytes > _MAX_PATH_BYTES
             if is_full and not is_last:
                 return Listing(tuple(entries), self._cursor(path, grant, recursive, deadline))
         return Listing(tuple(entries), None)
 
     def first(self, listing: Listing, count: int, grant: Grant, *, recursive: bool, deadline: Deadline) -> Listing:
-        """Return the first entries of a listing, with a cursor for the entries after them.
+        """Return the first entries of a listing, with a cursor for the next entries.
 
         Args:
             listing: the result of `read`, with more entries than `count`.
@@ -167,18 +167,18 @@ class DirectoryListings:
         target = self._mounts.directory(grant, directory)
         if target is None:
             return
-        start = len(target.key)
-        size, is_last = limit, False
+        prefix_length = len(target.key)
+        page_size, is_last = limit, False
         while not is_last:
             start_after = _start_after(target, directory, after)
-            page = self._objects.list(target, deadline, recursive=recursive, after=start_after, limit=size)
+            page = self._objects.list(target, deadline, recursive=recursive, after=start_after, limit=page_size)
             is_last = page.is_last or not page.keys
             for number, key in enumerate(page.keys, 1):
-                after = directory + key.key[start:]
+                after = directory + key.key[prefix_length:]
                 if until is not None and after >= until:
                     return
                 yield after, key, is_last and number == len(page.keys)
-            size = MAX_ENTRIES
+            page_size = MAX_ENTRIES
 
     def _entry(self, grant: Grant, path: str, key: "ListedKey | None") -> Entry | None:
         """Return the entry of a path; None where no URL leads to the path, or the reader may not see it."""

@@ -17,7 +17,7 @@ from .derived_images import DerivedImages
 if TYPE_CHECKING:
     from chalicelib.core.ports import ImageSource, Renderer
 
-_CACHE_SECONDS: Final = 3_600  # a browser may keep an image of another site so long, though the image may change there
+_CACHE_SECONDS: Final = 3_600  # how long a browser may keep an image of another site, which can change there
 _DEFAULT_SIZE: Final = {"w": "128", "h": "128"}  # of an image that is posted without a size
 
 
@@ -28,7 +28,7 @@ class ImageEndpoints:
         rules: tell whether a shared cache may keep an image.
         renderer: renders the images.
         source: fetches images of other sites.
-        derived_images: factory of the place for images that are too large for a reply.
+        derived_images: factory of DerivedImages, which store an image that is too large for a reply.
         presigner: signs the URLs of these images.
     """
 
@@ -69,7 +69,7 @@ class ImageEndpoints:
 
     def _render(self, request: Request, rule: Rule) -> Image:
         is_posted = request.method == "POST"
-        default = _DEFAULT_SIZE if is_posted and not image_parameters.is_asked(request.query) else {}
+        default = _DEFAULT_SIZE if is_posted and not image_parameters.are_in(request.query) else {}
         rendition = image_parameters.rendition({**request.query, **default})
         image_parameters.check_size(rendition, rule.image_sizes)
         data = (

@@ -1,4 +1,4 @@
-"""Passthrough: the query parameters and headers of a request that are signed and passed on to S3, and all others."""
+"""Passthrough: the parameters and headers of a request that the service passes on to S3, ignores or refuses."""
 
 import string
 from typing import Final
@@ -38,7 +38,8 @@ _SIGNED_NAMES: Final = frozenset(
     }
 )
 
-# The headers that are never passed on: CloudFront adds the first two kinds (FACTS 8.14), and the URL has the others.
+# The headers that are ignored: CloudFront adds the headers with these prefixes (FACTS 8.14), and the URL has the values
+# of the other headers.
 _IGNORED: Final = ("x-amz-cf-", "x-amz-source-")
 _IGNORED_NAMES: Final = frozenset({"x-amz-content-sha256", "x-amz-date", "x-amz-security-token"})
 
@@ -74,7 +75,7 @@ def _check_file_name(name: str) -> None:
         raise BadParameter("download", "a file name has no slash. Leave the folders out.")
     if not is_file_name(name):
         raise BadParameter(
-            "download", f"a file name has up to {MAX_FILE_NAME_BYTES} bytes of UTF-8. Use a shorter one."
+            "download", f"a file name has up to {MAX_FILE_NAME_BYTES} bytes of UTF-8. Use a shorter name."
         )
 
 
@@ -106,13 +107,13 @@ def headers(request: Request, grant: Grant, step: str | None = None) -> dict[str
                 signed[name] = value
             elif name not in _IGNORED_NAMES and not name.startswith(_IGNORED):
                 shown = name if _TOKEN.issuperset(name) else ascii(name)
-                raise BadHeader(shown, "the access rules here do not let it through to S3. Leave it out.")
+                raise BadHeader(shown, "the access rules here do not pass this header on to S3. Leave it out.")
     # CreateMultipartUpload and UploadPart take neither condition (FACTS 8.22).
     if step == multipart_parameters.COMPLETE or (request.method == "PUT" and step is None):
         signed |= {name: request.headers[name] for name in ("if-match", "if-none-match") if name in request.headers}
     for name, value in signed.items():
         if not (_TOKEN.issuperset(name) and is_plain(value)):
-            raise BadHeader(ascii(name), "only printable ASCII can be signed. Percent-encode the rest.")
+            raise BadHeader(ascii(name), "only printable ASCII can be signed. Percent-encode all other characters.")
     return signed
 
 
@@ -148,7 +149,7 @@ def _check(name: str, value: str) -> None:
     if lone_surrogate or not CONTROLS.isdisjoint(value):
         raise BadParameter(name, "it holds a character that cannot be sent. Leave it out.")
     if len(value.encode()) > MAX_PARAMETER_BYTES:
-        raise BadParameter(name, f"it has more than {MAX_PARAMETER_BYTES:,} bytes of UTF-8. Use a shorter one.")
+        raise BadParameter(name, f"it has more than {MAX_PARAMETER_BYTES:,} bytes of UTF-8. Use a shorter value.")
     # S3 answers 400: "Header value cannot be represented using ISO-8859-1."
     if name in _OVERRIDES and max(value, default="") > "\xff":
         raise BadParameter(name, "S3 takes only characters of Latin-1 here. To name a file, use ?download=NAME.")

@@ -1,8 +1,8 @@
-"""Presigning: AWS Signature Version 4 for S3, in the query of a URL and in the policy of a form, and their life.
+"""Presigning: the signatures of URLs and forms (AWS Signature Version 4), their life, and the credentials that sign.
 
 Source: S3 API Reference, "Authenticating Requests: Using Query Parameters (AWS Signature Version 4)". Signing is the
-purpose of Signpost, so the signer is its own code: botocore takes a quarter of a second to load (FACTS 6). In the
-tests botocore is the oracle.
+purpose of Signpost, so the signer is its own code: botocore takes a quarter of a second to load (FACTS 6). The
+tests compare the signatures with botocore's signatures.
 """
 
 import binascii
@@ -56,7 +56,7 @@ def presign(
 ) -> SignedUrl:
     """Sign a URL for one method on one object.
 
-    The URL is good for the mount's `url_seconds`, or until the credentials end, if that is sooner (FACTS 4.3). With
+    The URL is good for the mount's `url_seconds`, but never longer than the credentials (FACTS 4.3). With
     `stable_seconds` the signing time is rounded down, never up, so that the URL is the same, byte for byte, throughout
     the window (FACTS 4.8).
 

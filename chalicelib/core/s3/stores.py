@@ -10,7 +10,7 @@ class Credentials(NamedTuple):
 
     Attributes:
         access_key, secret_key: the pair that signs.
-        session_token: of temporary credentials; None for others.
+        session_token: the token of temporary credentials; None for other credentials.
         expires_at: when the credentials end, a Unix time in seconds; None where no end is known.
     """
 

@@ -29,8 +29,8 @@ from chalicelib.core.web.problems import (
 # upload use the algorithm of its CreateMultipartUpload.
 _SHA256: Final = {"x-amz-checksum-sha256": 32}
 _CHECKSUMS: Final = {**_SHA256, "content-md5": 16}
-_MAX_READABLE_BYTES: Final = 10**19 - 1  # bytes; a size above `max_bytes` must be readable, to be refused as too large
-_ALGORITHM: Final = (("x-amz-checksum-algorithm", "SHA256"),)
+_MAX_READABLE_BYTES: Final = 10**19 - 1  # bytes; a size above `max_bytes` is read, and refused as too large
+_ALGORITHM_HEADERS: Final = (("x-amz-checksum-algorithm", "SHA256"),)
 
 # RFC 9110 §8.3.1, "media-type", and §5.6.6, "parameters", as far as they are printable ASCII.
 _TCHARS: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
@@ -82,8 +82,8 @@ def _object_headers(request: Request, rule: Rule, step: str | None) -> dict[str,
         check_media_type(content_type or "", rule.content_types)
     if content_type is not None and rule.content_types:
         promised["content-type"] = content_type
-    algorithm = _ALGORITHM if rule.checksum and step is not None else ()
-    for name, value in (*rule.require_headers, *algorithm):
+    algorithm_headers = _ALGORITHM_HEADERS if rule.checksum and step is not None else ()
+    for name, value in (*rule.require_headers, *algorithm_headers):
         # The answer to ?presign names these headers; after a redirect the client repeats its own headers.
         if "presign" not in request.query and request.headers.get(name) != value:
             raise HeaderRequired(name, value)
@@ -120,14 +120,14 @@ def _size(request: Request, max_bytes: int, step: str | None) -> int:
 
 
 def check_media_type(text: str, allowed: tuple[str, ...], **texts: str) -> None:
-    """Raise UnsupportedMediaType unless a text is exactly one media type, and an allowed type where there are any.
+    """Raise UnsupportedMediaType unless a text is exactly one media type that the rule allows.
 
     Of several types a browser uses the last (FACTS 8.12). The parameters of the type are not compared.
 
     Args:
         text: the type as the client sent it.
         allowed: `image/*` or whole types; empty where every type is allowed.
-        texts: `example`, as in UnsupportedMediaType.
+        texts: the argument `example` of UnsupportedMediaType, if the client sends the type in an unusual place.
     """
     match = re.fullmatch(MEDIA_TYPE, text)
     family, subtype = match.groups() if match else ("", "")

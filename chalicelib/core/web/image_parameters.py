@@ -55,7 +55,7 @@ class Image(NamedTuple):
         return f"Image({self.media_type}, {len(self.body)} bytes)"
 
 
-def is_asked(query: Mapping[str, str]) -> bool:
+def are_in(query: Mapping[str, str]) -> bool:
     """Whether a query asks for an image in another size."""
     return "w" in query or "h" in query
 

@@ -21,7 +21,7 @@ class Request(NamedTuple):
     Attributes:
         method: upper case.
         raw_path: the path, percent-encoded as the client sent it, from its leading slash.
-        query: the decoded parameters; of a repeated parameter, the last.
+        query: the decoded parameters; for a repeated parameter, its last value.
         headers: names in lower case; repeated values joined by a comma, or by `; ` for Cookie.
         request_id: the id that the platform gave the request.
         base_url: the URL of the service as the client calls it: scheme, host and prefix, without a last slash.
@@ -29,7 +29,7 @@ class Request(NamedTuple):
         deadline: the time by which the request must be answered.
         body: the body of a POST. (The service never reads the body of a PUT, which is for S3.)
         length_arrives: whether the client sees a `Content-Length` that the service sets (FACTS 1.7).
-        unsupported: why the entry point cannot serve an event of this kind; empty for all others.
+        unsupported: why the entry point cannot serve an event of this kind; empty for an event that it can serve.
     """
 
     method: str
@@ -45,7 +45,7 @@ class Request(NamedTuple):
     unsupported: str = ""
 
     def __repr__(self) -> str:
-        """Method, path and id only: query, headers and body hold secrets."""
+        """Show method, path and id only, because query, headers and body hold secrets."""
         return f"Request({self.method} {self.raw_path!r} {self.request_id})"
 
 
@@ -81,7 +81,7 @@ class Reply(_Reply):
         return super().__new__(cls, status, headers, body)
 
     def __repr__(self) -> str:
-        """The status only: Location is a presigned URL."""
+        """Show the status only, because Location is a presigned URL."""
         return f"Reply({self.status})"
 
 

@@ -1,4 +1,4 @@
-"""Uploads in parts: the multipart call of S3 that a request is, the parameters of the call, and the sizes of parts.
+"""Uploads in parts: the multipart call of S3 that a request makes, the parameters of the call, and the sizes of parts.
 
 Source: S3 API Reference, CreateMultipartUpload, UploadPart, CompleteMultipartUpload, AbortMultipartUpload, ListParts.
 """
@@ -11,7 +11,7 @@ from .problems import BadParameter
 
 CREATE, PART, COMPLETE, ABORT, LIST = "create", "part", "complete", "abort", "list"
 
-MAX_PARTS: Final = 10_000  # S3 User Guide, "Amazon S3 multipart upload limits", as for the next limit
+MAX_PARTS: Final = 10_000  # S3 User Guide, "Amazon S3 multipart upload limits", also for the next limit
 MIN_PART_BYTES: Final = 5 * 1024**2  # of every part except the last
 
 PARAMETERS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -23,20 +23,20 @@ PARAMETERS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """The query parameters that S3 must get, signed, for each call."""
 
-_MARKS: Final = frozenset({"uploads", "uploadId", "partNumber"})
+_CALL_PARAMETERS: Final = frozenset({"uploads", "uploadId", "partNumber"})
 _STEPS: Final = {"PUT": PART, "POST": COMPLETE, "DELETE": ABORT, "GET": LIST}
 
 
 def step_of(method: str, query: Mapping[str, str]) -> str | None:
-    """Return the multipart call that a request is, None for any other request.
+    """Return the multipart call that a request makes; None for any other request.
 
     Raises:
         BadParameter: the query has parameters of multipart calls, but names no call of S3. Without these parameters the
             request would replace or delete the whole object.
     """
-    if _MARKS.isdisjoint(query) or method == "OPTIONS":
+    if _CALL_PARAMETERS.isdisjoint(query) or method == "OPTIONS":
         return None
-    given = _MARKS & query.keys()
+    given = _CALL_PARAMETERS & query.keys()
     if "uploads" in given:
         if method != "POST" or len(given) > 1:
             raise BadParameter(

@@ -22,7 +22,7 @@ class Visitor(NamedTuple):
 
 
 class Crumb(NamedTuple):
-    """A directory above the directory that the page shows; the last crumb is that directory itself."""
+    """A directory above the shown directory; the last crumb is the shown directory."""
 
     name: str
     url: str

@@ -1,4 +1,4 @@
-"""The application: one reply and one log line for every request, whatever happens inside, and no secret in either."""
+"""The application: one reply and one log line for every request, even after a failure, and no secret in them."""
 
 import itertools
 import json
@@ -27,7 +27,7 @@ class ErrorWithSecrets(Exception):
 
 
 def raising(error: Exception) -> tuple[Application, list[Mapping[str, object]]]:
-    """An application whose service raises an error, and its log. Each look at its clock takes a quarter of a second."""
+    """An application whose service raises an error, and its log. Each call of its clock adds a quarter of a second."""
 
     def answer(request: Request, now: float, log_entry: AccessLogEntry) -> Reply:
         raise error
@@ -82,7 +82,7 @@ def test_a_misconfigured_service_answers_500_to_everything() -> None:
         assert [line["error"] for line in log] == [tuple(mistakes)]
 
 
-def test_a_backend_out_of_reach_is_a_503_to_try_again_and_the_log_has_the_duration() -> None:
+def test_an_unreachable_backend_is_a_503_with_retry_after_and_the_log_has_the_duration() -> None:
     unavailable = Unavailable("S3 does not answer.")
     unavailable.__cause__ = ConnectionError(SECRET)
     application, log = raising(unavailable)
@@ -92,14 +92,14 @@ def test_a_backend_out_of_reach_is_a_503_to_try_again_and_the_log_has_the_durati
     assert "Location" not in reply.headers
 
 
-def test_a_line_can_always_be_written_as_json() -> None:
+def test_a_log_line_can_always_be_written_as_json() -> None:
     for raw_path in ("/\ud800", "/%00", "/\n{", "/a\u2028", '/"'):
         service = signpost()
         service.application.handle(request("GET", raw_path))
         assert "\n" not in json.dumps(service.log[0])
 
 
-def test_a_page_offers_to_sign_in_only_where_that_can_change_the_answer() -> None:
+def test_a_page_offers_to_sign_in_only_where_signing_in_can_change_the_answer() -> None:
     """The page names the caller, except for the holder of a link. Signing out is for a caller with a cookie."""
     ann, token = basic("ann"), {"token": "x"}
     cases: list[tuple[str, str, dict[str, str], dict[str, str], int, bool, str, bool]] = [
@@ -127,13 +127,13 @@ def test_a_page_offers_to_sign_in_only_where_that_can_change_the_answer() -> Non
             visitor = f"Visitor(name={name!r}, by_cookie={by_cookie}, link_expires_at=None, sign_in={sign_in}, "
             assert f"{visitor}base_url='https://files.example.com'), status={status}, title='" in page, page
             assert "request_id='req-1'" in page
-    session = ask("POST", "/-/login", headers={"origin": "https://files.example.com"}, body=login("ann"))
-    cookie = session.headers["Set-Cookie"].partition(";")[0]
+    signed_in = ask("POST", "/-/login", headers={"origin": "https://files.example.com"}, body=login("ann"))
+    cookie = signed_in.headers["Set-Cookie"].partition(";")[0]
     page = ask("GET", "/nothing", headers={"cookie": cookie, **BROWSER}).body.decode()
     assert "Visitor(name='key:ann', by_cookie=True, " in page
     assert "next_path='/nothing'" in page
-    both = ask("GET", "/nothing", headers={"cookie": cookie, **ann, **BROWSER}).body.decode()
-    assert "by_cookie=False" in both
+    page_with_key = ask("GET", "/nothing", headers={"cookie": cookie, **ann, **BROWSER}).body.decode()
+    assert "by_cookie=False" in page_with_key
 
 
 def login(key_id: str) -> bytes:
@@ -159,8 +159,8 @@ def test_another_header_is_read_in_the_place_of_authorization() -> None:
         "credentials-missing"
     )
     assert ask("GET", "/users/ann/a", headers={"x-signpost-authorization": ann}).status == 401
-    cors = signpost(authorization_header="x-a", cors_origins=[ORIGIN]).application.handle(request())
-    assert cors.headers["Vary"] == "Authorization, Cookie, Origin, x-a"
+    reply = signpost(authorization_header="x-a", cors_origins=[ORIGIN]).application.handle(request())
+    assert reply.headers["Vary"] == "Authorization, Cookie, Origin, x-a"
 
 
 def test_the_public_url_replaces_the_url_of_the_request() -> None:

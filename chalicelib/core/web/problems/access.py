@@ -16,7 +16,7 @@ class CredentialsMissing(Unauthorized):
 
     def __init__(self) -> None:
         super().__init__(
-            "This needs an API key. Send it with `curl -u ID:SECRET`, or as the header `Authorization: Bearer SECRET`."
+            "This request needs an API key. Send `curl -u ID:SECRET`, or the header `Authorization: Bearer SECRET`."
         )
 
 
@@ -45,7 +45,7 @@ class UrlKeyInvalid(Unauthorized):
 
 
 class CookieInvalid(Unauthorized):
-    """The service did not make this session cookie. The answer deletes the cookie, so the next request has none.
+    """The service did not make this session cookie. The answer deletes the cookie, so the next request has no cookie.
 
     Args:
         closing_cookie: the `Set-Cookie` that deletes the cookie.
@@ -59,7 +59,7 @@ class CookieInvalid(Unauthorized):
 
 
 class Forbidden(Problem):
-    """The rules refuse this to the principal. `rule` is the number of the rule that denies, None for no rule."""
+    """The rules refuse the action. `rule` is the number of the rule that denies; None where no rule matches."""
 
     status, title, code = 403, "Forbidden", "forbidden"
 
@@ -78,7 +78,7 @@ class LinkInvalid(Problem):
     status, title, code = 403, "Forbidden", "link-invalid"
 
     def __init__(
-        self, detail: str = "This link is not valid. Copy it again in full, or ask its sender for a new one."
+        self, detail: str = "This link is not valid. Copy the whole link again, or ask its sender for a new link."
     ) -> None:
         super().__init__(detail)
 
@@ -90,7 +90,7 @@ class CrossSite(Problem):
 
     def __init__(self) -> None:
         super().__init__(
-            "Signed in by a cookie, you can change things from this site's own pages alone. "
+            "The cookie of a sign-in can change files only from pages of this site. "
             "Open this site itself, or send an API key."
         )
 
@@ -101,7 +101,9 @@ class Prefetched(Problem):
     status, title, code = 403, "Forbidden", "prefetch-refused"
 
     def __init__(self) -> None:
-        super().__init__("This link has a number of uses, so it is not fetched ahead of time. Open it.")
+        super().__init__(
+            "A browser cannot fetch this link in advance, because the link has a number of uses. Open the link."
+        )
 
 
 class LinkGone(Problem):
@@ -116,7 +118,7 @@ class LinkExpired(LinkGone):
     code = "link-expired"
 
     def __init__(self) -> None:
-        super().__init__("This link has expired. Ask its sender for a new one.")
+        super().__init__("This link has expired. Ask its sender for a new link.")
 
 
 class LinkUsedUp(LinkGone):
@@ -125,7 +127,7 @@ class LinkUsedUp(LinkGone):
     code = "link-used-up"
 
     def __init__(self) -> None:
-        super().__init__("This link has been used as often as it may be. Ask its sender for a new one.")
+        super().__init__("This link has no use left. Ask its sender for a new link.")
 
 
 class LinkRevoked(LinkGone):
@@ -134,7 +136,7 @@ class LinkRevoked(LinkGone):
     code = "link-revoked"
 
     def __init__(self) -> None:
-        super().__init__("This link was revoked by its sender. Ask for a new one.")
+        super().__init__("Its sender revoked this link. Ask for a new link.")
 
 
 class NotRevocable(Problem):

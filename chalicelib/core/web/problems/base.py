@@ -128,7 +128,7 @@ class Unavailable(Problem):
     status, title, code = 503, "Service Unavailable", "unavailable"
     retry_after = 5  # seconds: longer than a short fault, and a person still waits
 
-    def __init__(self, what: str, *, reason: str = "") -> None:
-        super().__init__(f"{what} Try again in {self.retry_after} seconds.")
+    def __init__(self, fault: str, *, reason: str = "") -> None:
+        super().__init__(f"{fault} Try again in {self.retry_after} seconds.")
         self.reason = reason
         self.headers = {"Retry-After": str(self.retry_after)}

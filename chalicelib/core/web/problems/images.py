@@ -12,7 +12,7 @@ class SizeNotAllowed(Problem):
 
     def __init__(self, sizes: Sequence[str]) -> None:
         super().__init__(
-            f"Images here come in the sizes {', '.join(sizes)}, in the usual quality. "
+            f"Images here have only the sizes {', '.join(sizes)}, in the usual quality. "
             "Ask for one of these sizes, without ?q."
         )
         self.sizes = tuple(sizes)
@@ -31,22 +31,22 @@ class SourceNotAllowed(Problem):
 
 
 class ImageTooLarge(Problem):
-    """An image has too many bytes, pixels or frames, or takes too long to render; `what` names the limit."""
+    """An image has too many bytes, pixels or frames, or takes too long to render; `cause` names the limit."""
 
     status, title, code = 413, "Content Too Large", "image-too-large"
 
-    def __init__(self, what: str) -> None:
-        super().__init__(f"{what} Use a smaller image, or ask for a smaller one.")
-        self.what = what
+    def __init__(self, cause: str) -> None:
+        super().__init__(f"{cause} Use a smaller image, or ask for a smaller size.")
+        self.cause = cause
 
 
 class NotAnImage(Problem):
-    """The bytes are no image of a kind that the service reads, whatever the name is; `what` names the reason."""
+    """The bytes are not an image that the service reads, whatever the name of the file is; `cause` names the reason."""
 
     status, title, code = 415, "Unsupported Media Type", "not-an-image"
 
-    def __init__(self, what: str = "This is no JPEG, PNG, WebP, AVIF or GIF image. Send one as it is") -> None:
-        super().__init__(f"{what}, or read it without ?w and ?h.")
+    def __init__(self, cause: str = "This is not a JPEG, PNG, WebP, AVIF or GIF image. Send such an image") -> None:
+        super().__init__(f"{cause}, or read the file without ?w and ?h.")
 
 
 class ImageBroken(Problem):
@@ -55,14 +55,14 @@ class ImageBroken(Problem):
     status, title, code = 422, "Unprocessable Content", "image-broken"
 
     def __init__(self) -> None:
-        super().__init__("The image is damaged and cannot be shown. Send it again, from its original.")
+        super().__init__("The image is damaged and cannot be shown. Send the original file again.")
 
 
 class SourceFailed(Problem):
-    """The site that has the image does not send it; `what` describes the answer of the site."""
+    """The site of the image does not send the image; `cause` describes the answer of the site."""
 
     status, title, code = 502, "Bad Gateway", "source-failed"
 
-    def __init__(self, what: str) -> None:
-        super().__init__(f"{what} Open the URL yourself to see what it is.")
-        self.what = what
+    def __init__(self, cause: str) -> None:
+        super().__init__(f"{cause} Open the URL yourself to see the answer of the site.")
+        self.cause = cause

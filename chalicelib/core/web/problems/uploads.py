@@ -39,14 +39,14 @@ class PayloadTooLarge(Problem):
 
 
 class PartTooLarge(Problem):
-    """A part of an upload is larger than that part may be, or its number is above the last part's."""
+    """A part of an upload is larger than this part may be, or its number is above the number of the last part."""
 
     status, title, code = 413, "Content Too Large", "part-too-large"
 
     def __init__(self, size: int, limit: int, part_bytes: int, max_bytes: int) -> None:
         super().__init__(
             f"This part has {size:,} bytes and may have {limit:,}. An upload here has {max_bytes:,} bytes at most: "
-            f"send it in parts of {min(part_bytes, max_bytes):,} bytes, numbered from 1; the last may be smaller."
+            f"send it in parts of {min(part_bytes, max_bytes):,} bytes, numbered from 1; the last part may be smaller."
         )
         self.size, self.limit = size, limit
 
@@ -96,7 +96,7 @@ class ChecksumRequired(Problem):
 
 
 class HeaderRequired(Problem):
-    """The rule fixes the value of a header, and the request has another value, or none. `name` is the header's."""
+    """The rule fixes the value of a header, and the request does not have this value. `name` names the header."""
 
     status, title, code = 428, "Precondition Required", "header-required"
 

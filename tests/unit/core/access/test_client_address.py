@@ -20,5 +20,5 @@ def test_the_address_is_the_one_that_the_cdn_saw_and_otherwise_the_one_that_conn
         fields = {CDN_HEADER: secret, "x-forwarded-for": forwarded}
         headers = {name: value for name, value in fields.items() if value is not None}
         asked = request(headers=headers, address=CONNECTED)
-        assert ClientAddresses(lambda _: secrets).client(asked) == expected, (secret, forwarded)
-        assert ClientAddresses(None).client(asked) == CONNECTED
+        assert ClientAddresses(lambda _: secrets).address_of(asked) == expected, (secret, forwarded)
+        assert ClientAddresses(None).address_of(asked) == CONNECTED

@@ -97,7 +97,7 @@ def test_queries_with_one_meaning_are_one_rendition(width: int, height: int, fit
 
 def test_a_width_or_a_height_asks_for_an_image_even_a_bad_one() -> None:
     for query, asked in [({"w": ""}, True), ({"h": "x"}, True), ({"fit": "cover", "q": "1"}, False), ({}, False)]:
-        assert image_parameters.is_asked(query) is asked
+        assert image_parameters.are_in(query) is asked
 
 
 # The sizes of a rule

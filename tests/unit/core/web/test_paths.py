@@ -21,7 +21,7 @@ KEYS = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_s
 
 
 def escape(text: str, chance: random.Random) -> str:
-    """Percent-encode all characters that need it, and some others, with hex digits of either case."""
+    """Percent-encode the characters that must be encoded, and some other characters, in upper or lower case."""
     escaped = []
     for byte in text.encode():
         plain = chr(byte) not in "%?#" and 0x20 < byte < 0x7F
