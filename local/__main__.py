@@ -63,7 +63,7 @@ WWW-Authenticate and Content-Length, as on AWS. The Function URL is {function_ur
 
   Read with the API key:
     curl -L -u {user} {url}/hello.txt
-    curl -L -u {user} {url}/{odd}
+    curl -L -u {user} {url}/{name_with_spaces}
     curl -L -u {user} -r 0-4 {url}/hello.txt
     curl -IL -u {user} {url}/reports/2026/q3.csv
   Read without a key:
@@ -129,7 +129,7 @@ def _run(port: int, s3_port: int) -> None:
             "AWS_SECRET_ACCESS_KEY": embedded_s3.SECRET_KEY,
             "AWS_SESSION_TOKEN": "",
             "AWS_REGION": embedded_s3.REGION,
-            "AWS_DEFAULT_REGION": embedded_s3.REGION,  # boto3 reads this one; Lambda sets both
+            "AWS_DEFAULT_REGION": embedded_s3.REGION,  # boto3 reads this variable; Lambda sets both
             "AWS_ENDPOINT_URL_DYNAMODB": endpoint,
         }
         server = stack.enter_context(dev_server.serve(port, environ))
@@ -138,7 +138,7 @@ def _run(port: int, s3_port: int) -> None:
         url, function_url = f"http://localhost:{port}", f"http://localhost:{port + 1}"
         user = f"{KEY_ID}:{secret}"
         names = {"url": url, "function_url": function_url, "bucket": BUCKET, "endpoint": endpoint}
-        print(COMMANDS.format(**names, user=user, key_id=KEY_ID, odd=quote(NAME_WITH_SPACES)), flush=True)
+        print(COMMANDS.format(**names, user=user, key_id=KEY_ID, name_with_spaces=quote(NAME_WITH_SPACES)), flush=True)
         server.wait()
         raise dev_server.NotStarted("The REST API has ended. The lines above say why.")
 

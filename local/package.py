@@ -1,8 +1,8 @@
 """`make package`: the deployment as two files, sam.json (a CloudFormation template) and deployment.zip (its code).
 
-Chalice makes both, in an export of what is deployed, so that nothing that lies around gets in. The zip is then written
-anew: the same commit gives the same bytes wherever and whenever it is packaged, by the same Python and zlib and what
-requirements-dev.txt pins.
+Chalice makes both files from a copy of the deployed files, so the zip has no other file of the project. The zip is then
+written anew: the same commit gives the same bytes on every machine and at every time, by the same Python, zlib and
+packages of requirements-dev.txt.
 """
 
 import argparse
@@ -29,18 +29,18 @@ from . import wheels
 PROJECT = Path(__file__).parent.parent
 RESOURCES = ".chalice/resources.json"
 
-# All of a traceback but the exception itself, which Chalice words for people.
+# A traceback before its last line, which is the exception with Chalice's text for people.
 _TRACEBACK = re.compile(r"^Traceback .*\n(?: .*\n)*", re.MULTILINE)
 
 
 class NotPackaged(Exception):
-    """There is no package, and this is why."""
+    """The package cannot be made; the text is the reason."""
 
 
 def main() -> int:
     """Package into the directory that the command line names."""
     parser = argparse.ArgumentParser(prog="python -m local.package", description="Write the deployment to a directory.")
-    parser.add_argument("out", type=Path, help="the directory; it is made, and what it holds of a package replaced")
+    parser.add_argument("out", type=Path, help="the directory, which is made; an older package in it is replaced")
     out: Path = parser.parse_args().out
     try:
         archive = package(out)
@@ -58,7 +58,7 @@ def main() -> int:
 
 
 def package(out: Path) -> Path:
-    """Write sam.json and deployment.zip to a directory and return the latter's path.
+    """Write sam.json and deployment.zip to a directory, and return the path of deployment.zip.
 
     Raises:
         InvalidSettings: the service would answer 500 to every request.
@@ -81,7 +81,7 @@ def package(out: Path) -> Path:
 
 
 def export(folder: Path) -> None:
-    """Copy what is deployed. `local` is not, but app.py imports it where a `chalice` command loads it."""
+    """Copy the deployed files, and `local`, which app.py imports where a `chalice` command loads app.py."""
     clutter = shutil.ignore_patterns("__pycache__", "*.py[co]", "*.md", "*~", ".*")
     for tree in ("chalicelib", "local"):
         shutil.copytree(PROJECT / tree, folder / tree, ignore=clutter)
@@ -98,8 +98,8 @@ def adapt(project: Path, settings: Settings, bucket: str) -> None:
 
     Args:
         project: the export.
-        settings: those in it.
-        bucket: what stands for the name of the stack's bucket.
+        settings: the settings in the export.
+        bucket: the placeholder for the name of the stack's bucket.
     """
     policy = stack_policy(template_policy(), settings.mounts, settings.rules, bucket, settings.cdn_secret)
     (project / policy_file(STACK).relative_to(PROJECT)).write_text(json.dumps(policy))
@@ -119,7 +119,7 @@ def run_chalice(project: Path, out: Path, pip_environ: Mapping[str, str]) -> Non
     """Run `chalice package`.
 
     Chalice takes the wheels for this Python's minor version and the architecture of config.json. Where a package has no
-    such wheel and cannot be built, Chalice prints that and leaves the package out
+    such wheel and cannot be built, Chalice prints a warning and leaves the package out
     (https://aws.github.io/chalice/topics/packaging.html). The function would then fail on Lambda only.
     """
     chalice = Path(sys.executable).with_name("chalice")
@@ -134,11 +134,13 @@ def run_chalice(project: Path, out: Path, pip_environ: Mapping[str, str]) -> Non
     _, missing, names = done.stdout.partition("Could not install dependencies:\n")
     if missing:
         names = names.partition("\nYou will")[0]
-        raise NotPackaged(f"These have no wheel for Lambda's Python and architecture; pin versions that do:\n{names}")
+        raise NotPackaged(
+            f"These packages have no wheel for Lambda's Python and architecture; pin other versions:\n{names}"
+        )
 
 
 def normalise(source: Path, target: Path) -> None:
-    """Copy a zip with its files in the order of their names and nothing of where they come from: time, mode, system."""
+    """Copy a zip: its files sorted by name, all with the same time, mode and system."""
     with ZipFile(source) as old, ZipFile(target, "w") as new:
         for name in sorted(old.namelist()):
             entry = ZipInfo(name)  # dated 1980-01-01, where zip's calendar begins
@@ -148,7 +150,7 @@ def normalise(source: Path, target: Path) -> None:
 
 
 def _environ() -> dict[str, str]:
-    """Ours without an account or a profile, and with a region: Chalice asks for one, and takes its partition only."""
+    """This environment without an account or a profile, and with a region: Chalice reads only its partition."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON"))}
     return {
         **kept,

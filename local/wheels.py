@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 PROJECT = Path(__file__).parent.parent
 
-# PEP 600: a wheel names the oldest glibc 2.x that it runs with. Lambda has the newer of these (FACTS 7.1).
+# PEP 600: a wheel names the oldest glibc 2.x that it runs with. Lambda has the newest of this range (FACTS 7.1).
 _OLDEST_GLIBC, _NEWEST_GLIBC = 17, 26 if sys.version_info < (3, 12) else 34
 
 _MACHINES = {"arm64": "aarch64", "x86_64": "x86_64"}
@@ -51,8 +51,10 @@ def download(project: Path, folder: Path) -> dict[str, str]:
     machine = _MACHINES[json.loads((project / ".chalice/config.json").read_text())["lambda_architecture"]]
     platforms = [f"manylinux_2_{minor}_{machine}" for minor in range(_OLDEST_GLIBC, _NEWEST_GLIBC + 1)]
     environ = {
-        "PIP_PLATFORM": " ".join([*platforms, f"manylinux2014_{machine}"]),  # the last stands for older names as well
-        "PIP_NO_DEPS": "1",  # requirements.txt names all; pip takes no sdist for another platform otherwise
+        "PIP_PLATFORM": " ".join(
+            [*platforms, f"manylinux2014_{machine}"]
+        ),  # manylinux2014 stands for older names as well
+        "PIP_NO_DEPS": "1",  # requirements.txt names all packages; otherwise pip takes no sdist for another platform
         # pyvips has no wheel, so pip makes one. This 0 turns isolation off: pip takes the pinned setuptools, not the
         # newest. Without pkg-config, nothing is compiled for the libvips of this machine: pyvips-binary brings another.
         "PIP_NO_BUILD_ISOLATION": "0",

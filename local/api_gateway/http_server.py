@@ -1,7 +1,7 @@
 """HTTP for both entry points: the requests that are refused before the app runs, and the form of the answers.
 
-The handler keeps `chalice.local`'s call of the gateway, once for each request, and replaces how requests are read and
-answers written. rest_api.py and function_url.py make the events.
+`chalice.local` still calls the gateway, once for each request. This module reads the requests and writes the answers.
+rest_api.py and function_url.py make the events.
 """
 
 import json
@@ -27,7 +27,7 @@ from .errors import BadRequest, LengthRequired, MissingAuthenticationToken, Requ
 # "Amazon API Gateway quotas", REST APIs: payload size.
 _MAX_BODY_BYTES: Final = 10 * 1024**2
 
-# The server reads from a connection that it closes until one of these limits, so that the client receives the answer.
+# Before the server closes a connection, it reads the input up to these limits, so that the client receives the answer.
 _MAX_LINGER_BYTES: Final = 64 * 1024**2
 _MAX_LINGER_SECONDS: Final = 5.0
 
@@ -71,7 +71,7 @@ class RequestHandler(local.ChaliceRequestHandler):
     Args:
         request: the socket.
         client_address: host and port of the client.
-        server: that accepted the connection.
+        server: the server that accepted the connection.
         entry_point: answers the requests.
     """
 
@@ -127,14 +127,14 @@ class RequestHandler(local.ChaliceRequestHandler):
     def finish(self) -> None:
         """Close in the order of RFC 9112 §9.6: unread input would reset the connection and lose the answer."""
         super().finish()
-        deadline, left = time.monotonic() + _MAX_LINGER_SECONDS, _MAX_LINGER_BYTES
+        deadline, bytes_left = time.monotonic() + _MAX_LINGER_SECONDS, _MAX_LINGER_BYTES
         with suppress(OSError):
             self.connection.shutdown(socket.SHUT_WR)
-            while left > 0 and (seconds := deadline - time.monotonic()) > 0:
+            while bytes_left > 0 and (seconds := deadline - time.monotonic()) > 0:
                 self.connection.settimeout(seconds)
                 if not (received := self.connection.recv(65536)):
                     break
-                left -= len(received)
+                bytes_left -= len(received)
 
     def _check_head(self) -> None:
         """Raise LocalGatewayException for a request that must not reach the app."""
@@ -158,7 +158,7 @@ class RequestHandler(local.ChaliceRequestHandler):
         return int(length)
 
     def _parse_payload(self) -> tuple[dict[str, list[str]], bytes | None]:
-        """Return all values of each header, under the client's first spelling of its name, and the body."""
+        """Return all values of each header, by the header's name as the client first spelled it, and the body."""
         fields: dict[str, tuple[str, list[str]]] = {}
         for name, value in self.headers.items():
             fields.setdefault(name.lower(), (name, []))[1].append(value.strip(" \t"))

@@ -1,6 +1,7 @@
 """API Gateway's REST API in front of `chalice local`: the event that a request becomes, and the call of the app.
 
-`install` puts it into `chalice local`. routes.py chooses the route; http_server.py reads requests and writes answers.
+`install` puts this REST API into `chalice local`. routes.py chooses the route. http_server.py reads requests and writes
+answers.
 """
 
 import base64
@@ -113,7 +114,7 @@ class RestApiEntryPoint(EntryPoint):
 
     Args:
         app_object: the app.
-        config: of Chalice.
+        config: the configuration of Chalice.
         source_ip: the client's address.
     """
 

@@ -15,7 +15,7 @@ class Routes(local.RouteMatcher):
     stay encoded.
 
     Args:
-        route_urls: as Chalice writes them.
+        route_urls: the routes, as Chalice writes routes.
     """
 
     def __init__(self, route_urls: list[str]) -> None:

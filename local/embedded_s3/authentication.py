@@ -43,8 +43,8 @@ _MISMATCH = (
 class Authentication:
     """Passes to `app` only the requests that AWS would not refuse for their authentication.
 
-    Buckets and assumed roles are those of the moto in this process. The only long-lived key is ACCESS_KEY. Targets must
-    be in path style. Preflights carry no authentication; cors.py answers them.
+    moto, in this process, has the buckets and the assumed roles. The only long-lived key is ACCESS_KEY. Targets must be
+    in path style. Preflights carry no authentication; cors.py answers them.
 
     Args:
         app: moto's S3, on a server that puts the raw target into `REQUEST_URI`.
@@ -93,8 +93,8 @@ def check_policy_signature(policy: str, signature: Signature, bucket: str, now: 
 
     Args:
         policy: in base64, as the form carries it.
-        signature: of the form.
-        bucket: to which the form is sent.
+        signature: the signature of the form.
+        bucket: the bucket to which the form is sent.
         now: seconds since the epoch.
 
     Raises:

@@ -52,7 +52,7 @@ def check_digests(environ: WSGIEnvironment) -> None:
     """Compare the body with the digests in the headers, which moto never does (FACTS 4.6).
 
     Raises:
-        S3Error: 400, a digest is that of another body.
+        S3Error: 400, a digest belongs to another body.
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
     """

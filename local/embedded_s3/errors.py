@@ -1,6 +1,6 @@
 """The error answers of S3: a status, a code and a message in an XML document.
 
-The codes are those of https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html.
+The codes are from https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Multipart uploads: the checks of S3 that moto 5.2.5 lacks, of the upload, its checksums and its completion.
 
 S3 API Reference: CreateMultipartUpload, UploadPart, CompleteMultipartUpload. moto itself checks that the entity tags
-are those of the parts, and that all parts except the last are large enough.
+belong to the parts, and that all parts except the last are large enough.
 """
 
 from __future__ import annotations

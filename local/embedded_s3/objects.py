@@ -62,7 +62,7 @@ class MotoObjects:
         return self._moto(environ, start_response)
 
     def _simplify_conditions(self, environ: WSGIEnvironment) -> None:
-        """Reduce the conditions of a request to the one entity tag or date that decides.
+        """Reduce the conditions of a request to the entity tag or the date that decides.
 
         moto compares the whole header with the entity tag. So moto knows no `*`, no list, no weak tag and no
         `If-Range`, and a date overrules a tag. RFC 9110 section 13.2.2 says which condition counts.

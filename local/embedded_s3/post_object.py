@@ -1,6 +1,6 @@
 """POST Object, S3's upload by an HTML form: authenticated by a signed policy among the form's fields.
 
-moto stores the file of any form. `PostObject` checks the policy, and stores the file by the PUT that does the same.
+moto stores the file of any form. `PostObject` checks the policy, and stores the file by an equal PUT.
 Source of the rules: https://docs.aws.amazon.com/AmazonS3/latest/API/RESTObjectPOST.html
 """
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _SIGNATURE_FIELDS = ("x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-signature")
-# The fields that become headers of the PUT, besides the fields that begin with `x-amz-`.
+# The fields that become headers of the PUT, in addition to the fields that begin with `x-amz-`.
 _HEADERS = ("cache-control", "content-type", "content-disposition", "content-encoding", "content-md5", "expires")
 # S3 ignores x-amz-tagging, because tags have a field of their own: https://github.com/aws/aws-sdk-js-v3/issues/7154
 _NOT_HEADERS = (*_SIGNATURE_FIELDS, "x-amz-security-token", "x-amz-tagging")
@@ -102,8 +102,8 @@ def _put_request(form: PostForm, bucket: str, environ: WSGIEnvironment) -> WSGIE
     if "tagging" in fields:
         headers["x-amz-tagging"] = urlencode(_read_tags(fields["tagging"]))
     path = f"/{bucket}/{form.key}"
-    # The credential, as a presigned URL has it: an application behind this one reads who signed, and moto that the
-    # request is not anonymous.
+    # The query has the credential, as in a presigned URL: so moto, and an application in front of moto, learn that the
+    # request is not anonymous, and who signed it.
     names = {f"x-amz-{name.lower()}": f"X-Amz-{name}" for name in ("Credential", "Security-Token", "Signature")}
     query = urlencode({name: fields[field] for field, name in names.items() if field in fields})
     kept = {name: value for name, value in environ.items() if not name.startswith("HTTP_") or name == "HTTP_HOST"}

@@ -23,8 +23,8 @@ class Condition(NamedTuple):
 
     Args:
         operator: `eq` or `starts-with`.
-        name: of the field, in lower case.
-        value: that the field must equal, or start with.
+        name: the name of the field, in lower case.
+        value: the text that the field must equal, or start with.
         written: the condition as it stands in the policy.
     """
 

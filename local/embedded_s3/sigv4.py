@@ -1,4 +1,4 @@
-"""The signature that an S3 request carries (AWS Signature Version 4): how to read it, and when it is too early or late.
+"""The signature that an S3 request carries (AWS Signature Version 4): how to read it, and whether its time is right.
 
 Pure: no clock, no socket, no state. authentication.py decides whether a signature is genuine. Sources:
 https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html and
@@ -154,7 +154,7 @@ def _read_timestamp(text: str, code: str) -> float:
 
 
 def _read_signed_headers(text: str, code: str) -> list[str]:
-    """Return the names of the signed headers, of which one must be `host`."""
+    """Return the names of the signed headers; `host` must be one of these names."""
     names = text.split(";")
     if "host" not in names:
         raise bad_request(code, "The host header must be among the signed headers.")
