@@ -35,7 +35,8 @@ settings.register_profile(
 settings.register_profile("fast", settings.get_profile("dev"), max_examples=5)  # `make test-fast`
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
-# Every boto3 session reads botocore's descriptions of AWS anew, which takes longer than most tests: all share a reader.
+# Every boto3 session reads botocore's descriptions of AWS anew, which takes longer than most tests. So all sessions
+# share one reader.
 botocore.session.create_loader = cache(botocore.session.create_loader)
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from local import dev_server
 from . import probes
 from .drivers import DRIVERS
 from .sites import Site, Store, Table, client_of, open_site, open_store, open_table
-from .upload_sites import begun, holds, open_upload_site
+from .upload_sites import bucket_content, open_upload_site, unfinished_uploads
 
 
 @pytest.fixture(scope="session", params=DRIVERS)
@@ -39,14 +39,14 @@ def store(driver: str) -> Iterator[Store]:
 
 @pytest.fixture(scope="session")
 def table(driver: str) -> Iterator[Table]:
-    """Where the uses of links are counted."""
+    """The table that counts the uses of links."""
     with open_table(f"signpost-{uuid4().hex}") as table:
         yield table
 
 
 @pytest.fixture(scope="session")
 def site(driver: str, store: Store, table: Table, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Signpost with a key's own credentials, redirecting HEAD."""
+    """Signpost with the credentials of an access key, which redirects HEAD."""
     with open_site(store, table, tmp_path_factory.mktemp("site"), store.environ(), driver=driver) as site:
         yield site
 
@@ -65,23 +65,23 @@ def session_site(driver: str, store: Store, table: Table, tmp_path_factory: pyte
 
 @pytest.fixture(scope="session")
 def upload_site(driver: str, store: Store, table: Table, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Signpost with a rule for each promise that an upload can be asked for."""
+    """Signpost with a rule for each promise that a rule can demand of an upload."""
     with open_upload_site(store, table, tmp_path_factory.mktemp("uploads"), driver) as site:
         yield site
 
 
 @pytest.fixture
 def name() -> str:
-    """A file's name that is no other test's, to stand below the folder of a rule."""
+    """The name of a file that no other test uses, for the folder of a rule."""
     return f"{uuid4().hex}.txt"
 
 
 @pytest.fixture
 def unchanged(upload_site: Site, store: Store) -> Iterator[None]:
-    """Nothing is stored while the test runs; what it began in parts is aborted."""
-    before, ids = holds(store), begun(store).keys()
+    """Check that the test stores nothing, and abort the uploads in parts that the test began."""
+    before, ids = bucket_content(store), unfinished_uploads(store).keys()
     yield
-    assert holds(store) == before
-    for upload_id, key in begun(store).items():
+    assert bucket_content(store) == before
+    for upload_id, key in unfinished_uploads(store).items():
         if upload_id not in ids:
             client_of(store).abort_multipart_upload(Bucket=store.bucket, Key=key, UploadId=upload_id)

@@ -26,7 +26,7 @@ from chalicelib.settings.load import load
 from tests.support.builders import HIDDEN_BY_REST_API, Fields, rest_event, url_event
 from tests.support.entry_points import Answer, answer, entry_points
 
-# Another store is judged by the driver that is nearest to a user.
+# With another store only curl runs, the driver that is nearest to a user.
 DRIVERS = ("curl",) if "S3_ENDPOINT" in os.environ else ("in process", "event", "curl")
 
 Handle = Callable[[str, str, str, Fields, bytes], Reply]
@@ -40,7 +40,7 @@ def curl(folder: Path, *arguments: str) -> Answer:
     headers, body = folder / "headers", folder / "body"
     body.write_bytes(b"")
     command = ["curl", "-sS", "--max-time", "60", "--path-as-is", "-D", str(headers), "-o", str(body), *arguments]
-    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)  # without a timeout, which Python awaits in naps
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)  # no timeout: with it, Python polls the process
     *_, last = headers.read_text("latin-1").strip().replace("\r", "").split("\n\n")
     first, *lines = last.split("\n")
     fields = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
@@ -60,7 +60,7 @@ def application(file: Path, log: Path, environ: Mapping[str, str]) -> Applicatio
 
 
 def in_process(service: Application, base_url: str, *, is_rest_api: bool) -> Handle:
-    """Answer with the application itself. A REST API hides some headers and the length of a HEAD (FACTS 1.6, 1.7)."""
+    """Answer by the application itself. A REST API hides some headers and the length of a HEAD (FACTS 1.6, 1.7)."""
     numbers = itertools.count()
 
     def handle(method: str, raw_path: str, query: str, headers: Fields, body: bytes) -> Reply:
@@ -130,8 +130,8 @@ class Client:
 
     def _ask(self, method: str, url: str, headers: dict[str, str], body: bytes, user: str | None) -> Answer:
         if not url.startswith(f"{self._base_url}/"):
-            own = ("authorization", "cookie", "transfer-encoding")
-            elsewhere = {name: value for name, value in headers.items() if name not in own}
+            private = ("authorization", "cookie", "transfer-encoding")
+            elsewhere = {name: value for name, value in headers.items() if name not in private}
             data = iter([body]) if "transfer-encoding" in headers else body  # requests sends an iterator in chunks
             response = requests.request(method, url, headers=elsewhere, data=data, allow_redirects=False, timeout=60)
             return Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, response.content)
@@ -140,7 +140,7 @@ class Client:
         sent = {"host": urlsplit(self._base_url).netloc, "x-forwarded-proto": "http", "accept": "*/*", **headers}
         if user:
             sent["authorization"] = requests.auth._basic_auth_str(*user.split(":", 1))
-        fields = [(name, value) for name, value in sent.items() if value]  # as curl: no value is no header
+        fields = [(name, value) for name, value in sent.items() if value]  # like curl, send no header without a value
         reply = self._handle(method, raw_path, parts.query, fields, body)
         replied = {name.lower(): value for name, value in reply.headers.items()}
         return Answer(reply.status, {"content-length": str(len(reply.body)), **replied}, reply.body)

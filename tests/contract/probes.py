@@ -1,4 +1,4 @@
-"""What a store does, found by asking it, whatever it is called. Signed by botocore, so no probe depends on our signer.
+"""Probes: each asks a store whether it has a property. botocore signs, so no probe depends on the service's signer.
 
 A probe leaves nothing behind. AWS S3 and the embedded S3 have every property.
 """
@@ -22,14 +22,14 @@ WRONG_SUM = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 
 
 def need(has: bool, feature: str) -> None:
-    """Skip a test of a feature that the store lacks. In CI fail: both stores there have all that is skipped for."""
+    """Skip a test of a feature that the store lacks. In CI fail, because both stores of CI have every such feature."""
     if not has:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(f"this store has no {feature}")
 
 
 @contextmanager
 def key_of(store: Store) -> Iterator[dict[str, str]]:
-    """The bucket and key of an object for one probe, deleted in the end."""
+    """The bucket and key of an object for one probe, which is deleted at the end."""
     place = {"Bucket": store.bucket, "Key": f"probe-{uuid4().hex}"}
     yield place
     client_of(store).delete_object(**place)  # type: ignore[arg-type]
@@ -43,21 +43,21 @@ def put(store: Store, place: dict[str, str], sent: dict[str, str], body: bytes =
 
 @cache
 def verifies_checksums(store: Store) -> bool:
-    """Whether a body with another checksum than the signed header says is refused."""
+    """Whether the store refuses a body whose checksum differs from the signed header."""
     with key_of(store) as place:
         return put(store, place, {"x-amz-checksum-sha256": WRONG_SUM}, ChecksumSHA256=WRONG_SUM) in REFUSED
 
 
 @cache
 def refuses_unsigned_headers(store: Store) -> bool:
-    """Whether an `x-amz-*` header that is not signed is refused."""
+    """Whether the store refuses an `x-amz-*` header that is not signed."""
     with key_of(store) as place:
         return put(store, place, {"x-amz-meta-a": "b"}) in REFUSED
 
 
 @cache
 def storage_class(store: Store) -> str:
-    """A storage class that the store keeps, another one than the usual where there is one."""
+    """A storage class that the store keeps: STANDARD_IA if the store knows that class, else STANDARD."""
     with key_of(store) as place:
         sent = {"x-amz-storage-class": "STANDARD_IA"}
         put(store, place, sent, StorageClass="STANDARD_IA")
@@ -66,7 +66,7 @@ def storage_class(store: Store) -> str:
 
 @cache
 def encrypts(store: Store) -> bool:
-    """Whether an object that is to be encrypted with the store's own keys says so."""
+    """Whether the store encrypts an object with its own keys, and says so in a header of the object."""
     with key_of(store) as place:
         put(store, place, {"x-amz-server-side-encryption": "AES256"}, ServerSideEncryption="AES256")
         return _metadata(store, place).get("x-amz-server-side-encryption") == "AES256"
@@ -74,7 +74,7 @@ def encrypts(store: Store) -> bool:
 
 @cache
 def completes_conditionally(store: Store) -> bool:
-    """Whether an upload in parts can be held to replace nothing."""
+    """Whether the store refuses an upload in parts that would replace an object, by `If-None-Match: *`."""
     s3 = client_of(store)
     with key_of(store) as place:
         s3.put_object(**place, Body=b"first")  # type: ignore[arg-type]
@@ -92,7 +92,7 @@ def completes_conditionally(store: Store) -> bool:
 
 @cache
 def lets_one_racer_win(store: Store) -> bool:
-    """Whether of twenty who write at once where nothing is, exactly one does, each of three times."""
+    """Whether exactly one of twenty conditional writes at once succeeds at a new key, in each of three rounds."""
 
     def wins(place: dict[str, str]) -> int:
         with ThreadPoolExecutor(20) as pool:

@@ -1,4 +1,4 @@
-"""What the end-to-end tests talk to: a store that verifies signatures, a table, Signpost before them, and curl."""
+"""The parts of a contract test: a store that verifies signatures, a table, Signpost in front of both, and curl."""
 
 import hashlib
 import json
@@ -23,11 +23,11 @@ from tests.support.entry_points import Answer
 
 from . import drivers
 
-# How a store refuses; which of these it is differs from store to store.
+# The statuses with which a store refuses; stores choose different statuses.
 REFUSED = frozenset({400, 403, 405, 501})
 
 SECRET = "the-secret-of-the-builders-key"
-GUEST = "guest:the-secret-of-the-guests-key"  # who may do less than ci below /team/ and /versions/
+GUEST = "guest:the-secret-of-the-guests-key"  # the key `guest`, which may do less than `ci` below /team/ and /versions/
 SIGNING_SECRET = "the-signing-secret-of-the-end-to-end-tests"
 
 SETTINGS = """
@@ -124,7 +124,7 @@ to = ["key:ci"]
 
 
 class Store(NamedTuple):
-    """An S3: the embedded one, or the one that S3_ENDPOINT names."""
+    """An S3: the embedded S3, or the store that S3_ENDPOINT names."""
 
     endpoint: str
     region: str
@@ -133,15 +133,15 @@ class Store(NamedTuple):
     bucket: str
 
     def session(self) -> boto3.Session:
-        """boto3 with the owner's key, and nothing of the environment's."""
+        """A boto3 session with the owner's key, without the environment."""
         return boto3.Session(self.access_key, self.secret_key, region_name=self.region)
 
     def client(self) -> S3Client:
-        """boto3 at this store."""
+        """A boto3 client of this store."""
         return client_of(self)
 
     def environ(self) -> dict[str, str]:
-        """The credentials as the service finds them."""
+        """The environment variables with the credentials of the service."""
         return {
             **self.own_environ(),
             "AWS_ACCESS_KEY_ID": self.access_key,
@@ -150,11 +150,11 @@ class Store(NamedTuple):
         }
 
     def own_environ(self) -> dict[str, str]:
-        """The credentials of the mount that has its own."""
+        """The environment variables with the credentials of the mount `/own`."""
         return {"OWN_ACCESS_KEY": self.access_key, "OWN_SECRET_KEY": self.secret_key}
 
     def session_environ(self) -> dict[str, str]:
-        """The credentials of an assumed role, with a session token, as on Lambda."""
+        """The environment variables with the credentials of an assumed role: with a session token, as on Lambda."""
         sts = self.session().client("sts", endpoint_url=self.endpoint)
         role = os.environ.get("S3_ROLE", "arn:aws:iam:::role/S3Access")
         found = sts.assume_role(RoleArn=role, RoleSessionName="e2e")["Credentials"]
@@ -167,14 +167,14 @@ class Store(NamedTuple):
 
 
 class Table(NamedTuple):
-    """Where the uses of links are counted: in the embedded DynamoDB, whichever the store is."""
+    """The table that counts the uses of links: in the embedded DynamoDB, whichever the store is."""
 
     endpoint: str
     name: str
     client: DynamoDBClient
 
     def environ(self) -> dict[str, str]:
-        """What the service needs to find it, and to sign links."""
+        """The environment variables by which the service finds the table and signs links."""
         return {
             "SIGNPOST_SECRET": SIGNING_SECRET,
             "SIGNPOST_TABLE": self.name,
@@ -184,12 +184,12 @@ class Table(NamedTuple):
         }
 
     def items(self) -> list[dict[str, Any]]:
-        """All that is in it."""
+        """All items of the table."""
         pages = self.client.get_paginator("scan").paginate(TableName=self.name, ConsistentRead=True)
         return [item for page in pages for item in page["Items"]]
 
     def create(self) -> None:
-        """Make it, as the stack does."""
+        """Make the table, as the stack does."""
         self.client.create_table(
             TableName=self.name,
             AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
@@ -199,7 +199,7 @@ class Table(NamedTuple):
 
     @contextmanager
     def gone(self) -> Iterator[None]:
-        """For a while there is no such table; then there is a new one."""
+        """Delete the table while a block runs, and make a new table after the block."""
         self.client.delete_table(TableName=self.name)
         yield
         self.create()
@@ -241,7 +241,7 @@ class Site(NamedTuple):
         return self.curl("-L", *arguments, url, user=None)
 
     def location(self, url: str, *arguments: str) -> str:
-        """Where a request is redirected."""
+        """The URL to which a request is redirected."""
         answer = self.curl(*arguments, url)
         assert answer.status == 307, answer
         return answer.headers["location"]
@@ -255,7 +255,7 @@ class Site(NamedTuple):
 
 @contextmanager
 def open_store() -> Iterator[Store]:
-    """The store that S3_ENDPOINT names, with the keys of the environment, else the embedded one; two buckets in it."""
+    """The store that S3_ENDPOINT names, with the keys of the environment, else the embedded S3; with two buckets."""
     bucket = f"signpost-e2e-{uuid4().hex[:12]}"
     endpoint = os.environ.get("S3_ENDPOINT")
     if endpoint:
@@ -269,13 +269,13 @@ def open_store() -> Iterator[Store]:
         with embedded_s3.serve() as embedded:
             store = Store(embedded, embedded_s3.REGION, embedded_s3.ACCESS_KEY, embedded_s3.SECRET_KEY, bucket)
             _make_buckets(store)
-            yield store  # whose buckets end with the process
+            yield store  # the buckets end with the process
 
 
 def _make_buckets(store: Store) -> None:
     s3 = store.client()
     for name in (store.bucket, f"{store.bucket}-versions"):
-        if store.region == "us-east-1":  # the one region that may not be named
+        if store.region == "us-east-1":  # S3 does not accept the name of this region
             s3.create_bucket(Bucket=name)
         else:
             s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": store.region})  # type: ignore[typeddict-item]
@@ -314,7 +314,7 @@ def open_site(
     entry_point: tuple[str, ...] = dev_server.REST_API,
     driver: str = "curl",
 ) -> Iterator[Site]:
-    """Signpost in front of a store and a table; `environ` is what else it finds, credentials first of all."""
+    """Signpost in front of a store and a table; `environ` has more environment variables, such as credentials."""
     file, log = folder / "signpost.toml", folder / "log"
     sha256 = hashlib.sha256(SECRET.encode()).hexdigest()
     file.write_text(
@@ -347,6 +347,6 @@ def free_port() -> int:
 
 @cache
 def client_of(store: Store) -> S3Client:
-    """boto3 at a store, made once: that takes longer than a request."""
+    """A boto3 client of a store, made once: to make a client takes longer than a request."""
     config = Config(s3={"addressing_style": "path"}, signature_version="s3v4")
     return store.session().client("s3", endpoint_url=store.endpoint, config=config)

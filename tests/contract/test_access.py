@@ -72,17 +72,17 @@ PATHS += ["//a", "/-/a", "/a/..", "/%zz", "/%FF", "/" + "a" * 1025]
 
 @pytest.fixture(scope="module")
 def rest_api(driver: str, store: Store, table: Table, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A REST API before some files, which redirects HEAD."""
+    """A REST API in front of some files, which redirects HEAD."""
     for folder in FILES:
         client_of(store).put_object(Bucket=store.bucket, Key=f"{folder}/a", Body=b"a")
-    folder_ = tmp_path_factory.mktemp("access")
-    with open_site(store, table, folder_, store.environ(), settings=SETTINGS, driver=driver) as site:
+    site_folder = tmp_path_factory.mktemp("access")
+    with open_site(store, table, site_folder, store.environ(), settings=SETTINGS, driver=driver) as site:
         yield site
 
 
 @pytest.fixture(scope="module")
 def function_url(driver: str, store: Store, table: Table, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A Function URL before the same files, which answers HEAD inline."""
+    """A Function URL in front of the same files, which answers HEAD inline."""
     folder, url = tmp_path_factory.mktemp("inline"), dev_server.FUNCTION_URL
     with open_site(
         store, table, folder, store.environ(), settings=SETTINGS, head="inline", entry_point=url, driver=driver

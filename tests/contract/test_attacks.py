@@ -1,4 +1,4 @@
-"""What a presigned URL does not allow: the store's own check refuses each attempt."""
+"""Attacks with a presigned URL, which the check of the store refuses."""
 
 import time
 
@@ -34,7 +34,7 @@ def test_the_store_refuses_a_url_that_was_changed(site: Site, target: str) -> No
 
 
 def test_a_url_for_get_is_for_no_other_method(site: Site, target: str) -> None:
-    """Not even for HEAD, so the service redirects HEAD to a URL of its own."""
+    """A URL for GET is not even for HEAD, so the service signs another URL for HEAD."""
     for method in (("-I",), *(("-X", method, "-d", "") for method in ("PUT", "DELETE", "POST"))):
         assert site.curl(*method, target, user=None).status in REFUSED, method
     assert site.curl(target, user=None).body == b"treasure"
@@ -43,7 +43,7 @@ def test_a_url_for_get_is_for_no_other_method(site: Site, target: str) -> None:
 def test_a_url_to_read_expires(site: Site, store: Store) -> None:
     store.client().put_object(Bucket=store.bucket, Key="soon.txt", Body=b"gone")
     location = site.location(site.at("/brief/soon.txt"))
-    time.sleep(1.2)  # the clock is the store's own
+    time.sleep(1.2)  # no test can set the store's clock
     assert site.curl(location, user=None).status in REFUSED
 
 

@@ -1,4 +1,4 @@
-"""Both entry points give one answer to one request, and no request at all breaks an entry point."""
+"""Both entry points give the same answer to a request, and no request breaks an entry point."""
 
 import json
 import os
@@ -39,7 +39,7 @@ class Pictures(MemoryStore):
 
 
 class Echo(Renderer):
-    """Renders every image as its own bytes, which shows whether they arrived."""
+    """Renders every image as its own bytes, which shows whether the bytes arrived."""
 
     def render(self, data: bytes, rendition: Rendition, deadline: Deadline) -> Image:
         return Image("image/webp", data + EVERY_BYTE)
@@ -124,7 +124,7 @@ def test_one_request_gets_one_answer() -> None:
         assert ask_both(method, raw_path, query, headers, body).status == status, (method, raw_path, query)
 
 
-def test_any_accept_and_none_gets_an_answer() -> None:
+def test_a_request_with_any_accept_or_without_accept_gets_an_answer() -> None:
     for accept in (None, "", "*/*", "image/avif,image/webp,*/*", "text/html", "a/b;q=0", ",", "é", "x" * 999):
         headers = [] if accept is None else [("Accept", accept)]
         for raw_path, status in (("/public/a", 307), ("/nothing", 401), ("/", 401)):
@@ -235,7 +235,7 @@ def check(answer: Reply, method: str, path: str | None, query: str, headers: Fie
 
 
 def check_rendered(answer: Reply, method: str, path: str, headers: Fields) -> None:
-    """Check an answer of an image endpoint: only those whom the rules allow get an image."""
+    """Check an answer of an image endpoint: only principals whom the rules allow get an image."""
     assert "location" not in answer.headers
     if answer.status not in (200, 204):
         return

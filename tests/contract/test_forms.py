@@ -31,7 +31,7 @@ def post(site: Site, url: str, fields: Fields, body: bytes, name: str) -> Answer
 
 
 def test_a_form_uploads(upload_site: Site, store: Store, form: dict[str, Any], name: str) -> None:
-    """The key ends with the name of the file; the type and the headers are those of the rule."""
+    """The key ends with the name of the file; the rule decides the type and the headers."""
     assert post(upload_site, form["url"], form["fields"], b"x" * 1000, name).status == 201
     stored = client_of(store).get_object(Bucket=store.bucket, Key=f"tenant/photos/{name}")
     assert stored["Body"].read() == b"x" * 1000
@@ -39,7 +39,7 @@ def test_a_form_uploads(upload_site: Site, store: Store, form: dict[str, Any], n
 
 
 def test_a_form_uploads_any_number_of_files(upload_site: Site, store: Store, form: dict[str, Any], name: str) -> None:
-    """Below its directory, with names that the sender chooses."""
+    """The files are below the directory of the form, and the sender chooses their names."""
     for number in range(3):
         fields = {**form["fields"], "key": f"tenant/photos/{name}/{number}.png"}
         assert post(upload_site, form["url"], fields, b"", "x").status == 201
@@ -122,7 +122,7 @@ def test_a_form_is_for_one_bucket(upload_site: Site, store: Store, form: dict[st
 def test_a_form_expires(upload_site: Site, store: Store, name: str) -> None:
     probes.need(probes.takes_forms(store), "POST policies")
     form = upload_site.curl("-d", "", f"{upload_site.at('/brief/forms/')}?form").json()
-    time.sleep(1.2)  # the clock is the store's own
+    time.sleep(1.2)  # no test can set the store's clock
     assert post(upload_site, form["url"], form["fields"], b"x", name).status in REFUSED
 
 

@@ -63,7 +63,7 @@ def internet() -> Iterator[FakeInternet]:
 def images(
     driver: str, store: Store, table: Table, internet: FakeInternet, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Site]:
-    """Signpost, with images of that site allowed."""
+    """Signpost, which may fetch images of the fake internet."""
     first_rule = SETTINGS.index("[[rules]]")
     settings = SETTINGS[:first_rule] + IMAGES + SETTINGS[first_rule:]
     environ, folder = {**store.environ(), **internet.environ}, tmp_path_factory.mktemp("images")
@@ -131,7 +131,7 @@ def test_clients_that_ask_at_once_get_one_derived_image(images: Site, store: Sto
 
 
 def test_a_derived_image_is_stored_once_for_each_content(images: Site, store: Store, folder: str) -> None:
-    """No path of any mount leads to a derived image, and nobody can replace one."""
+    """No path of any mount leads to a derived image, and nobody can replace a derived image."""
     url = f"{images.of(f'{folder}a.png')}?w=600"
     images.put(f"{folder}a.png", quarters(size=(1200, 800)))
     before = derivatives(store)
@@ -253,7 +253,7 @@ def test_an_image_of_another_site(images: Site, internet: FakeInternet) -> None:
 
 
 def test_strangers_get_no_images_of_other_sites(images: Site, internet: FakeInternet) -> None:
-    """They do not even learn which parameter is missing, and nothing is fetched for them."""
+    """A stranger does not even learn which parameter is missing, and the service fetches nothing for a stranger."""
     requests = len(internet.seen)
     assert resized(images, SOURCE, user=None).code == "credentials-missing"
     assert images.curl(images.at("/-/resize"), user=None).status == 401
@@ -264,7 +264,7 @@ def test_strangers_get_no_images_of_other_sites(images: Site, internet: FakeInte
 
 
 def test_a_page_shows_images_by_a_publishable_key_and_by_a_link(images: Site) -> None:
-    """Both stand in the URL of an `<img>`, and in no log."""
+    """The key and the token stand in the URL of an `<img>`, and in no log."""
     source, key = quote(SOURCE, safe=""), quote(PUBLISHABLE_KEY)
     urls = [images.at(f"/-/resize?k={key}&w=64&u={source}")]
     for wanted in ({"u": SOURCE}, {"host": HOST}):

@@ -100,7 +100,7 @@ def test_a_link_is_the_url_of_its_file_whatever_the_name(site: Site) -> None:
 
 
 def test_no_cache_keeps_the_redirect_of_a_link(site: Site) -> None:
-    """Also where caches keep redirects without a link. The store does not see the token (FACTS 3.3)."""
+    """This holds also where caches keep other redirects. The store does not see the token (FACTS 3.3)."""
     assert site.curl(site.at("/team/archive/d.txt")).headers["cache-control"] == "private, max-age=60"
     for path in ("/linked.txt", "/team/archive/d.txt"):
         headers = site.curl(site.link(path), user=None).headers
@@ -133,7 +133,7 @@ def test_a_prefetch_is_refused_and_takes_no_use(site: Site) -> None:
 
 
 def test_head_and_options_take_no_use_and_answer_410_when_used_up(site: Site, session_site: Site) -> None:
-    """Also where the service itself asks the store, with the credentials of a role, and answers HEAD inline."""
+    """This holds also where the service asks the store with the credentials of a role, and answers HEAD inline."""
     for each in (site, session_site):
         link = each.link("/linked.txt")
         for _ in range(3):
@@ -222,7 +222,7 @@ def test_only_a_write_link_without_a_number_of_uses_uploads_in_parts(site: Site)
 # Directories
 
 
-def test_a_directory(site: Site) -> None:
+def test_a_link_to_a_directory_opens_everything_below(site: Site) -> None:
     """Every listed URL opens, at any depth and in a mount inside. The holder writes nothing, and makes no links."""
     link = site.link("/team/", uses=None)
     inside = link.replace("/team/", "/team/new.txt")
@@ -388,17 +388,17 @@ def test_an_unreachable_table_is_a_503_and_no_redirect(site: Site, table: Table)
     link, half_used = site.link("/linked.txt"), site.link("/linked.txt", uses=2)
     assert site.open(half_used).body == BODY
     with table.gone():
-        for one in (link, half_used):
+        for each_link in (link, half_used):
             for arguments in ((), ("-I",), ("-r", "4-"), ("-X", "OPTIONS")):
-                answer = site.open(one, *arguments)
+                answer = site.open(each_link, *arguments)
                 assert (answer.status, "location" in answer.headers) == (503, False)
                 assert answer.headers["retry-after"] == "5"
-            assert site.curl("-X", "DELETE", one).status == 503
+            assert site.curl("-X", "DELETE", each_link).status == 503
     assert site.open(link).body == BODY
 
 
 def test_the_log_names_the_link_and_not_its_token(site: Site) -> None:
-    """Also where the link was refused or revoked."""
+    """This holds also where the link was refused or revoked."""
     link = site.link("/linked.txt", uses=2)
     token = link.rpartition("=")[2]
     site.open(link)

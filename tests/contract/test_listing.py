@@ -13,7 +13,7 @@ from .sites import GUEST, SECRET, Site, Store, Table
 
 CI = f"ci:{SECRET}"
 
-# The longest come to 1,024 bytes with the mount's prefix and the directory's name before them.
+# The longest names give keys of 1,024 bytes, with the prefix of the mount and the name of the directory.
 ODD = (
     "plain.txt",
     " leading and trailing ",
@@ -43,7 +43,7 @@ ODD = (
     "日" * 337 + "ab",
     "deep/" * 10 + "x" * 963,
 )
-MARKERS = ("a///",)  # an object whose name ends with a slash is a directory's, and no file
+MARKERS = ("a///",)  # an object whose name ends with a slash marks a directory, and is not a file
 
 
 def put(store: Store, *keys: str) -> None:
@@ -135,7 +135,7 @@ def odd(store: Store) -> None:
 
 
 def test_every_url_leads_to_its_file(site: Site, odd: None) -> None:
-    """Whatever the name of the file, from one level to the next and from the recursive list."""
+    """This holds for every name of a file, from one level to the next and from the recursive list."""
     files = [name for name in ODD if name not in MARKERS]
     content = {site.of(f"odd/{name}"): f"tenant/odd/{name}".encode() for name in files}
     assert walk(site, site.at("/odd/")) == content
@@ -146,7 +146,7 @@ def test_every_url_leads_to_its_file(site: Site, odd: None) -> None:
 
 
 def test_a_head_and_an_empty_directory(site: Site, store: Store) -> None:
-    """The headers of GET without the body, and no redirect to the store. A directory may be empty, as in S3."""
+    """HEAD gets the headers of GET without the body, and no redirect. A directory may be empty, as in S3."""
     answer = site.curl(site.at("/nothing/here/"))
     assert (answer.status, answer.json()["entries"], answer.json()["next"]) == (200, [], None)
     put(store, "tenant/one/file.txt")
@@ -188,7 +188,7 @@ def test_a_recursive_list_has_the_files_of_mounts(site: Site, team: None) -> Non
     ]
 
 
-def test_what_a_reader_may_not_see_is_not_listed(site: Site, team: None) -> None:
+def test_a_listing_has_no_entry_that_the_reader_may_not_see(site: Site, team: None) -> None:
     assert not any("private" in name for name in names(site, site.at("/team/")))
     for path, user, status in (("/team/private/", CI, 403), ("/", GUEST, 403), ("/team/", None, 401)):
         assert site.curl(site.at(path), user=user).status == status, path
@@ -198,7 +198,7 @@ def test_what_a_reader_may_not_see_is_not_listed(site: Site, team: None) -> None
 
 
 @over_http  # the number of keys, not the driver, makes this test slow
-def test_many_parts(site: Site, store: Store) -> None:
+def test_a_long_listing_has_many_parts(site: Site, store: Store) -> None:
     """Every entry is in one part, and the parts are in order."""
     files = [f"{number:04}" if number % 3 else f"{number:04}/file" for number in range(1_010)]
     put(store, *(f"tenant/many/{name}" for name in files))
@@ -233,7 +233,7 @@ def test_a_cursor_is_for_its_own_listing(site: Site, team: None) -> None:
 # One-time links
 
 
-def test_links(site: Site, team: None, table: Table) -> None:
+def test_the_links_of_a_listing_open_once(site: Site, team: None, table: Table) -> None:
     """The URL of each file opens once, without a key. A listing writes nothing to the table. A guest may not share."""
     for user, status in ((GUEST, 403), (None, 401)):
         assert site.curl(f"{site.at('/team/')}?links", user=user).status == status

@@ -10,9 +10,9 @@ import pytest
 from . import probes
 from .drivers import over_http
 from .sites import SECRET, Site, Store, client_of
-from .upload_sites import LEAST_PART, begin, begun, complete, send
+from .upload_sites import MIN_PART_BYTES, begin, complete, send, unfinished_uploads
 
-PIECES = (b"1" * LEAST_PART, b"2" * LEAST_PART, b"the rest")
+PIECES = (b"1" * MIN_PART_BYTES, b"2" * MIN_PART_BYTES, b"the rest")
 
 
 def send_all(site: Site, path: str, upload_id: str) -> dict[int, str]:
@@ -42,7 +42,7 @@ def test_a_file_in_parts(upload_site: Site, store: Store, name: str) -> None:
     assert stored["Body"].read() == b"".join(PIECES)
     assert (stored["ContentType"], stored["CacheControl"]) == ("text/plain", "private, max-age=60")
     assert stored["Metadata"] == {"from": "ci"}
-    assert upload_id not in begun(store)
+    assert upload_id not in unfinished_uploads(store)
 
 
 def test_the_parts_are_listed_in_pages(upload_site: Site, name: str) -> None:
@@ -56,13 +56,13 @@ def test_the_parts_are_listed_in_pages(upload_site: Site, name: str) -> None:
 
 
 @pytest.mark.usefixtures("unchanged")
-def test_an_aborted_upload_has_no_parts_and_takes_no_more(upload_site: Site, store: Store, name: str) -> None:
+def test_an_aborted_upload_has_no_parts_and_takes_no_more_parts(upload_site: Site, store: Store, name: str) -> None:
     path = f"/free/{name}"
     upload_id = begin(upload_site, path)
     part = send(upload_site, path, upload_id, 1, b"gone").headers["etag"]
     url = f"{upload_site.at(path)}?uploadId={upload_id}"
     assert upload_site.curl("-L", "-X", "DELETE", url).status == 204
-    assert upload_id not in begun(store)
+    assert upload_id not in unfinished_uploads(store)
     assert send(upload_site, path, upload_id, 1, b"late").status == 404
     assert complete(upload_site, path, upload_id, {1: part}).status in (404, 500)  # 500 from Ceph's gateway
     assert upload_site.curl("-L", url).status == 404
@@ -101,7 +101,7 @@ def peak_memory(site: Site) -> int:
             found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
             assert found
             return int(found[1])
-    raise AssertionError("the service is not a child of ours")
+    raise AssertionError("the service is not a child of this process")
 
 
 @over_http

@@ -1,4 +1,4 @@
-"""What a rule requires of an upload in parts: of each call, and of all parts together."""
+"""The requirements of a rule for an upload in parts: for each call, and for all parts together."""
 
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -8,12 +8,12 @@ import requests
 
 from . import probes
 from .sites import REFUSED, Site, Store, client_of
-from .upload_sites import LEAST_PART, MOST, begin, begun, complete, listing, send, sha256
+from .upload_sites import MAX_UPLOAD_BYTES, MIN_PART_BYTES, begin, complete, listing, send, sha256, unfinished_uploads
 
 ONCE = ("-H", "If-None-Match: *")
 KEPT = ("Cache-Control: private, max-age=60", "x-amz-meta-from: ci")
 
-# What a URL is for
+# A URL is for one call
 
 
 @pytest.mark.usefixtures("unchanged")
@@ -56,10 +56,10 @@ def test_a_url_is_for_one_call(upload_site: Site, store: Store, name: str) -> No
         bare = re.sub(r"(uploads=|partNumber=1|uploadId=[^&]*)&", "", location)
         assert bare != location
         assert upload_site.curl("-X", method, "-d", "", bare, user=None).status in REFUSED, method
-        assert begun(store)[upload_id] == f"tenant{path}"
+        assert unfinished_uploads(store)[upload_id] == f"tenant{path}"
 
 
-# What a rule requires
+# The requirements of a rule
 
 
 @pytest.mark.usefixtures("unchanged")
@@ -68,8 +68,8 @@ def test_parts_are_bounded_in_number_and_size(upload_site: Site, name: str) -> N
     upload_id = begin(upload_site, path)
     for number, query, status, code in (
         (1, "", 411, "size-required"),
-        (1, f"&size={LEAST_PART + 1}", 413, "part-too-large"),
-        (3, f"&size={MOST - 2 * LEAST_PART + 1}", 413, "part-too-large"),
+        (1, f"&size={MIN_PART_BYTES + 1}", 413, "part-too-large"),
+        (3, f"&size={MAX_UPLOAD_BYTES - 2 * MIN_PART_BYTES + 1}", 413, "part-too-large"),
         (4, "&size=1", 413, "part-too-large"),
         (10_000, "&size=1", 413, "part-too-large"),
         (10_001, "&size=1", 400, "bad-parameter"),
@@ -91,13 +91,13 @@ def test_a_part_has_the_size_of_its_url(upload_site: Site, name: str) -> None:
 def test_all_parts_together_may_have_the_greatest_size_of_the_rule(upload_site: Site, store: Store, name: str) -> None:
     path = f"/parts/{name}"
     upload_id = begin(upload_site, path)
-    bodies = {1: b"1" * LEAST_PART, 2: b"2" * LEAST_PART, 3: b"3" * (MOST - 2 * LEAST_PART)}
+    bodies = {1: b"1" * MIN_PART_BYTES, 2: b"2" * MIN_PART_BYTES, 3: b"3" * (MAX_UPLOAD_BYTES - 2 * MIN_PART_BYTES)}
     parts = {
         number: send(upload_site, path, upload_id, number, body, query=f"&size={len(body)}").headers["etag"]
         for number, body in bodies.items()
     }
     assert complete(upload_site, path, upload_id, parts).status == 200
-    assert client_of(store).head_object(Bucket=store.bucket, Key=f"tenant{path}")["ContentLength"] == MOST
+    assert client_of(store).head_object(Bucket=store.bucket, Key=f"tenant{path}")["ContentLength"] == MAX_UPLOAD_BYTES
 
 
 @pytest.mark.usefixtures("unchanged")
@@ -114,8 +114,8 @@ def test_the_call_that_begins_an_upload_must_keep_the_rule(upload_site: Site, na
 
 
 def test_the_store_begins_no_upload_that_differs_from_its_promise(upload_site: Site, store: Store, name: str) -> None:
-    """Another type, no type, or a header that is missing or changed."""
-    before = begun(store)
+    """The upload has another type or no type, or a header is missing or changed."""
+    before = unfinished_uploads(store)
     for folder, promised, sent in (
         ("typed", ("Content-Type: text/plain",), ("Content-Type: text/html",)),
         ("typed", ("Content-Type: text/plain",), ("Content-Type: image/png",)),
@@ -129,7 +129,7 @@ def test_the_store_begins_no_upload_that_differs_from_its_promise(upload_site: S
         location = upload_site.location(url, "-d", "", *fields)
         others = [word for field in sent for word in ("-H", field)]
         assert upload_site.curl("-d", "", *others, location, user=None).status in REFUSED
-    assert begun(store) == before
+    assert unfinished_uploads(store) == before
 
 
 @pytest.mark.usefixtures("unchanged")
@@ -167,7 +167,7 @@ def test_nothing_is_overwritten_by_parts(upload_site: Site, store: Store, name: 
 
 
 def test_of_eight_clients_that_complete_at_once_one_wins(upload_site: Site, store: Store, name: str) -> None:
-    """Where the rule allows no overwriting, and the store checks the condition."""
+    """This holds where the rule allows no overwriting, and the store checks the condition."""
     path = f"/once/{name}"
     ids = [begin(upload_site, path) for _ in range(8)]
     bodies = [

@@ -22,7 +22,7 @@ KEYS = (
     "..dots../.hidden/...",
     "x" * 1017,
     "日" * 339,
-)  # with the mount's prefix of seven bytes, the last two come to 1,024
+)  # the last two keys have 1,024 bytes with the mount's prefix of seven bytes
 
 
 def stored(store: Store, key: str) -> bytes | None:
@@ -130,9 +130,9 @@ def test_versions(site: Site) -> None:
     assert site.curl("-L", url).body == b"second"
     old = f"{url}?versionId={first}"
     assert site.curl("-L", url, user=GUEST).body == b"second"
-    for ask in ((), ("-I",), ("-X", "DELETE"), ("-X", "OPTIONS"), ("-X", "PUT", "-d", "")):
+    for arguments in ((), ("-I",), ("-X", "DELETE"), ("-X", "OPTIONS"), ("-X", "PUT", "-d", "")):
         for more in ("", "&presign", "&w=9"):  # a guest may do everything but read old versions
-            assert site.curl("-L", *ask, old + more, user=GUEST).status == 403
+            assert site.curl("-L", *arguments, old + more, user=GUEST).status == 403
     link = site.link("/versions/file.txt", uses=None)
     assert site.open(link).body == b"second"
     assert site.open(f"{link}&versionId={first}").status == 403

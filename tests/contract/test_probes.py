@@ -1,4 +1,4 @@
-"""The probes find what a store does: the embedded S3 does all that AWS S3 does."""
+"""The probes find the properties of a store: the embedded S3 has all properties of AWS S3."""
 
 from local import embedded_s3
 

@@ -1,4 +1,4 @@
-"""What a rule requires of an upload: an upload that keeps the rule goes through, any other upload stores nothing."""
+"""The requirements of a rule for an upload: an upload that keeps the rule succeeds, and no other upload is stored."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +9,7 @@ import requests
 
 from . import probes
 from .sites import REFUSED, Site, Store, client_of
-from .upload_sites import holds, sha256
+from .upload_sites import bucket_content, sha256
 
 TYPE, ONCE, SUM = "Content-Type: text/plain", "If-None-Match: *", sha256(b"hello")
 FROM, CACHE = "x-amz-meta-from: ci", "Cache-Control: private, max-age=60"
@@ -38,8 +38,8 @@ def options(fields: tuple[str, ...]) -> list[str]:
     return [word for field in fields for word in ("-H", field)]
 
 
-def test_an_upload_that_keeps_its_rule_goes_through(upload_site: Site, store: Store, name: str) -> None:
-    """In one step, in two steps, and with the headers that `?presign` returns."""
+def test_an_upload_that_keeps_its_rule_succeeds(upload_site: Site, store: Store, name: str) -> None:
+    """The upload has one step, or two steps, or the headers that `?presign` returns."""
     hello = ("-T", upload_site.file(b"hello"))
     for folder, query, fields in PROMISES.values():
         url = upload_site.at(f"/{folder}/{name}")
@@ -145,17 +145,17 @@ def test_the_store_refuses_an_upload_that_differs_from_its_promise(upload_site: 
 
 
 def test_the_store_refuses_a_body_with_another_checksum(upload_site: Site, store: Store, name: str) -> None:
-    before = holds(store)
+    before = bucket_content(store)
     for body in (b"hellO", b"hello!", b""):
         location = upload_site.location(upload_site.at(f"/summed/{name}"), "-X", "PUT", "-d", "", "-H", SUM)
         answer = upload_site.curl("-T", upload_site.file(body), "-H", SUM, location, user=None)
         if probes.verifies_checksums(store):
             assert answer.status in REFUSED
-            assert holds(store) == before
+            assert bucket_content(store) == before
 
 
 def test_the_store_refuses_a_header_that_was_not_signed(upload_site: Site, store: Store, name: str) -> None:
-    before = holds(store)
+    before = bucket_content(store)
     for field in (
         "x-amz-acl: public-read",
         "x-amz-meta-from: me",
@@ -166,7 +166,7 @@ def test_the_store_refuses_a_header_that_was_not_signed(upload_site: Site, store
         answer = upload_site.curl("-T", upload_site.file(b"hello"), "-H", field, location, user=None)
         if probes.refuses_unsigned_headers(store):
             assert answer.status in REFUSED, field
-            assert holds(store) == before
+            assert bucket_content(store) == before
 
 
 @pytest.mark.usefixtures("unchanged")
@@ -197,7 +197,7 @@ def test_a_url_is_for_one_key_and_one_call(upload_site: Site, name: str) -> None
 @pytest.mark.usefixtures("unchanged")
 def test_a_url_to_upload_expires(upload_site: Site, name: str) -> None:
     location = upload_site.location(upload_site.at(f"/brief/{name}"), "-X", "PUT", "-d", "")
-    time.sleep(1.2)  # the clock is the store's own
+    time.sleep(1.2)  # no test can set the store's clock
     assert upload_site.curl("-T", upload_site.file(b"hello"), location, user=None).status in REFUSED
 
 

@@ -1,4 +1,4 @@
-"""Signpost with a rule for each promise that an upload can be asked for, and all that its bucket holds afterwards."""
+"""Signpost with a rule for each promise that a rule can demand of an upload, and the content of its bucket."""
 
 import base64
 import hashlib
@@ -11,8 +11,8 @@ from tests.support.entry_points import Answer
 
 from .sites import Site, Store, Table, client_of, open_site
 
-LEAST_PART = 5 * 1024**2  # bytes, of all parts but the last
-MOST = 2 * LEAST_PART + 1024**2  # bytes, of an upload below /parts/
+MIN_PART_BYTES = 5 * 1024**2  # bytes, of all parts but the last
+MAX_UPLOAD_BYTES = 2 * MIN_PART_BYTES + 1024**2  # bytes, of an upload below /parts/
 
 SETTINGS = """
 [[mounts]]
@@ -88,23 +88,23 @@ pass_headers = ["x-amz-tagging", "x-amz-storage-class"]
 
 @contextmanager
 def open_upload_site(store: Store, table: Table, folder: Path, driver: str) -> Iterator[Site]:
-    """Signpost with those rules."""
+    """Signpost with the rules of `SETTINGS`."""
     with open_site(store, table, folder, store.environ(), settings=SETTINGS, driver=driver) as site:
         yield site
 
 
-def holds(store: Store) -> set[str]:
-    """A line for all that the bucket holds: each object, and each part of an upload that is not completed."""
+def bucket_content(store: Store) -> set[str]:
+    """The content of the bucket, as a text for each object and for each part of an upload that is not completed."""
     s3, bucket = client_of(store), store.bucket
     objects = s3.list_objects_v2(Bucket=bucket).get("Contents", ())
     found = {f"{item['Key']} {item['Size']} {item['ETag']}" for item in objects}
-    for upload_id, key in begun(store).items():
+    for upload_id, key in unfinished_uploads(store).items():
         parts = s3.list_parts(Bucket=bucket, Key=key, UploadId=upload_id).get("Parts", ())
         found |= {f"{key} {upload_id} {part['PartNumber']} {part['ETag']}" for part in parts}
     return found
 
 
-def begun(store: Store) -> dict[str, str]:
+def unfinished_uploads(store: Store) -> dict[str, str]:
     """The uploads in parts that are not completed: their ids, with their keys."""
     found = client_of(store).list_multipart_uploads(Bucket=store.bucket).get("Uploads", ())
     return {upload["UploadId"]: upload["Key"] for upload in found}
@@ -130,7 +130,7 @@ def send(site: Site, path: str, upload_id: str, number: int, body: bytes, *argum
 
 
 def listing(parts: dict[int, str]) -> str:
-    """What completes an upload: the number and entity tag of each part."""
+    """The body that completes an upload: the number and entity tag of each part."""
     lines = (
         f"<Part><PartNumber>{number}</PartNumber><ETag>{etag}</ETag></Part>" for number, etag in sorted(parts.items())
     )

@@ -16,12 +16,12 @@ from playwright.sync_api import Browser, Page, Route
 from chalicelib.core.web import problems
 from tests.contract import probes
 from tests.contract.sites import SECRET, Site, Store, Table, client_of, open_site
-from tests.contract.upload_sites import LEAST_PART, begun
+from tests.contract.upload_sites import MIN_PART_BYTES, unfinished_uploads
 
 PAGE = (Path(__file__).parent.parent.parent / "docs/uploads.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
-PHOTO, DISK = b"\xff\xd8\xff\xe0 a photo", os.urandom(2 * LEAST_PART + 1000)
-STATE = f"disk.img.upload-{LEAST_PART}"
+PHOTO, DISK = b"\xff\xd8\xff\xe0 a photo", os.urandom(2 * MIN_PART_BYTES + 1000)
+STATE = f"disk.img.upload-{MIN_PART_BYTES}"
 
 MOUNT = """
 [[mounts]]
@@ -263,7 +263,7 @@ def test_upload_sh(docs_site: Site, store: Store, folder: Path) -> None:
 
 def upload(site: Site, folder: Path, key: str, check: bool = True, **environ: str) -> subprocess.CompletedProcess[str]:
     """Run upload.sh in parts of the least size."""
-    environ = {"KEY": f"ci:{SECRET}", "PART_BYTES": str(LEAST_PART), "MISHAP": "", **environ}
+    environ = {"KEY": f"ci:{SECRET}", "PART_BYTES": str(MIN_PART_BYTES), "MISHAP": "", **environ}
     return run(folder, "sh", "upload.sh", "disk.img", f"{site.url}/{key}", check=check, **environ)
 
 
@@ -281,7 +281,7 @@ def test_a_part_that_fails_is_sent_again(docs_site: Site, store: Store, folder: 
 def test_a_script_that_was_killed_goes_on_where_it_was(docs_site: Site, store: Store, folder: Path) -> None:
     """With the same upload, and what S3 has already is not sent again."""
     assert upload(docs_site, folder, "images/on.img", check=False, MISHAP="stops").returncode == -9
-    assert begun(store)[(folder / STATE / "id").read_text().strip()] == "images/on.img"
+    assert unfinished_uploads(store)[(folder / STATE / "id").read_text().strip()] == "images/on.img"
     (folder / "curl.log").unlink()
     upload(docs_site, folder, "images/on.img")
     assert sent_parts(folder) == ["3"]
@@ -354,7 +354,7 @@ def test_an_upload_is_listed_and_given_up(docs_site: Site, store: Store, folder:
     (folder / STATE).rename(folder / "disk.img.upload-67108864")
     listed = shell(folder, example("sh", "-X DELETE", docs_site), MISHAP="").stdout
     assert re.findall(r"<PartNumber>(\d)</PartNumber>", listed) == ["1", "2"]
-    assert "images/disk.img" not in begun(store).values()
+    assert "images/disk.img" not in unfinished_uploads(store).values()
     assert not list(folder.glob("disk.img.*"))
 
 

@@ -1,4 +1,4 @@
-"""Builders: values and events with everything filled in but what a test is about."""
+"""Builders: values and events with defaults, so that a test names only the fields that the test is about."""
 
 import base64
 import hashlib
@@ -42,7 +42,7 @@ def api_key(key_id: str, *groups: str) -> ApiKey:
 
 
 def basic(key_id: str, secret: str | None = None) -> dict[str, str]:
-    """The header of Basic credentials, good ones if no secret is given."""
+    """The header of Basic credentials; by default with the right secret."""
     pair = f"{key_id}:{secret_of(key_id) if secret is None else secret}"
     return {"authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
 
@@ -64,7 +64,7 @@ def mount(
     stable_seconds: int = 0,
     cache_seconds: int = 0,
 ) -> Mount:
-    """A mount, addressed as the settings do it."""
+    """A mount, with the URL that the settings give to its bucket."""
     return Mount(
         path=path,
         bucket=bucket,
@@ -79,12 +79,12 @@ def mount(
 
 
 def allow(path: str, actions: str, *to: str, overwrite: bool = True, max_bytes: int | None = None) -> Rule:
-    """A rule that allows, to anyone if no one is named; `numbered` gives it its place."""
+    """A rule that allows, by default to anyone; `numbered` gives the rule its number."""
     return Rule(0, path, True, tuple(actions.split()), to or ("anyone",), overwrite, max_bytes)
 
 
 def deny(path: str, actions: str, *to: str) -> Rule:
-    """A rule that denies, to anyone if no one is named; `numbered` gives it its place."""
+    """A rule that denies, by default to anyone; `numbered` gives the rule its number."""
     return Rule(0, path, False, tuple(actions.split()), to or ("anyone",))
 
 
@@ -140,11 +140,11 @@ def request(
     address: str = "192.0.2.1",
     deadline: Deadline = DEADLINE,
 ) -> Request:
-    """A request as a door hands it over."""
+    """A request as an entry point passes the request to the application."""
     return Request(method, raw_path, query or {}, headers or {}, request_id, BASE_URL, address, deadline, body)
 
 
-# API Gateway keeps these to itself (FACTS 1.6).
+# API Gateway does not pass these headers on (FACTS 1.6).
 HIDDEN_BY_REST_API = {"content-length", "content-md5", "expect", "transfer-encoding", "te", "connection"}
 
 

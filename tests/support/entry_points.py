@@ -1,4 +1,4 @@
-"""Both entry points as Lambda runs them: an event in, and the answer out that the platform sends to the client."""
+"""Both entry points as Lambda runs them: each gets an event, and gives the answer that the platform sends on."""
 
 import base64
 import json
@@ -43,7 +43,7 @@ class Answer(NamedTuple):
 
 
 def entry_points(application: Application) -> EntryPoints:
-    """Both entry points of another application than that of `app`."""
+    """Both entry points of any application, in place of the application of `app`."""
 
     def of_rest_api(event: Event, context: object) -> Event:
         return rest_api.from_reply(application.handle(rest_api.to_request(event, DEADLINE)))

@@ -118,7 +118,7 @@ class FakeInternet:
         status: int = 200,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Answer so at a path with its query, under every name; all other paths are 404.
+        """Give this answer at a path with its query, under every name; all other paths are 404.
 
         Args:
             path: with its query.

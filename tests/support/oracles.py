@@ -1,4 +1,4 @@
-"""Oracles: other implementations, or very simple ones, whose results the code must have."""
+"""Oracles: other implementations, or very simple implementations, whose results the code must equal."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime

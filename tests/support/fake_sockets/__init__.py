@@ -1,1 +1,1 @@
-"""A directory for PYTHONPATH: every Python process that has it there lives in `tests.support.fake_internet`."""
+"""A directory for PYTHONPATH: every Python process with this directory there lives in `tests.support.fake_internet`."""
