@@ -43,7 +43,7 @@ def serve(
 
     Args:
         port: to listen on.
-        environ: environment variables for the app, added to those of this process.
+        environ: environment variables for the app, added to the variables of this process.
         output: receives the log lines; None for the standard output of this process.
         entry_point: `REST_API` or `FUNCTION_URL`.
 

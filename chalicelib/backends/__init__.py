@@ -1,1 +1,1 @@
-"""The ports of the core, made real. boto3 and its like are imported where they are used."""
+"""The backends implement the ports of the core. boto3 and other large packages are imported where they are used."""

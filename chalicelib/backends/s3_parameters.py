@@ -48,7 +48,7 @@ def response_overrides(query: Mapping[str, str]) -> dict[str, Any]:
     """Return the parameters that replace header fields of the answer.
 
     Raises:
-        BadParameter: `response-expires` is no date.
+        BadParameter: `response-expires` is not a date.
     """
     parameters: dict[str, Any] = {_OVERRIDES[name]: value for name, value in query.items() if name in _OVERRIDES}
     if _EXPIRES in query:

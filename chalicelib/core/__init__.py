@@ -1,7 +1,5 @@
-"""The service itself, pure: no I/O, no clock, no environment, nothing but the standard library.
+"""The service itself, pure: no I/O, no clock, no environment, and nothing but the standard library.
 
-Floors, each importing only those below it: problems, times, views; deadline; signatures, message, paths, trace,
-credentials, multipart, images; actions, links, principals; sessions, rules; mounts, uploads; forms, forwarded, cors;
-presign; replies, ports; derivatives, listing, own_pages, rendering, sharing, uses; browsing; service, exchange. A test
-reads the imports and holds all to that.
+The layers, from the lowest: `web`, `access`, `s3`, `replies` and `ports`, `link_uses`, `features`, `service`,
+`application`. Each layer imports only lower layers; `make lint` checks the imports.
 """

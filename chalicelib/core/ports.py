@@ -118,7 +118,7 @@ class ObjectStore(Protocol):
             query: `versionId`, as for a presigned URL.
             etag: with its quotes, from `head`. The object must still have this ETag.
             deadline: of the request.
-            is_wanted: called with the first bytes, at least 64 where the object has so many. The rest is fetched only
+            is_wanted: called with the first bytes: 64 or more, or the whole object. The rest is fetched only
                 where `is_wanted` returns true.
 
         Raises:
@@ -172,7 +172,7 @@ class ImageSource(Protocol):
         """Return the bytes at a URL, which may be anything.
 
         Raises:
-            BadParameter: the text is no URL. The refusal names `u`, the parameter of the query.
+            BadParameter: the text is not a URL. The refusal names `u`, the parameter of the query.
             SourceNotAllowed: the URL, or a URL that it redirects to, is not HTTPS on a listed host with a public
                 address.
             ImageTooLarge: the answer has more than `image_parameters.MAX_IMAGE_BYTES`.

@@ -113,7 +113,7 @@ def _check_overrides(environ: WSGIEnvironment) -> None:
 
 
 def _utc_date(condition: str | None) -> str | None:
-    """Return the date of a condition in UTC; None for text that is no date, which S3 ignores (RFC 9110, 13.1.3)."""
+    """Return the date of a condition in UTC; None for another text, which S3 ignores (RFC 9110, 13.1.3)."""
     parsed = parse_date(condition)
     try:
         return http_date(parsed) if parsed else None

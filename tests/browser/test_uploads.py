@@ -35,7 +35,7 @@ def test_several_files_arrive_with_progress_and_appear(page: Page, directory: Di
     expect(page.locator("#queue li")).to_have_count(0)
 
 
-def test_at_most_three_files_are_sent_at_once_and_the_page_asks_before_it_is_left(
+def test_at_most_three_files_are_sent_at_once_and_the_page_warns_before_the_visitor_leaves(
     page: Page, directory: Directory
 ) -> None:
     answer_for_store(page, directory.site, lambda route: None)
@@ -63,7 +63,7 @@ def test_at_most_three_files_are_sent_at_once_and_the_page_asks_before_it_is_lef
     expect(page).to_have_url(f"{directory.site.url}/")
 
 
-def test_a_failure_says_why_and_is_retried(page: Page, directory: Directory) -> None:
+def test_a_failed_upload_shows_the_reason_and_is_retried(page: Page, directory: Directory) -> None:
     slow_down = "<Error><Message>Slow down</Message></Error>"
     for name, reason, handle in (
         ("offline.txt", "The connection failed. Check your connection, then retry.", lambda route: route.abort()),
@@ -130,7 +130,7 @@ def test_the_limits_of_a_rule_are_checked_before_a_file_is_sent(visit: Visit, di
 def test_a_text_in_utf_8_is_stored_with_its_charset(visit: Visit, directory: Directory) -> None:
     """Without a charset browsers guess, and may show the é of a text as two letters."""
     text, latin_1 = "é日😀".encode(), "é".encode("latin-1")
-    utf_8, kept = "text/plain; charset=utf-8", "text/plain"
+    utf_8, unchanged = "text/plain; charset=utf-8", "text/plain"
     cases = {
         "text": (text, "text/plain", utf_8),
         "empty": (b"", "text/plain", utf_8),
@@ -139,10 +139,10 @@ def test_a_text_in_utf_8_is_stored_with_its_charset(visit: Visit, directory: Dir
         "parameter": (text, "text/plain;format=flowed", "text/plain;format=flowed; charset=utf-8"),
         "own": (text, "text/plain;charset=utf-8", "text/plain;charset=utf-8"),
         "other": (latin_1, "text/plain;charset=latin1", "text/plain;charset=latin1"),
-        "latin-1": (latin_1, "text/plain", kept),
-        "utf-16": ("é日".encode("utf-16"), "text/plain", kept),
-        "cut short": (text[:-1], "text/plain", kept),
-        "surrogate": (b"\xed\xa0\x80", "text/plain", kept),
+        "latin-1": (latin_1, "text/plain", unchanged),
+        "utf-16": ("é日".encode("utf-16"), "text/plain", unchanged),
+        "cut short": (text[:-1], "text/plain", unchanged),
+        "surrogate": (b"\xed\xa0\x80", "text/plain", unchanged),
     }
     small = directory.under("small")
     page = visit(small.url)

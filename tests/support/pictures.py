@@ -21,7 +21,7 @@ _TURNED: Final = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_270,
 }
-# Where the seven passes of an interlaced PNG begin, and how far apart their pixels are (PNG §8.2).
+# The first pixel of each of the seven passes of an interlaced PNG, and the distance of its pixels (PNG §8.2).
 _ADAM7: Final = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
 _ORIENTATION: Final = 0x0112  # EXIF 2.32 §4.6.4
 

@@ -14,7 +14,7 @@ from chalicelib.core.web.times import Deadline
 from .builders import NOW
 
 BUCKET = "acme-files"
-FIRST_BYTES = 64  # what `is_wanted` gets, the fewest that the contract allows
+FIRST_BYTES = 64  # the first bytes that `is_wanted` gets, the fewest that the contract allows
 
 
 class StoredObject(NamedTuple):

@@ -1,4 +1,4 @@
-"""The app as Lambda runs it: built once from its file and its environment. A mistake in either is a 500."""
+"""The app as Lambda runs it: built once from the settings file and the environment. A mistake in these is a 500."""
 
 import json
 import re
@@ -90,7 +90,9 @@ def test_with_a_mistake_in_the_file_every_request_gets_a_500(
         assert all(re.search(mistake, str(line["error"])) for line in lines)
 
 
-def test_the_file_beside_the_code_lets_no_one_in_until_it_is_edited(environment: pytest.MonkeyPatch) -> None:
+def test_the_settings_file_of_the_project_gives_nobody_access_until_it_is_edited(
+    environment: pytest.MonkeyPatch,
+) -> None:
     assert all(map(closed, at_both()))
     environment.setenv("SIGNPOST_BUCKET", "acme-files")
     environment.setenv("AWS_REGION", "eu-west-1")
@@ -98,7 +100,7 @@ def test_the_file_beside_the_code_lets_no_one_in_until_it_is_edited(environment:
     assert [answer.status for answer in at_both()] == [401, 401]
 
 
-def test_the_credentials_are_those_of_the_environment(settings_file: Path, environment: pytest.MonkeyPatch) -> None:
+def test_the_credentials_come_from_the_environment(settings_file: Path, environment: pytest.MonkeyPatch) -> None:
     assert "X-Amz-Credential=AKIDEXAMPLE%2F" in location()
     assert "X-Amz-Security-Token" not in location()
     environment.setenv("AWS_SESSION_TOKEN", "a+token/=")
@@ -106,7 +108,9 @@ def test_the_credentials_are_those_of_the_environment(settings_file: Path, envir
     assert "&X-Amz-Security-Token=a%2Btoken%2F%3D&" in location()
 
 
-def test_the_credentials_end_when_the_environment_says(settings_file: Path, environment: pytest.MonkeyPatch) -> None:
+def test_the_credentials_end_at_the_time_in_the_environment(
+    settings_file: Path, environment: pytest.MonkeyPatch
+) -> None:
     for expiration, status in (("2999-01-01T00:00:00Z", 307), ("2001-01-01T00:00:00+00:00", 503), ("soon", 500)):
         environment.setenv("AWS_CREDENTIAL_EXPIRATION", expiration)
         bootstrap.application.cache_clear()
@@ -128,7 +132,7 @@ def test_the_credentials_can_come_from_a_profile(
     assert "X-Amz-Credential=PROFILE%2F" in location()
 
 
-def test_head_is_answered_inline_where_the_settings_say_so_and_the_length_arrives(settings_file: Path) -> None:
+def test_head_is_answered_inline_where_the_settings_want_it_and_the_length_arrives(settings_file: Path) -> None:
     """No S3 listens at this address, so a HEAD that asks S3 gets a 503. A REST API hides the length (FACTS 1.7)."""
     settings_file.write_text(f'[service]\nhead = "inline"\n{PLAIN}endpoint = "http://127.0.0.1:1"\n{READ}')
     assert [answer.status for answer in at_both("HEAD")] == [307, 503]

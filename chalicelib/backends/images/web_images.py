@@ -137,7 +137,7 @@ def _connect_to_first(addresses: Sequence[SocketAddress], deadline: Deadline) ->
 
 
 def _read(response: HTTPResponse, max_bytes: int) -> bytes | _Redirect:
-    """Return the body or the redirect. The core judges what the body is."""
+    """Return the body or the redirect. The core judges whether the body is an image."""
     location = response.getheader("Location")
     if response.status in _REDIRECTS and location is not None:
         return _Redirect(location.strip(" \t"))  # RFC 9110 §5.5

@@ -1,1 +1,1 @@
-"""The words of HTTP: requests, replies, refusals, paths, parameters and times. Nothing here knows access or S3."""
+"""HTTP: requests, replies, refusals, paths, parameters and times. No module here imports access or S3."""

@@ -43,7 +43,7 @@ class AccessLogEntry:
             self.error = f"{reason}; {place}" if reason else place
 
     def add_failure(self, error: Exception) -> None:
-        """Note an exception that is no Problem, by its place in the code."""
+        """Note the place in the code of an exception that is not a Problem."""
         self.code, self.error = InternalError.code, _place(error)
 
     def record(self, request: Request, status: int, milliseconds: float) -> dict[str, object]:

@@ -18,7 +18,7 @@ def json_object(body: bytes, fields: tuple[str, ...], example: str) -> dict[str,
         example: a body that the service accepts, for the text of the refusal.
 
     Raises:
-        BadRequest: the body is not JSON, is no object, or has an unknown field.
+        BadRequest: the body is not JSON, is not an object, or has an unknown field.
     """
     try:
         value = json.loads(body or b"{}") if len(body) <= _MAX_BODY_BYTES else None

@@ -158,21 +158,21 @@ def test_a_rule_covers_a_directory_if_it_decides_about_everything_below() -> Non
         assert ruleset.covers(ruleset.authorize(ANN, "read", path("/a/b/"))) is covered, first
 
 
-def test_an_answer_is_public_if_anyone_may_have_it() -> None:
-    ann = allow("/a", "read", "authenticated")
+def test_an_answer_is_public_if_anyone_may_read_the_path() -> None:
+    for_authenticated = allow("/a", "read", "authenticated")
     for rules, public in [
         ([allow("/a", "read")], True),
-        ([ann], False),
-        ([ann, allow("/**", "read")], True),
-        ([ann, deny("/a", "read"), allow("/**", "read")], False),
-        ([ann, allow("/a", "list")], False),
+        ([for_authenticated], False),
+        ([for_authenticated, allow("/**", "read")], True),
+        ([for_authenticated, deny("/a", "read"), allow("/**", "read")], False),
+        ([for_authenticated, allow("/a", "list")], False),
     ]:
         ruleset = RuleSet(numbered(*rules))
         assert ruleset.open_to_anyone(ruleset.authorize(ANN, "read", path("/a"))) is public
 
 
-def test_patterns_never_match_a_path_of_the_service_and_a_rule_must_name_it() -> None:
-    """Behind the last rule of the file is one more rule: authenticated principals may read the image endpoints."""
+def test_patterns_never_match_a_path_of_the_service_and_a_rule_must_name_the_path() -> None:
+    """A built-in rule follows the last rule of the file: authenticated principals may read the image endpoints."""
     rules = numbered(
         allow("/-/resize", "read", "key:ci"),
         deny("/-/resize", "read", "group:builders"),

@@ -64,7 +64,7 @@ class Tree:
 
 
 def test_keys_that_no_url_reaches_are_not_listed() -> None:
-    """Keys that every client collapses, and the markers of directories."""
+    """Every client collapses some keys, and other keys are only markers of directories."""
     keys = ["ok", "/slash", "a/../b", "../b", "./c", "a/.", "a/..", "new\nline", "bell\a", "dir/", "\x7f", "c1\x85"]
     keys += ["é" * 513, "."]
     assert Tree({"root": keys}).names() == ["/a/", "/dir/", "/ok"]
@@ -75,8 +75,8 @@ def test_keys_that_no_url_reaches_are_not_listed() -> None:
 
 def test_the_services_own_paths_are_not_listed() -> None:
     keys = ["-", "-/derived", "-/derived/X", "-/login", "-/resize", "a/-/derived/X", "b", "v2-/derived/X", "v2a"]
-    named = numbered(allow("/-/resize", "read"), allow("/-/login", "read list"), *ALL)
-    for rules in (ALL, named):
+    rules_with_service_paths = numbered(allow("/-/resize", "read"), allow("/-/login", "read list"), *ALL)
+    for rules in (ALL, rules_with_service_paths):
         tree = Tree({"root": keys}, [mount(bucket="root"), mount("/v", bucket="root", prefix="v2")], rules)
         assert tree.names() == ["/-", "/a/", "/b", "/v/", "/v2-/", "/v2a"]
         assert tree.names(recursive=True) == ["/-", "/a/-/derived/X", "/b", "/v/a", "/v2a"]
@@ -93,7 +93,7 @@ def test_mounts_are_listed_where_nothing_is_mounted_above_the_mounts() -> None:
     assert tree.names(recursive=True) == ["/a/archive/x"]
 
 
-def test_what_the_reader_may_not_read_or_list_is_not_listed() -> None:
+def test_a_listing_has_no_entry_that_the_reader_may_not_read_or_list() -> None:
     rules = numbered(deny("/secret/**", "read list"), deny("/a/x", "read"), allow("/b/**", "read"), *ALL)
     tree = Tree({"root": ["secret/x", "a/x", "a/y", "b/z"]}, rules=rules)
     assert tree.names() == ["/a/", "/b/"]
@@ -166,19 +166,20 @@ RULES = st.lists(
 def files(rules: Sequence[Rule], buckets: Mapping[str, Iterable[str]], mounts: Sequence[Mount]) -> set[str]:
     """Return the path of every object that a path reaches and anyone may read."""
     readable = set()
-    for each in mounts:
-        for key in buckets[each.bucket]:
-            where = f"{each.path}/{key.removeprefix(each.prefix)}"
+    for own_mount in mounts:
+        for key in buckets[own_mount.bucket]:
+            raw_path = f"{own_mount.path}/{key.removeprefix(own_mount.prefix)}"
             try:
-                decoded = decode(where.replace("é", "%C3%A9"))
+                decoded = decode(raw_path.replace("é", "%C3%A9"))
             except Problem:
                 continue
-            owner = max((one for one in mounts if where.startswith(f"{one.path}/")), key=lambda one: len(one.path))
-            whole = any(where == one.path for one in mounts)
-            reached = key.startswith(each.prefix) and owner == each and not whole and not where.endswith("/")
+            above = [other for other in mounts if raw_path.startswith(f"{other.path}/")]
+            is_longest = own_mount == max(above, key=lambda other: len(other.path))
+            is_mount = any(raw_path == other.path for other in mounts)
+            reached = key.startswith(own_mount.prefix) and is_longest and not is_mount and not raw_path.endswith("/")
             rule = deciding(rules, ANYONE, "read", decoded)
             if reached and not key.startswith("/") and rule and rule.allows:
-                readable.add(where)
+                readable.add(raw_path)
     return readable
 
 
