@@ -10,7 +10,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
@@ -33,18 +33,33 @@ Handle = Callable[[str, str, str, Fields, bytes], Reply]
 """Answers a method, a raw path, a query, header fields and a body."""
 
 
-def curl(folder: Path, *arguments: str) -> Answer:
-    """Run curl; where curl is missing, fail in CI and skip elsewhere."""
+Call = Sequence[str]
+"""The arguments of curl for one URL."""
+
+
+def curl(folder: Path, calls: Iterable[Call]) -> list[Answer]:
+    """Send the calls one after another with one process of curl; where curl is missing, fail in CI and skip elsewhere.
+
+    A process starts in the time of ten requests to the service, so loops of tests give all their calls at once.
+    """
     if shutil.which("curl") is None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)("curl is not installed")
-    headers, body = folder / "headers", folder / "body"
-    body.write_bytes(b"")
-    command = ["curl", "-sS", "--max-time", "60", "--path-as-is", "-D", str(headers), "-o", str(body), *arguments]
+    command, files = ["curl", "--fail-early"], list[tuple[Path, Path]]()
+    for number, call in enumerate(calls):
+        headers, body = folder / f"headers-{number}", folder / f"body-{number}"
+        body.write_bytes(b"")
+        command += ["--next"] if files else []
+        command += ["-sS", "--max-time", "60", "--path-as-is", "-D", str(headers), "-o", str(body), *call]
+        files.append((headers, body))
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL)  # no timeout: with it, Python polls the process
-    *_, last = headers.read_text("latin-1").strip().replace("\r", "").split("\n\n")
+    return [_answer(headers.read_text("latin-1"), body.read_bytes()) for headers, body in files]
+
+
+def _answer(heads: str, body: bytes) -> Answer:
+    *_, last = heads.strip().replace("\r", "").split("\n\n")
     first, *lines = last.split("\n")
     fields = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    return Answer(int(first.split()[1]), fields, body.read_bytes())
+    return Answer(int(first.split()[1]), fields, body)
 
 
 def application(file: Path, log: Path, environ: Mapping[str, str]) -> Application:
@@ -103,11 +118,14 @@ class Client:
         self._handle = handle
         self._folder = folder
 
-    def curl(self, *arguments: str) -> Answer:
-        """Answer as `curl` with these arguments would."""
-        if not any(argument.startswith(f"{self._base_url}/") for argument in arguments):
-            return curl(self._folder, *arguments)
-        options = _OPTIONS.parse_args(arguments)
+    def curl(self, calls: Iterable[Call]) -> list[Answer]:
+        """Answer as curl would."""
+        return [self._curl(call) for call in calls]
+
+    def _curl(self, call: Call) -> Answer:
+        if not any(argument.startswith(f"{self._base_url}/") for argument in call):
+            return curl(self._folder, [call])[0]
+        options = _OPTIONS.parse_args(call)
         url, body = options.url, _body(options)
         headers = _fields(options.header)
         method = options.request or ("PUT" if options.upload else "POST" if body is not None else "GET")
@@ -180,4 +198,8 @@ _OPTIONS.add_argument("-A", dest="user_agent")
 
 
 over_http = pytest.mark.parametrize("driver", ["curl"], indirect=True, scope="session")
-"""Marks a test that only HTTP can run: it uses another program, a connection of its own, or the server's process."""
+"""Marks a test that runs only over HTTP.
+
+Only HTTP can run the test, because the test uses another program, a connection of its own, or the server's process. Or
+the store alone decides about a URL, which is the same from every entry point.
+"""

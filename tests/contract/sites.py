@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache, partial
 from pathlib import Path
@@ -212,7 +212,7 @@ class Site(NamedTuple):
     log: Path
     folder: Path
     table: Table
-    run_curl: Callable[..., Answer]
+    run_curl: Callable[[Iterable[drivers.Call]], list[Answer]]
 
     def at(self, path: str) -> str:
         """The URL of a path that is already encoded."""
@@ -223,8 +223,12 @@ class Site(NamedTuple):
         return f"{self.url}/{quote(key, safe='/')}"
 
     def curl(self, *arguments: str, user: str | None = f"ci:{SECRET}") -> Answer:
-        """Run curl with a key, None for none, and return its last answer."""
-        return self.run_curl(*arguments, *(("-u", user) if user else ()))
+        """Run curl with the credentials `user`, None for no credentials, and return the last answer."""
+        return self.curl_all([arguments], user=user)[0]
+
+    def curl_all(self, calls: Iterable[drivers.Call], user: str | None = f"ci:{SECRET}") -> list[Answer]:
+        """Run curl for each call, in order, and return the last answer of each call."""
+        return self.run_curl([(*call, *(("-u", user) if user else ())) for call in calls])
 
     def put(self, key: str, body: bytes, *arguments: str) -> Answer:
         """Upload with `curl -L -T`."""

@@ -1,7 +1,7 @@
 """Access: the rules decide for every way to ask, and every answer has its id, its headers and its line in the log."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import NamedTuple
 
@@ -90,10 +90,21 @@ def function_url(driver: str, store: Store, table: Table, tmp_path_factory: pyte
         yield site
 
 
-def ask(site: Site, method: str, path: str, headers: dict[str, str]) -> Answer:
-    """Send a request with headers alone, and follow no redirect."""
-    fields = [argument for name, value in headers.items() for argument in ("-H", f"{name}: {value}")]
-    return site.curl(*(["-I"] if method == "HEAD" else ["-X", method]), *fields, site.at(path), user=None)
+class Call(NamedTuple):
+    """A request with headers alone."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str] = {}
+
+
+def ask_all(site: Site, calls: Sequence[Call]) -> list[Answer]:
+    """Send requests, and follow no redirect."""
+    words = []
+    for method, path, headers in calls:
+        fields = [argument for name, value in headers.items() for argument in ("-H", f"{name}: {value}")]
+        words.append((*(["-I"] if method == "HEAD" else ["-X", method]), *fields, site.at(path)))
+    return site.curl_all(words, user=None)
 
 
 def challenge(answer: Answer) -> str | None:
@@ -103,48 +114,50 @@ def challenge(answer: Answer) -> str | None:
 
 def test_every_way_to_ask_is_refused_exactly_where_get_is(rest_api: Site, function_url: Site) -> None:
     """Each way meets each path and each caller; the callers of a path follow from the number of the way."""
-    for (number, way), (place, path) in product(enumerate(WAYS), enumerate(PATHS)):
-        headers = [*WHO.values()][(number + place) % len(WHO)]
+    for number, way in enumerate(WAYS):
         site = function_url if way.is_inline else rest_api
-        get, answer = ask(site, "GET", path, headers), ask(site, way.method, path + way.query, headers)
-        if get.status in (200, 307):
-            allowed = way.status if get.status == 307 else 204 if way.method == "OPTIONS" else 200
-            assert answer.status == allowed, (way, path, headers)
-            continue
-        assert (answer.status, challenge(answer)) == (get.status, challenge(get)), (way, path, headers)
-        assert get.status in (400, 401, 403, 404, 414)
-        assert "location" not in answer.headers
-        assert way.method == "HEAD" or answer.code == get.code
+        asked = [(path, [*WHO.values()][(number + place) % len(WHO)]) for place, path in enumerate(PATHS)]
+        gets = ask_all(site, [Call("GET", path, headers) for path, headers in asked])
+        answers = ask_all(site, [Call(way.method, path + way.query, headers) for path, headers in asked])
+        for case, get, answer in zip(asked, gets, answers, strict=True):
+            if get.status in (200, 307):
+                allowed = way.status if get.status == 307 else 204 if way.method == "OPTIONS" else 200
+                assert answer.status == allowed, (way, case)
+                continue
+            assert (answer.status, challenge(answer)) == (get.status, challenge(get)), (way, case)
+            assert get.status in (400, 401, 403, 404, 414)
+            assert "location" not in answer.headers
+            assert way.method == "HEAD" or answer.code == get.code
 
 
 def test_no_way_to_ask_passes_on_what_get_refuses(rest_api: Site, function_url: Site) -> None:
-    for way in WAYS:
-        site = function_url if way.is_inline else rest_api
-        for query, headers in (
-            ("versionId=%0A", {}),
-            ("download=a%2Fb", {}),
-            ("uploads", {}),
-            ("", {"x-amz-acl": "public-read"}),
-            ("", {"x-amz-meta-a": "ü"}),
-        ):
-            assert ask(site, "GET", f"/public/a?{query}", headers).status == 400
-            if way.method != "OPTIONS":
-                assert ask(site, way.method, f"/public/a{way.query or '?'}&{query}", headers).status == 400, (
-                    way,
-                    query,
-                )
+    refused: tuple[tuple[str, dict[str, str]], ...] = (
+        ("versionId=%0A", {}),
+        ("download=a%2Fb", {}),
+        ("uploads", {}),
+        ("", {"x-amz-acl": "public-read"}),
+        ("", {"x-amz-meta-a": "ü"}),
+    )
+    for way in (Way("GET", "", 400), Way("GET", "", 400, True), *WAYS):
+        if way.method != "OPTIONS":
+            path = f"/public/a{way.query or '?'}&"
+            calls = [Call(way.method, path + query, headers) for query, headers in refused]
+            answers = ask_all(function_url if way.is_inline else rest_api, calls)
+            assert [answer.status for answer in answers] == [400] * len(refused), way
 
 
 def test_only_requests_that_the_rules_allow_are_redirected(rest_api: Site) -> None:
     principals = {"anyone": ANYONE, "ann": ANN.principal(), "ci": CI.principal()}
-    for (who, principal), method, path in product(principals.items(), ("GET", "PUT", "DELETE"), PATHS[:12]):
+    cases = [*product(principals, ("GET", "PUT", "DELETE"), PATHS[:12])]
+    answers = ask_all(rest_api, [Call(method, path, WHO[who]) for who, method, path in cases])
+    for (who, method, path), answer in zip(cases, answers, strict=True):
         action = action_of(method, Path(path), {})
-        rule = deciding(RULES, principal, action, path)
+        rule = deciding(RULES, principals[who], action, path)
         if rule is None or not rule.allows:
             status = 401 if who == "anyone" else 403
         else:
             status = 200 if action == "list" else 428 if action == "write" and not rule.overwrite else 307
-        assert ask(rest_api, method, path, WHO[who]).status == status, (who, method, path)
+        assert answer.status == status, (who, method, path)
 
 
 # method, path, headers, then the fields of the line: principal, action, path, rule, status, code and key
@@ -167,7 +180,7 @@ LINES: list[tuple[str, str, dict[str, str], list[object]]] = [
 def test_every_answer_has_its_id_its_headers_and_one_line_in_the_log(rest_api: Site, store: Store) -> None:
     for method, path, headers, fields in LINES:
         before = len(rest_api.log.read_text().splitlines())
-        answer = ask(rest_api, method, path, headers)
+        (answer,) = ask_all(rest_api, [Call(method, path, headers)])
         new = rest_api.log.read_text().splitlines()[before:]
         (line,) = [json.loads(text) for text in new if text.startswith("{")]
         names = ("principal", "action", "path", "rule", "status", "code", "key")
@@ -186,12 +199,13 @@ def test_every_answer_has_its_id_its_headers_and_one_line_in_the_log(rest_api: S
 
 
 def test_pages_of_a_configured_origin_may_read_every_answer(rest_api: Site) -> None:
-    for method, path, headers, (*_, status, _, _) in LINES:
-        for origin, allowed in ((ORIGIN, ORIGIN), ("null", None)):
-            answer = ask(rest_api, method, path, {**headers, "origin": origin})
+    for origin, allowed in ((ORIGIN, ORIGIN), ("null", None)):
+        answers = ask_all(rest_api, [Call(line[0], line[1], {**line[2], "origin": origin}) for line in LINES])
+        for answer, (_, path, _, (*_, status, _, _)) in zip(answers, LINES, strict=True):
             assert (answer.status, answer.headers.get("access-control-allow-origin")) == (status, allowed), path
     preflight = {"origin": ORIGIN, "access-control-request-method": "PUT"}
-    answers = [ask(rest_api, "OPTIONS", path, preflight) for path in PATHS]
+    answers = ask_all(rest_api, [Call("OPTIONS", path, preflight) for path in PATHS])
     assert {answer.status for answer in answers} == {204}
     assert len({answer.headers["access-control-allow-methods"] for answer in answers}) == 1
-    assert ask(rest_api, "OPTIONS", "/nothing", {**preflight, "origin": "https://evil.example.com"}).status == 401
+    foreign = Call("OPTIONS", "/nothing", {**preflight, "origin": "https://evil.example.com"})
+    assert ask_all(rest_api, [foreign])[0].status == 401

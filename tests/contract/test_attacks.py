@@ -4,7 +4,10 @@ import time
 
 import pytest
 
+from . import probes
+from .drivers import over_http
 from .sites import REFUSED, Site, Store
+from .upload_sites import form_call
 
 
 @pytest.fixture(scope="module")
@@ -17,8 +20,9 @@ def target(site: Site) -> str:
     return location
 
 
+@over_http
 def test_the_store_refuses_a_url_that_was_changed(site: Site, target: str) -> None:
-    for old, new in (
+    changes = (
         ("X-Amz-Signature=", "X-Amz-Signature=0"),
         ("target.txt", "other.txt"),
         ("X-Amz-Expires=300", "X-Amz-Expires=301"),
@@ -26,41 +30,55 @@ def test_the_store_refuses_a_url_that_was_changed(site: Site, target: str) -> No
         ("?", "?response-content-type=text%2Fhtml&"),
         ("?", "?versionId=null&"),
         ("X-Amz-SignedHeaders=host", "X-Amz-SignedHeaders="),
-    ):
-        assert old in target
-        answer = site.curl(target.replace(old, new, 1), user=None)
-        assert answer.status in REFUSED, (old, new)
+    )
+    assert all(old in target for old, _ in changes)
+    answers = site.curl_all([(target.replace(old, new, 1),) for old, new in changes], user=None)
+    for answer, change in zip(answers, changes, strict=True):
+        assert answer.status in REFUSED, change
         assert b"treasure" not in answer.body
 
 
+@over_http
 def test_a_url_for_get_is_for_no_other_method(site: Site, target: str) -> None:
     """A URL for GET is not even for HEAD, so the service signs another URL for HEAD."""
-    for method in (("-I",), *(("-X", method, "-d", "") for method in ("PUT", "DELETE", "POST"))):
-        assert site.curl(*method, target, user=None).status in REFUSED, method
-    assert site.curl(target, user=None).body == b"treasure"
+    methods = (("-I",), *(("-X", method, "-d", "") for method in ("PUT", "DELETE", "POST")))
+    *refused, read = site.curl_all([(*method, target) for method in (*methods, ())], user=None)
+    assert {answer.status for answer in refused} <= REFUSED
+    assert read.body == b"treasure"
 
 
-def test_a_url_to_read_expires(site: Site, store: Store) -> None:
-    store.client().put_object(Bucket=store.bucket, Key="soon.txt", Body=b"gone")
-    location = site.location(site.at("/brief/soon.txt"))
+@over_http
+@pytest.mark.usefixtures("unchanged")
+def test_a_url_and_a_form_expire(upload_site: Site, store: Store, name: str) -> None:
+    """The URL is to read or to upload."""
+    store.client().put_object(Bucket=store.bucket, Key="brief/soon.txt", Body=b"gone")
+    read = upload_site.location(upload_site.at("/brief/soon.txt"))
+    upload = upload_site.location(upload_site.at(f"/brief/{name}"), "-X", "PUT", "-d", "")
+    calls = [(read,), ("-T", upload_site.file(b"hello"), upload)]
+    if probes.takes_forms(store):
+        form = upload_site.curl("-d", "", f"{upload_site.at('/brief/forms/')}?form").json()
+        calls.append(form_call(upload_site, form["url"], form["fields"], b"x", name))
+    assert upload_site.curl(read, user=None).body == b"gone"
     time.sleep(1.2)  # no test can set the store's clock
-    assert site.curl(location, user=None).status in REFUSED
+    statuses = [answer.status for answer in upload_site.curl_all(calls, user=None)]
+    assert set(statuses) <= REFUSED, statuses
+    store.client().delete_object(Bucket=store.bucket, Key="brief/soon.txt")
 
 
 def test_no_method_redirects_a_client_without_a_key(site: Site) -> None:
     """The answer asks for credentials."""
+    methods = (("-I",), *(("-X", method) for method in ("GET", "PUT", "DELETE", "OPTIONS")))
     for user in (None, "ci:wrong", "nobody:the-secret-of-the-builders-key", ":"):
-        for method in ("GET", "HEAD", "PUT", "DELETE", "OPTIONS"):
-            arguments = ("-I",) if method == "HEAD" else ("-X", method)
-            answer = site.curl("-L", *arguments, site.of("target.txt"), user=user)
-            assert (answer.status, "location" in answer.headers) == (401, False), (user, method)
+        for answer in site.curl_all([("-L", *method, site.of("target.txt")) for method in methods], user=user):
+            assert (answer.status, "location" in answer.headers) == (401, False), user
             challenge = answer.headers.get("www-authenticate") or answer.headers["x-amzn-remapped-www-authenticate"]
             assert challenge.startswith("Basic ")
 
 
 def test_a_deny_rule_above_an_allow_rule_decides_for_every_method(site: Site) -> None:
-    for method in ("GET", "PUT", "DELETE", "OPTIONS"):
-        assert site.curl("-X", method, site.at("/secret/x")).status == 403
+    methods = ("GET", "PUT", "DELETE", "OPTIONS")
+    answers = site.curl_all([("-X", method, site.at("/secret/x")) for method in methods])
+    assert [answer.status for answer in answers] == [403] * 4
 
 
 def test_nothing_secret_is_in_the_log(site: Site) -> None:

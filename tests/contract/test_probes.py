@@ -3,9 +3,11 @@
 from local import embedded_s3
 
 from . import probes
+from .drivers import over_http
 from .sites import Store
 
 
+@over_http
 def test_the_embedded_store_has_every_property() -> None:
     with embedded_s3.serve() as endpoint:
         store = Store(endpoint, embedded_s3.REGION, embedded_s3.ACCESS_KEY, embedded_s3.SECRET_KEY, "signpost-probed")

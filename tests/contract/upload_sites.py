@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -127,6 +127,17 @@ def send(site: Site, path: str, upload_id: str, number: int, body: bytes, *argum
     """Upload one part with curl."""
     url = f"{site.at(path)}?partNumber={number}&uploadId={upload_id}{query}"
     return site.curl("-L", "-T", site.file(body), *arguments, url)
+
+
+def options(fields: Iterable[str]) -> list[str]:
+    """Return header fields as options of curl."""
+    return [word for field in fields for word in ("-H", field)]
+
+
+def form_call(site: Site, url: str, fields: Mapping[str, str], body: bytes, name: str) -> tuple[str, ...]:
+    """Return a call of curl that sends a form as a browser does: the file last."""
+    words = [word for field, value in fields.items() for word in ("--form-string", f"{field}={value}")]
+    return (*words, "-F", f"file=@{site.file(body)};filename={name}", url)
 
 
 def listing(parts: dict[int, str]) -> str:
