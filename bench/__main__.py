@@ -215,7 +215,7 @@ def bench_listings(report: Report) -> None:
     def listing(query: Mapping[str, str]) -> Callable[[], float]:
         def measure() -> float:
             started = time.process_time()
-            reply: Reply = ask("GET", "/builds/", by=files, query=query)
+            reply: Reply = ask("GET", "/builds/", service=files, query=query)
             seconds = time.process_time() - started
             assert reply.body.count(b'"url"') == FILES
             return seconds

@@ -19,7 +19,7 @@ from chalicelib.core.access.rules import RuleSet
 from chalicelib.core.features.links import DEFAULT_LINK_SECONDS
 from chalicelib.core.web import paths
 from chalicelib.core.web.numbers import whole_number
-from chalicelib.core.web.problems import Problem
+from chalicelib.core.web.problems.base import Problem
 from chalicelib.environment import BUCKET, DEFAULT_REGION, REGION, SECRET, Environment, of_process
 from chalicelib.explain import explain, pasted, principal_of
 from chalicelib.iam_policy import policy, stack_policy

@@ -9,13 +9,11 @@ from functools import cache
 from typing import TYPE_CHECKING, Final, Protocol
 
 from .core.access.actions import METHODS
-from .core.access.link_tokens import LinkTokens, Random, link_signer
-from .core.access.signing import no_secrets
 from .core.application import Application
 from .core.web.access_log import AccessLogEntry
 from .core.web.cors import Cors
 from .core.web.message import Reply, Request
-from .core.web.problems import Misconfigured
+from .core.web.problems.base import Misconfigured
 from .core.web.times import Deadline
 from .default_backends import Backends, html_pages
 from .environment import Environment, of_process
@@ -23,6 +21,7 @@ from .service_factory import ServiceFactory
 from .settings.load import InvalidSettings, Settings, inspect, load
 
 if TYPE_CHECKING:
+    from .core.access.link_tokens import LinkTokens, Random
     from .core.ports import Clock, Log
 
 _TIMEOUT_SECONDS: Final = 10.0  # lambda_timeout in .chalice/config.json
@@ -86,12 +85,15 @@ def inspect_settings(environment: Environment) -> tuple[Settings, tuple[str, ...
     return settings, warnings
 
 
-def link_tokens(environment: Environment) -> LinkTokens:
+def link_tokens(environment: Environment) -> "LinkTokens":
     """Return the maker and reader of link tokens; raise InvalidSettings."""
+    from .core.access.link_tokens import LinkTokens, link_signer
+    from .core.access.signing import no_secrets
+
     return LinkTokens(link_signer(environment.signing_secrets() or no_secrets), os.urandom)
 
 
-def build(settings: Settings, backends: Backends, *, clock: "Clock", random: Random, log: "Log") -> Application:
+def build(settings: Settings, backends: Backends, *, clock: "Clock", random: "Random", log: "Log") -> Application:
     """Return an application.
 
     Args:

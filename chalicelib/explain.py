@@ -10,7 +10,7 @@ from .core.access.rules import Rule, RuleSet
 from .core.web import image_parameters, paths
 from .core.web.access_log import AccessLogEntry
 from .core.web.message import Request
-from .core.web.problems import Problem
+from .core.web.problems.base import Problem
 from .core.web.times import Deadline
 from .explained_service import ExplainedService, complete
 from .settings.load import Settings

@@ -17,7 +17,8 @@ from .core.web import image_parameters, paths
 from .core.web.access_log import AccessLogEntry
 from .core.web.image_parameters import Image
 from .core.web.message import Reply, Request
-from .core.web.problems import CredentialsInvalid, NotOffered
+from .core.web.problems.access import CredentialsInvalid
+from .core.web.problems.base import NotOffered
 from .default_backends import Backends
 from .environment import Environment
 from .service_factory import ServiceFactory

@@ -10,15 +10,11 @@ from typing import TYPE_CHECKING
 
 from .core.access.actions import METHODS
 from .core.access.authorization import Authorization
-from .core.access.client_address import ClientAddresses
-from .core.access.link_tokens import LinkTokens, Random, link_signer
 from .core.access.principals import ApiKeys, Authenticator, AuthorizationHeader
 from .core.access.rules import RuleSet
-from .core.access.sessions import Sessions
 from .core.access.signing import Signer, no_secrets
 from .core.features.redirects import Redirects
 from .core.features.uploads import Uploads
-from .core.link_uses import LinkUses
 from .core.s3.mounts import Mounts
 from .core.s3.presign import Presigner
 from .core.service import Feature, Service, ServicePage
@@ -27,10 +23,13 @@ from .default_backends import Backends
 from .settings.load import Settings
 
 if TYPE_CHECKING:
+    from .core.access.link_tokens import LinkTokens, Random
     from .core.access.resize_tokens import ResizeTokens
+    from .core.access.sessions import Sessions
     from .core.features.derived_images import DerivedImages
     from .core.features.directory_pages import DirectoryPages
     from .core.features.links import Links
+    from .core.link_uses import LinkUses
 
 
 class ServiceFactory:
@@ -44,18 +43,20 @@ class ServiceFactory:
         random: returns bytes that nobody can guess.
     """
 
-    def __init__(self, settings: Settings, backends: Backends, random: Random) -> None:
+    def __init__(self, settings: Settings, backends: Backends, random: "Random") -> None:
         self._settings, self._backends, self._random = settings, backends, random
         self._secrets = backends.signing_secrets or no_secrets
 
     def service(self) -> Service:
         """Return the service. To add a feature, add its line here and its factory below."""
+        if self._backends.signing_secrets:
+            _ = self.link_tokens  # a service that has links loads the reader of links while the function starts
         return Service(
             authorization=Authorization(
                 api_keys=self.api_keys,
                 authenticators=self.authenticators,
                 rules=self.rules,
-                link_tokens=self.link_tokens,
+                link_tokens=lambda: self.link_tokens,
                 resize_tokens=lambda: self.resize_tokens,
             ),
             cors=self.cors,
@@ -71,7 +72,7 @@ class ServiceFactory:
                 "image_endpoints": lambda: self.image_endpoints,
             },
             pages={"sign_in": lambda: self.sign_in, "assets": lambda: self.assets},
-            link_uses=self.link_uses,
+            link_uses=lambda: self.link_uses,
         )
 
     # Shared parts
@@ -93,10 +94,13 @@ class ServiceFactory:
         return (header, self.sessions) if self.sessions else (header,)
 
     @cached_property
-    def sessions(self) -> Sessions | None:
+    def sessions(self) -> "Sessions | None":
         """The sessions of browsers; None where the service has no signing secret."""
-        has_secrets = self._backends.signing_secrets is not None
-        return Sessions(self.api_keys, Signer(self._secrets, "session")) if has_secrets else None
+        if self._backends.signing_secrets is None:
+            return None
+        from .core.access.sessions import Sessions
+
+        return Sessions(self.api_keys, Signer(self._secrets, "session"))
 
     @cached_property
     def rules(self) -> RuleSet:
@@ -114,8 +118,10 @@ class ServiceFactory:
         return Presigner(self._backends.credentials.current)
 
     @cached_property
-    def link_tokens(self) -> LinkTokens:
+    def link_tokens(self) -> "LinkTokens":
         """The maker and reader of link tokens."""
+        from .core.access.link_tokens import LinkTokens, link_signer
+
         return LinkTokens(link_signer(self._secrets), self._random)
 
     @cached_property
@@ -126,8 +132,11 @@ class ServiceFactory:
         return ResizeTokens(Signer(self._secrets, "resize link"), self._backends.image_source.host)
 
     @cached_property
-    def link_uses(self) -> LinkUses:
+    def link_uses(self) -> "LinkUses":
         """The uses of links."""
+        from .core.access.client_address import ClientAddresses
+        from .core.link_uses import LinkUses
+
         return LinkUses(
             counter=lambda: self._backends.link_use_counter,
             client_addresses=ClientAddresses(self._backends.cdn_secrets),

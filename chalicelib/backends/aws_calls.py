@@ -5,7 +5,7 @@ from collections.abc import Callable
 from threading import Lock
 from typing import Any, Final, TypeVar
 
-from chalicelib.core.web.problems import Problem, Unavailable
+from chalicelib.core.web.problems.base import Problem, Unavailable
 from chalicelib.core.web.times import Deadline
 
 from .bounded import within

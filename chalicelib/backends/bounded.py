@@ -4,7 +4,7 @@ from collections.abc import Callable
 from threading import Thread
 from typing import TypeVar
 
-from chalicelib.core.web.problems import Unavailable
+from chalicelib.core.web.problems.base import Unavailable
 from chalicelib.core.web.times import Deadline
 
 T = TypeVar("T")

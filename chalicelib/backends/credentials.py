@@ -3,10 +3,8 @@
 from typing import Any
 
 from chalicelib.core.s3.stores import Credentials
-from chalicelib.core.web.problems import Unavailable
+from chalicelib.core.web.problems.base import Unavailable
 from chalicelib.core.web.times import Deadline
-
-from .aws_calls import call
 
 
 class FixedCredentials:
@@ -32,6 +30,8 @@ class ChainCredentials:
         Raises:
             Unavailable: the chain finds no credentials, or cannot renew them.
         """
+        from .aws_calls import call
+
         return call(deadline, self._current, otherwise="The service cannot get its own credentials for S3.")
 
     def _current(self) -> Credentials:

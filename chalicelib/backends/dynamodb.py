@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.core.access.link_tokens import Link, Reading
 from chalicelib.core.link_uses import FREE_SECONDS, MAX_FREE_RANGES
-from chalicelib.core.web.problems import LinkRevoked, LinkUsedUp, Unavailable
+from chalicelib.core.web.problems.access import LinkRevoked, LinkUsedUp
+from chalicelib.core.web.problems.base import Unavailable
 from chalicelib.core.web.times import Deadline
 
 from .aws_calls import call, client

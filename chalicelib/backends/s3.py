@@ -10,7 +10,7 @@ from chalicelib.core.s3.stores import Credentials
 from chalicelib.core.web.image_parameters import MAX_IMAGE_BYTES, Image
 from chalicelib.core.web.message import is_plain
 from chalicelib.core.web.paths import AFTER_ALL
-from chalicelib.core.web.problems import BadRequest, NotFound, PreconditionFailed, Unavailable
+from chalicelib.core.web.problems.base import BadRequest, NotFound, PreconditionFailed, Unavailable
 from chalicelib.core.web.times import Deadline
 
 from .aws_calls import call, client, unavailable

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from chalicelib.core.web.message import is_plain
-from chalicelib.core.web.problems import BadHeader, BadParameter
+from chalicelib.core.web.problems.base import BadHeader, BadParameter
 
 _OVERRIDES: Final = {
     "response-cache-control": "ResponseCacheControl",

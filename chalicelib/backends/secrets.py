@@ -6,8 +6,6 @@ from typing import Final
 from chalicelib.core.access.signing import Secrets
 from chalicelib.core.web.times import Deadline
 
-from .aws_calls import call, client
-
 MIN_SECRET_CHARACTERS: Final = 32  # 128 bits, if the secret is random and hexadecimal
 
 
@@ -44,6 +42,8 @@ class _FetchedSecrets:
         self._secrets: Sequence[bytes] = ()
 
     def __call__(self, deadline: Deadline) -> Sequence[bytes]:
+        from .aws_calls import call  # a secret in the environment needs no call
+
         return self._secrets or call(deadline, self._load, otherwise="The service cannot get one of its secrets.")
 
     def _load(self) -> Sequence[bytes]:
@@ -52,10 +52,14 @@ class _FetchedSecrets:
 
 
 def _from_secrets_manager(arn: str, region: str) -> str:
+    from .aws_calls import client
+
     return str(client("secretsmanager", region_name=region).get_secret_value(SecretId=arn)["SecretString"])
 
 
 def _from_ssm(arn: str, region: str) -> str:
+    from .aws_calls import client
+
     answer = client("ssm", region_name=region).get_parameter(Name=arn, WithDecryption=True)
     return str(answer["Parameter"]["Value"])
 

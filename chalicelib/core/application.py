@@ -8,7 +8,8 @@ from .access.principals import ANYONE
 from .web.access_log import AccessLogEntry
 from .web.cors import Cors
 from .web.message import Reply, Request
-from .web.problems import Forbidden, InternalError, Problem, Unauthorized
+from .web.problems.access import Forbidden, Unauthorized
+from .web.problems.base import InternalError, Problem
 
 if TYPE_CHECKING:
     from .ports import Clock, Log, Pages

@@ -9,7 +9,8 @@ from .access.link_tokens import Link, Random, Reading
 from .access.rules import Grant
 from .access.signing import Signer, encode
 from .web.message import BLANKS, Request
-from .web.problems import Prefetched, Unavailable
+from .web.problems.access import Prefetched
+from .web.problems.base import Unavailable
 from .web.times import Deadline
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from .s3.presign import SignedUrl
 from .web.message import Reply, Request, wants_page
-from .web.problems import Problem, Unauthorized
+from .web.problems.access import Unauthorized
+from .web.problems.base import Problem
 from .web.times import rfc3339
 
 if TYPE_CHECKING:

@@ -1,21 +1,23 @@
 """Service: decodes the path, authorises the request, picks the feature that answers, and redeems a use of a link."""
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from . import replies
 from .access.actions import METHODS
 from .access.authorization import Authorization
-from .access.link_tokens import Link
 from .access.rules import Grant
-from .link_uses import LinkUses
-from .web import image_parameters, paths
+from .web import paths
 from .web.access_log import AccessLogEntry
 from .web.cors import Cors
 from .web.message import Reply, Request
 from .web.multipart_parameters import step_of
 from .web.paths import ASSETS, IMAGE_ENDPOINTS, RESIZE, SERVICE_PATHS, Path
-from .web.problems import MethodNotAllowed, NotFound, NotOffered, PreconditionFailed
+from .web.problems.base import MethodNotAllowed, NotFound, NotOffered, PreconditionFailed
+
+if TYPE_CHECKING:
+    from .access.link_tokens import Link
+    from .link_uses import LinkUses
 
 
 class Feature(Protocol):
@@ -43,7 +45,7 @@ class Service:
         features: factory of each feature, by the name that `feature_of` returns. The first request that needs a feature
             builds the feature.
         pages: factory of `assets` and of `sign_in`, which answer below `/-/`.
-        link_uses: counts the uses of links.
+        link_uses: factory of the counter of the uses of links.
     """
 
     def __init__(
@@ -53,7 +55,7 @@ class Service:
         cors: Cors,
         features: Mapping[str, Callable[[], Feature]],
         pages: Mapping[str, Callable[[], ServicePage]],
-        link_uses: LinkUses,
+        link_uses: "Callable[[], LinkUses]",
     ) -> None:
         self._authorization = authorization
         self._cors = cors
@@ -88,15 +90,15 @@ class Service:
         return self._answer(request, grant, now, log_entry)
 
     def _answer_counted(
-        self, request: Request, grant: Grant, link: Link, now: float, log_entry: AccessLogEntry
+        self, request: Request, grant: Grant, link: "Link", now: float, log_entry: AccessLogEntry
     ) -> Reply:
         try:
             reply = self._answer(request, grant, now, log_entry)
         except (NotFound, PreconditionFailed):
-            self._link_uses.check(link, request.deadline)  # a used-up link never tells whether the key exists
+            self._link_uses().check(link, request.deadline)  # a used-up link never tells whether the key exists
             raise
         # The last step: a request that fails takes no use, and the signed URL leaves only after the use is counted.
-        self._link_uses.redeem(request, grant, link, now)
+        self._link_uses().redeem(request, grant, link, now)
         return reply
 
     def _answer_page(self, request: Request, path: Path, now: float, log_entry: AccessLogEntry) -> Reply:
@@ -124,9 +126,15 @@ def feature_of(request: Request, grant: Grant) -> str:
     if grant.action == "list":
         return "directories"
     if grant.action == "read":
-        return "stored_images" if image_parameters.are_in(request.query) else "redirects"
+        return "stored_images" if request.query and _asks_for_image(request.query) else "redirects"
     if grant.action == "delete":
         return "redirects"
     if request.method == "PUT" or step_of(request.method, request.query):
         return "uploads"
     return "forms" if request.method == "POST" else "directory_pages"
+
+
+def _asks_for_image(query: Mapping[str, str]) -> bool:
+    from .web import image_parameters  # most redirects have no query
+
+    return image_parameters.are_in(query)

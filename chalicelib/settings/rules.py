@@ -6,7 +6,6 @@ from typing import Final
 
 from chalicelib.core.access.principals import ApiKey
 from chalicelib.core.access.rules import ACTIONS, Rule
-from chalicelib.core.web.image_parameters import MAX_SIDE_PIXELS, is_size
 from chalicelib.core.web.paths import IMAGE_ENDPOINTS
 
 from .checks import PATTERN_CHARACTERS, Check, is_path, pattern
@@ -57,9 +56,15 @@ _PASSED_HEADER: Final = Check(
     pattern(rf"x-amz-(?:request-payer|server-side-encryption-customer-(?:algorithm|key|key-md5))|{_STORED_HEADERS}"),
     "a header that a rule can pass to S3, in lower case: docs/settings.md has the list",
 )
-_IMAGE_SIZE: Final = Check(
-    is_size, f'a width, a height or both, up to {MAX_SIDE_PIXELS} pixels: "320x", "x240", "96x96"'
-)
+
+
+def _is_image_size(text: str) -> bool:
+    from chalicelib.core.web.image_parameters import is_size  # few files limit the sizes of images
+
+    return is_size(text)
+
+
+_IMAGE_SIZE: Final = Check(_is_image_size, 'a width, a height or both, up to 4096 pixels: "320x", "x240", "96x96"')
 
 # The keys that need an action: a rule must allow one of the actions. Each key has the words of the mistake.
 _ACTIONS_OF_KEYS: Final = {

@@ -4,7 +4,7 @@ import json
 
 from chalice import local
 
-from chalicelib.core.web import problems
+from chalicelib.core.web.problems import uploads
 
 
 class BadRequest(local.LocalGatewayException):
@@ -31,7 +31,7 @@ class LengthRequired(local.LocalGatewayException):
     CODE = 411
 
     def __init__(self) -> None:
-        refusal = problems.LengthRequired()
+        refusal = uploads.LengthRequired()
         problem = {
             "type": "about:blank",
             "title": refusal.title,

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page
 
 from chalicelib.backends.images.renderer import VipsRenderer
 from chalicelib.core.web.image_parameters import Rendition
-from chalicelib.core.web.problems import ImageBroken
+from chalicelib.core.web.problems.images import ImageBroken
 from tests.support.builders import soon
 from tests.support.pictures import drawn_gif, gif_frame
 

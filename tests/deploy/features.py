@@ -18,7 +18,7 @@ from chalicelib.backends.dynamodb import DynamoLinkUseCounter
 from chalicelib.backends.secrets import secret_source
 from chalicelib.core.access.link_tokens import Link
 from chalicelib.core.web.paths import decode
-from chalicelib.core.web.problems import Unavailable
+from chalicelib.core.web.problems.base import Unavailable
 from local import embedded_s3
 from tests.support.builders import allow, soon, url_event
 from tests.support.entry_points import Answer, at_function_url, rule_table

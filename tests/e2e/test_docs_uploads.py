@@ -13,7 +13,7 @@ import pytest
 from mypy_boto3_s3.type_defs import CORSRuleTypeDef
 from playwright.sync_api import Browser, Page, Route
 
-from chalicelib.core.web import problems
+from chalicelib.core.web.problems import access, base, uploads
 from tests.contract import probes
 from tests.contract.sites import SECRET, Site, Store, Table, client_of, open_site
 from tests.contract.upload_sites import MIN_PART_BYTES, unfinished_uploads
@@ -365,6 +365,11 @@ def test_the_refusals_are_those_of_the_code() -> None:
     """Each with its status."""
     found = re.findall(r"^\| (\d{3}) \| (`[a-z].*?) \|", PAGE, re.MULTILINE)
     codes = {(int(status), code) for status, names in found for code in re.findall(r"`([a-z-]+)`", names)}
-    known = {(kind.status, kind.code) for kind in vars(problems).values() if hasattr(kind, "code")}
+    known = {
+        (kind.status, kind.code)
+        for module in (access, base, uploads)
+        for kind in vars(module).values()
+        if hasattr(kind, "code")
+    }
     assert len(codes) == 11
     assert codes <= known

@@ -17,7 +17,8 @@ from chalicelib.core.s3.stores import Credentials
 from chalicelib.core.web.image_parameters import Image, Rendition
 from chalicelib.core.web.message import Reply
 from chalicelib.core.web.page_views import Asset, DirectoryView, ProblemView, SignInView
-from chalicelib.core.web.problems import NotFound, SourceNotAllowed
+from chalicelib.core.web.problems.base import NotFound
+from chalicelib.core.web.problems.images import SourceNotAllowed
 from chalicelib.core.web.times import Deadline
 from chalicelib.default_backends import Backends
 from chalicelib.environment import Environment

@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from chalicelib.core.access.link_tokens import Link, Reading
 from chalicelib.core.link_uses import FREE_SECONDS, MAX_FREE_RANGES
-from chalicelib.core.web.problems import LinkRevoked, LinkUsedUp, Unavailable
+from chalicelib.core.web.problems.access import LinkRevoked, LinkUsedUp
+from chalicelib.core.web.problems.base import Unavailable
 from chalicelib.core.web.times import Deadline
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from chalicelib.core.ports import ListedKey, ListedKeys, Metadata
 from chalicelib.core.s3.mounts import Target
 from chalicelib.core.web.image_parameters import Image
-from chalicelib.core.web.problems import NotFound, Unavailable
+from chalicelib.core.web.problems.base import NotFound, Unavailable
 from chalicelib.core.web.times import Deadline
 
 from .builders import NOW

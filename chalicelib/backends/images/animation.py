@@ -8,7 +8,7 @@ So libvips decodes one frame at a time, and this module does the drawing. Chromi
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from chalicelib.core.web.problems import ImageBroken
+from chalicelib.core.web.problems.images import ImageBroken
 
 from . import libvips
 from .gif import FRAME_PAGE, Frame, Gif

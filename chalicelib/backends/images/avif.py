@@ -8,7 +8,7 @@ from functools import cached_property
 from math import prod
 from typing import Final, NamedTuple
 
-from chalicelib.core.web.problems import ImageBroken, ImageTooLarge, NotAnImage
+from chalicelib.core.web.problems.images import ImageBroken, ImageTooLarge, NotAnImage
 
 from .av1 import ColourCodes, SequenceHeader, sequence_headers
 from .avif_items import Items

@@ -6,7 +6,7 @@ Source: GIF89a, https://www.w3.org/Graphics/GIF/spec-gif89a.txt, by section.
 import struct
 from typing import Final, NamedTuple
 
-from chalicelib.core.web.problems import ImageBroken
+from chalicelib.core.web.problems.images import ImageBroken
 
 from .limits import PartCounter, check_frames
 

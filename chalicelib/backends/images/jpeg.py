@@ -7,7 +7,7 @@ Source: ITU T.81, by section.
 import re
 from typing import Final
 
-from chalicelib.core.web.problems import ImageBroken, ImageTooLarge
+from chalicelib.core.web.problems.images import ImageBroken, ImageTooLarge
 
 from .limits import MAX_SCANS, PartCounter
 

@@ -5,7 +5,7 @@ Every limit is checked before a pixel is decoded. docs/images.md lists the limit
 
 from typing import TYPE_CHECKING, Final
 
-from chalicelib.core.web.problems import ImageTooLarge
+from chalicelib.core.web.problems.images import ImageTooLarge
 
 if TYPE_CHECKING:
     import pyvips

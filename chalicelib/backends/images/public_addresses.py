@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address
 from typing import Any, Final, NamedTuple
 
 from chalicelib.backends.bounded import within
-from chalicelib.core.web.problems import SourceNotAllowed
+from chalicelib.core.web.problems.images import SourceNotAllowed
 from chalicelib.core.web.times import Deadline
 
 # From the IANA IPv4 and IPv6 Special-Purpose Address Registries: networks that are not public or have no web sites, but

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from chalicelib.backends.bounded import within
 from chalicelib.core.web.image_parameters import Image, Rendition, kind_of, usual_quality
-from chalicelib.core.web.problems import ImageBroken, ImageTooLarge, NotAnImage
+from chalicelib.core.web.problems.images import ImageBroken, ImageTooLarge, NotAnImage
 from chalicelib.core.web.times import Deadline
 
 from . import animation, gif, libvips, limits, sizes

@@ -5,7 +5,8 @@ from collections.abc import Collection
 from typing import Final, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
-from chalicelib.core.web.problems import BadParameter, SourceNotAllowed
+from chalicelib.core.web.problems.base import BadParameter
+from chalicelib.core.web.problems.images import SourceNotAllowed
 
 _HTTPS_PORT: Final = 443
 _MAX_PORT: Final = 65_535

@@ -12,7 +12,8 @@ from http.client import HTTPException, HTTPResponse, HTTPSConnection, Incomplete
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from chalicelib.core.web.image_parameters import MAX_IMAGE_BYTES
-from chalicelib.core.web.problems import BadParameter, ImageTooLarge, NotFound, SourceFailed, Unavailable
+from chalicelib.core.web.problems.base import BadParameter, NotFound, Unavailable
+from chalicelib.core.web.problems.images import ImageTooLarge, SourceFailed
 from chalicelib.core.web.times import Deadline
 
 from .public_addresses import SocketAddress, resolve

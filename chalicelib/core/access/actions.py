@@ -5,7 +5,7 @@ from typing import Final
 
 from chalicelib.core.web.multipart_parameters import step_of
 from chalicelib.core.web.paths import IMAGE_ENDPOINTS, RESIZE, Path
-from chalicelib.core.web.problems import MethodNotAllowed
+from chalicelib.core.web.problems.base import MethodNotAllowed
 
 METHODS: Final = ("GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS")
 

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 from chalicelib.core.web.access_log import AccessLogEntry
 from chalicelib.core.web.message import Request, wants_page
 from chalicelib.core.web.paths import IMAGE_ENDPOINTS, RESIZE, Path
-from chalicelib.core.web.problems import LinkInvalid
+from chalicelib.core.web.problems.access import LinkExpired, LinkInvalid
 
 from .actions import action_of, revokes
-from .link_tokens import LinkTokens, check_not_expired
 from .principals import ApiKeys, Authenticator, UrlKeys, identify
 from .rules import Grant, RuleSet
 
 if TYPE_CHECKING:
+    from .link_tokens import Link, LinkTokens
     from .resize_tokens import ResizeTokens
 
 
@@ -24,8 +24,8 @@ class Authorization:
         api_keys: the keys; a link ends with the key of its issuer.
         authenticators: tried in this order where a request has no link.
         rules: the rules.
-        link_tokens: reads the tokens of links.
-        resize_tokens: factory of the reader of the tokens for `/-/resize`, which few requests have.
+        link_tokens: factory of the reader of the tokens of links.
+        resize_tokens: factory of the reader of the tokens for `/-/resize`.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class Authorization:
         api_keys: ApiKeys,
         authenticators: Sequence[Authenticator],
         rules: RuleSet,
-        link_tokens: LinkTokens,
+        link_tokens: "Callable[[], LinkTokens]",
         resize_tokens: "Callable[[], ResizeTokens]",
     ) -> None:
         self._api_keys = api_keys
@@ -79,7 +79,7 @@ class Authorization:
         if path == RESIZE:
             link = self._resize_tokens().read(request, path)
         else:
-            link = self._link_tokens.read(token, path, request.deadline)
+            link = self._link_tokens().read(token, path, request.deadline)
         log_entry.principal = f"link:{link.id}"
         check_not_expired(link, now)
         issuer = self._api_keys.issuer(link.issuer)
@@ -95,3 +95,9 @@ class Authorization:
             raise LinkInvalid("A link opens the newest version of a file alone. Leave out ?versionId.")
         for action in ("purge",) if grant.action == "delete" else ("read", "versions"):
             self._rules.require(grant, action, grant.path)
+
+
+def check_not_expired(link: "Link", now: float) -> None:
+    """Raise LinkExpired for a link that has ended."""
+    if now >= link.expires_at:
+        raise LinkExpired()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from chalicelib.core.web.paths import SERVICE_PATHS, Path, directories_above
-from chalicelib.core.web.problems import LinkExpired, LinkInvalid
+from chalicelib.core.web.problems.access import LinkInvalid
 from chalicelib.core.web.times import Deadline
 
 from .signing import MAC_BYTES, Secrets, Signer, decode, encode, fingerprint
@@ -103,7 +103,7 @@ class LinkTokens:
     def read(self, token: str, path: Path, deadline: Deadline) -> Link:
         """Return the link of a token that was made for this path, or for a directory above the path.
 
-        The link may have ended: see `check_not_expired`.
+        The link may have ended: see `authorization.check_not_expired`.
 
         Raises:
             LinkInvalid: the token was not made here, or was made for another path.
@@ -117,9 +117,3 @@ class LinkTokens:
                 uses, expires_at = int.from_bytes(content[1:3]), int.from_bytes(content[3:7])
                 return Link(encode(content[7:19]), opened, LINK_ACTIONS[content[0]], uses, expires_at, content[19:])
         raise LinkInvalid()
-
-
-def check_not_expired(link: Link, now: float) -> None:
-    """Raise LinkExpired for a link that has ended."""
-    if now >= link.expires_at:
-        raise LinkExpired()

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from chalicelib.core.web.message import BLANKS, Request
-from chalicelib.core.web.problems import CredentialsInvalid, UrlKeyInvalid
+from chalicelib.core.web.problems.access import CredentialsInvalid, UrlKeyInvalid
 
 from .signing import fingerprint
 

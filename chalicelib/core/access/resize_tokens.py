@@ -11,7 +11,8 @@ from typing import Final
 from chalicelib.core.web import image_parameters
 from chalicelib.core.web.message import Request
 from chalicelib.core.web.paths import Path
-from chalicelib.core.web.problems import LinkInvalid, SourceNotAllowed
+from chalicelib.core.web.problems.access import LinkInvalid
+from chalicelib.core.web.problems.images import SourceNotAllowed
 from chalicelib.core.web.times import Deadline
 
 from .link_tokens import Link
@@ -55,7 +56,7 @@ class ResizeTokens:
         return encode(fields + self._signer.sign(deadline, fields, source.encode()))
 
     def read(self, request: Request, path: Path) -> Link:
-        """Return the link of the token in a request. `link_tokens.check_not_expired` checks the end of the link.
+        """Return the link of the token in a request. `authorization.check_not_expired` checks the end of the link.
 
         Raises:
             BadParameter: `u` or the size is missing or cannot be used.

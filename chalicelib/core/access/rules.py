@@ -1,13 +1,15 @@
 """Rules: an indexed rule set, which decides about every action, and which alone makes a Grant."""
 
 from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn
 
 from chalicelib.core.web.paths import SERVICE_PATHS, Path
-from chalicelib.core.web.problems import CredentialsMissing, Forbidden, LinkInvalid
+from chalicelib.core.web.problems.access import CredentialsMissing, Forbidden, LinkInvalid
 
-from .link_tokens import Link
 from .principals import ANYONE, Principal
+
+if TYPE_CHECKING:
+    from .link_tokens import Link
 
 ACTIONS: Final = ("read", "list", "write", "delete", "share", "versions", "purge")
 
@@ -60,7 +62,7 @@ class Grant(NamedTuple):
     action: str
     path: Path
     rule: Rule
-    link: Link | None = None
+    link: "Link | None" = None
 
     @property
     def may_replace(self) -> bool:
@@ -169,7 +171,7 @@ class RuleSet:
             _refuse(principal, action, rule)
         return Grant(principal, action, path, rule)
 
-    def authorize_link(self, link: Link, issuer: Principal, action: str, path: Path) -> Grant:
+    def authorize_link(self, link: "Link", issuer: Principal, action: str, path: Path) -> Grant:
         """Return the Grant of a caller with a link; the rules decide as if the issuer asked now, for this very path.
 
         Raises:
@@ -186,7 +188,7 @@ class RuleSet:
         rule = self._allowing(grant.principal, grant.link, action, path)
         return None if rule is None else Grant(grant.principal, action, path, rule, grant.link)
 
-    def _allowing(self, principal: Principal, link: Link | None, action: str, path: Path) -> Rule | None:
+    def _allowing(self, principal: Principal, link: "Link | None", action: str, path: Path) -> Rule | None:
         """Return the rule that allows an action. A link allows its own action alone, while its issuer may share."""
         rule = self.find(principal, action, path)
         if rule is None or not rule.allows:

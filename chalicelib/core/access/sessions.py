@@ -3,7 +3,7 @@
 from typing import Final
 
 from chalicelib.core.web.message import BLANKS, Request, origin_of
-from chalicelib.core.web.problems import CookieInvalid, CrossSite
+from chalicelib.core.web.problems.access import CookieInvalid, CrossSite
 from chalicelib.core.web.times import Deadline
 
 from .principals import ApiKey, ApiKeys, Principal

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Final, NoReturn
 
-from chalicelib.core.web.problems import NotOffered
+from chalicelib.core.web.problems.base import NotOffered
 from chalicelib.core.web.times import Deadline
 
 Secrets = Callable[[Deadline], Sequence[bytes]]

@@ -6,7 +6,7 @@ from chalicelib.core import replies
 from chalicelib.core.web.access_log import AccessLogEntry
 from chalicelib.core.web.message import Reply, Request
 from chalicelib.core.web.paths import ASSETS, Path
-from chalicelib.core.web.problems import NotFound
+from chalicelib.core.web.problems.base import NotFound
 
 if TYPE_CHECKING:
     from chalicelib.core.ports import Pages

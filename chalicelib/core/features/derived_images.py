@@ -9,7 +9,8 @@ from chalicelib.core.s3.mounts import Mounts, Target
 from chalicelib.core.s3.stores import BucketUrl
 from chalicelib.core.web import image_parameters
 from chalicelib.core.web.image_parameters import Image, Rendition
-from chalicelib.core.web.problems import ImageTooLarge, NotAnImage, NotFound
+from chalicelib.core.web.problems.base import NotFound
+from chalicelib.core.web.problems.images import ImageTooLarge, NotAnImage
 from chalicelib.core.web.times import Deadline
 
 if TYPE_CHECKING:

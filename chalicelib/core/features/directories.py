@@ -7,7 +7,7 @@ from chalicelib.core.access.rules import Grant, RuleSet
 from chalicelib.core.web.access_log import AccessLogEntry
 from chalicelib.core.web.message import Reply, Request, wants_page
 from chalicelib.core.web.numbers import whole_number
-from chalicelib.core.web.problems import BadParameter
+from chalicelib.core.web.problems.base import BadParameter
 from chalicelib.core.web.times import rfc3339
 
 from .directory_listing import MAX_ENTRIES, DirectoryListings, Entry, Listing, name_of

@@ -9,7 +9,7 @@ from chalicelib.core.access.rules import Grant, RuleSet
 from chalicelib.core.s3.mounts import Mounts, Target
 from chalicelib.core.web import paths
 from chalicelib.core.web.paths import AFTER_ALL, Path
-from chalicelib.core.web.problems import BadParameter, Problem
+from chalicelib.core.web.problems.base import BadParameter, Problem
 from chalicelib.core.web.times import Deadline
 
 if TYPE_CHECKING:

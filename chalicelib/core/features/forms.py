@@ -7,7 +7,7 @@ from chalicelib.core.s3.post_policy import post_policy
 from chalicelib.core.s3.presign import Presigner
 from chalicelib.core.web.access_log import AccessLogEntry
 from chalicelib.core.web.message import Reply, Request
-from chalicelib.core.web.problems import NotFound, NotOffered
+from chalicelib.core.web.problems.base import NotFound, NotOffered
 from chalicelib.core.web.times import rfc3339
 
 

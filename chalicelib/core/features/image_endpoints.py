@@ -10,7 +10,7 @@ from chalicelib.core.web import image_parameters
 from chalicelib.core.web.access_log import AccessLogEntry
 from chalicelib.core.web.image_parameters import Image
 from chalicelib.core.web.message import Reply, Request
-from chalicelib.core.web.problems import ImageTooLarge, NotAnImage
+from chalicelib.core.web.problems.images import ImageTooLarge, NotAnImage
 
 from .derived_images import DerivedImages
 

@@ -10,7 +10,8 @@ from chalicelib.core.access.signing import fingerprint
 from chalicelib.core.web.access_log import AccessLogEntry
 from chalicelib.core.web.json_body import choice_field, json_object, number_field
 from chalicelib.core.web.message import Reply, Request
-from chalicelib.core.web.problems import Forbidden, LinkInvalid, NotOffered, NotRevocable
+from chalicelib.core.web.problems.access import Forbidden, LinkInvalid, NotRevocable
+from chalicelib.core.web.problems.base import NotOffered
 from chalicelib.core.web.times import Deadline
 
 if TYPE_CHECKING:

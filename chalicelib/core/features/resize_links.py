@@ -12,7 +12,7 @@ from chalicelib.core.web.access_log import AccessLogEntry
 from chalicelib.core.web.image_parameters import MAX_SIDE_PIXELS, Rendition
 from chalicelib.core.web.json_body import json_object, number_field
 from chalicelib.core.web.message import Reply, Request
-from chalicelib.core.web.problems import BadRequest
+from chalicelib.core.web.problems.base import BadRequest
 
 from .links import DEFAULT_LINK_SECONDS
 

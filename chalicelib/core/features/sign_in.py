@@ -10,7 +10,7 @@ from chalicelib.core.web.access_log import AccessLogEntry
 from chalicelib.core.web.message import Reply, Request, is_plain
 from chalicelib.core.web.page_views import SignInView, Visitor
 from chalicelib.core.web.paths import LOGIN, LOGOUT, Path
-from chalicelib.core.web.problems import BadRequest, NotOffered
+from chalicelib.core.web.problems.base import BadRequest, NotOffered
 
 if TYPE_CHECKING:
     from chalicelib.core.ports import Pages

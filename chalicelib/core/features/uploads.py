@@ -9,7 +9,7 @@ from chalicelib.core.s3.upload_limits import required_headers
 from chalicelib.core.web.access_log import AccessLogEntry
 from chalicelib.core.web.message import Reply, Request
 from chalicelib.core.web.multipart_parameters import step_of
-from chalicelib.core.web.problems import NotOffered
+from chalicelib.core.web.problems.base import NotOffered
 
 
 class Uploads:

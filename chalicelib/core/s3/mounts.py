@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from chalicelib.core.access.rules import Grant
 from chalicelib.core.web.paths import check_key_length
-from chalicelib.core.web.problems import BadPath, NotFound
+from chalicelib.core.web.problems.base import BadPath, NotFound
 
 from .stores import BucketUrl, Credentials, partition
 

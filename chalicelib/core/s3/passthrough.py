@@ -8,7 +8,7 @@ from chalicelib.core.access.rules import Grant
 from chalicelib.core.web import multipart_parameters
 from chalicelib.core.web.message import Request, is_plain
 from chalicelib.core.web.paths import CONTROLS, Path
-from chalicelib.core.web.problems import BadHeader, BadParameter, NotOffered
+from chalicelib.core.web.problems.base import BadHeader, BadParameter, NotOffered
 
 # S3 API Reference, GetObject: the parameters by which a signed request sets headers of the answer.
 _OVERRIDES: Final = (

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from chalicelib.core.access.rules import Rule
 from chalicelib.core.web.message import Request
-from chalicelib.core.web.problems import NotOffered
+from chalicelib.core.web.problems.base import NotOffered
 
 from .mounts import Target
 from .upload_limits import check_media_type

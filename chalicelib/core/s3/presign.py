@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
-from chalicelib.core.web.problems import Unavailable
+from chalicelib.core.web.problems.base import Unavailable
 from chalicelib.core.web.times import Deadline, rfc3339
 
 from .mounts import Mount, Target

@@ -12,9 +12,8 @@ from chalicelib.core.access.rules import Grant, Rule
 from chalicelib.core.web import multipart_parameters
 from chalicelib.core.web.message import Request
 from chalicelib.core.web.numbers import whole_number
-from chalicelib.core.web.problems import (
-    BadHeader,
-    BadParameter,
+from chalicelib.core.web.problems.base import BadHeader, BadParameter
+from chalicelib.core.web.problems.uploads import (
     ChecksumRequired,
     HeaderRequired,
     LengthRequired,

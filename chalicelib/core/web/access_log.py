@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from types import TracebackType
 
 from .message import Request
-from .problems import Forbidden, InternalError, Misconfigured, Problem, Unavailable
+from .problems.access import Forbidden
+from .problems.base import InternalError, Misconfigured, Problem, Unavailable
 
 
 class AccessLogEntry:

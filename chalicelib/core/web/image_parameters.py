@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from .numbers import whole_number
-from .problems import BadParameter, SizeNotAllowed
+from .problems.base import BadParameter
+from .problems.images import SizeNotAllowed
 
 FITS: Final = ("contain", "cover", "fill")
 FORMATS: Final = ("jpeg", "png", "webp", "avif")

@@ -4,7 +4,7 @@ import json
 from typing import Any, Final
 
 from .numbers import is_whole_number
-from .problems import BadRequest
+from .problems.base import BadRequest
 
 _MAX_BODY_BYTES: Final = 4_096  # a body has a few short fields
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from .numbers import whole_number
-from .problems import BadParameter
+from .problems.base import BadParameter
 
 CREATE, PART, COMPLETE, ABORT, LIST = "create", "part", "complete", "abort", "list"
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Final, NewType
 from urllib.parse import unquote_to_bytes
 
-from .problems import BadPath, KeyTooLong, NotFound
+from .problems.base import BadPath, KeyTooLong, NotFound
 
 Path = NewType("Path", str)
 """A decoded path that may be authorised: one slash, then the key. Only `decode` makes a Path."""

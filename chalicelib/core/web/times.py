@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from .problems import Unavailable
+from .problems.base import Unavailable
 
 
 class Deadline:

@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.backends.aws_calls import call
 from chalicelib.backends.bounded import within
-from chalicelib.core.web.problems import NotFound, Unavailable
+from chalicelib.core.web.problems.base import NotFound, Unavailable
 from tests.support.builders import soon
 
 

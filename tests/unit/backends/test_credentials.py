@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.backends.credentials import ChainCredentials, FixedCredentials
 from chalicelib.core.s3.stores import Credentials
-from chalicelib.core.web.problems import Unavailable
+from chalicelib.core.web.problems.base import Unavailable
 from tests.support.builders import CREDENTIALS, soon
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from chalicelib.backends.cursors import FernetCursors
 from chalicelib.core.access.signing import no_secrets
-from chalicelib.core.web.problems import NotOffered
+from chalicelib.core.web.problems.base import NotOffered
 from tests.support.builders import DEADLINE
 
 OLD, NEW = b"old-0123456789-0123456789-0123456789", b"new-0123456789-0123456789-0123456789"

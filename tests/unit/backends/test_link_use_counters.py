@@ -28,7 +28,8 @@ from chalicelib.core.access.link_tokens import Link, Reading
 from chalicelib.core.link_uses import MAX_FREE_RANGES
 from chalicelib.core.ports import LinkUseCounter
 from chalicelib.core.web.paths import decode
-from chalicelib.core.web.problems import LinkRevoked, LinkUsedUp, Problem
+from chalicelib.core.web.problems.access import LinkRevoked, LinkUsedUp
+from chalicelib.core.web.problems.base import Problem
 from local import embedded_s3
 from tests.support.aws_stub import AwsStub, unavailable
 from tests.support.builders import soon

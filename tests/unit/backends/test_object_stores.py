@@ -14,7 +14,7 @@ from chalicelib.backends.s3 import S3Objects
 from chalicelib.core.ports import ListedKey, ObjectStore
 from chalicelib.core.s3.mounts import Mount
 from chalicelib.core.web.image_parameters import Image
-from chalicelib.core.web.problems import NotFound, Unavailable
+from chalicelib.core.web.problems.base import NotFound, Unavailable
 from local import embedded_s3
 from tests.support.builders import mount, soon, target
 from tests.support.store import MemoryStore, etag_of

@@ -20,7 +20,7 @@ from chalicelib.backends.images.colours import Colours, profile
 from chalicelib.backends.images.renderer import VipsRenderer
 from chalicelib.backends.images.sizes import SCALED_SIZES
 from chalicelib.core.web.image_parameters import FITS, FORMATS, MAX_SIDE_PIXELS, Rendition
-from chalicelib.core.web.problems import ImageBroken, NotAnImage
+from chalicelib.core.web.problems.images import ImageBroken, NotAnImage
 from tests.support import pictures
 from tests.support.builders import soon
 from tests.support.pictures import opened, pattern, written
@@ -519,7 +519,7 @@ from pathlib import Path
 logging.basicConfig(level=logging.DEBUG)
 from chalicelib.backends.images.renderer import VipsRenderer
 from chalicelib.core.web.image_parameters import Rendition
-from chalicelib.core.web.problems import ImageBroken
+from chalicelib.core.web.problems.images import ImageBroken
 from tests.support.builders import soon
 for name in sys.argv[1:]:
     try:

@@ -18,7 +18,7 @@ from PIL import Image, ImageCms
 
 from chalicelib.backends.images.renderer import VipsRenderer
 from chalicelib.core.web.image_parameters import FITS, FORMATS, Rendition
-from chalicelib.core.web.problems import ImageBroken, ImageTooLarge, NotAnImage
+from chalicelib.core.web.problems.images import ImageBroken, ImageTooLarge, NotAnImage
 from tests.support import pictures
 from tests.support.builders import soon
 from tests.support.pictures import pattern, written

@@ -20,7 +20,7 @@ from chalicelib.backends.images.containers import check_file
 from chalicelib.backends.images.iso_boxes import number_reader
 from chalicelib.backends.images.renderer import VipsRenderer
 from chalicelib.core.web.image_parameters import FITS, MAX_SIDE_PIXELS, Rendition, kind_of
-from chalicelib.core.web.problems import ImageBroken, ImageTooLarge
+from chalicelib.core.web.problems.images import ImageBroken, ImageTooLarge
 from tests.support import pictures
 from tests.support.builders import soon
 from tests.support.pictures import (
@@ -125,7 +125,7 @@ import json, sys, threading
 from pathlib import Path
 from chalicelib.backends.images.renderer import VipsRenderer
 from chalicelib.core.web.image_parameters import Rendition
-from chalicelib.core.web.problems import Problem
+from chalicelib.core.web.problems.base import Problem
 from tests.support.builders import soon
 
 def peak():  # in kB; the peak of getrusage begins with the parent's

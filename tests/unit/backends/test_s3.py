@@ -10,7 +10,7 @@ from chalicelib.core.ports import ListedKeys, Metadata
 from chalicelib.core.s3.mounts import Mount
 from chalicelib.core.s3.stores import Credentials
 from chalicelib.core.web.image_parameters import MAX_IMAGE_BYTES, Image
-from chalicelib.core.web.problems import BadRequest, NotFound, PreconditionFailed, Problem, Unavailable
+from chalicelib.core.web.problems.base import BadRequest, NotFound, PreconditionFailed, Problem, Unavailable
 from tests.support.aws_stub import AwsStub, SentRequest, unavailable
 from tests.support.builders import mount, soon, target
 

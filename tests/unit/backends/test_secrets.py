@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.backends.secrets import secret_source
 from chalicelib.core.access.signing import Secrets, Signer
-from chalicelib.core.web.problems import Unavailable
+from chalicelib.core.web.problems.base import Unavailable
 from local import embedded_s3
 from tests.support.builders import soon
 

@@ -21,15 +21,8 @@ from hypothesis import strategies as st
 
 from chalicelib.backends.images.web_images import WebImages
 from chalicelib.core.web.image_parameters import MAX_IMAGE_BYTES
-from chalicelib.core.web.problems import (
-    BadParameter,
-    ImageTooLarge,
-    NotFound,
-    Problem,
-    SourceFailed,
-    SourceNotAllowed,
-    Unavailable,
-)
+from chalicelib.core.web.problems.base import BadParameter, NotFound, Problem, Unavailable
+from chalicelib.core.web.problems.images import ImageTooLarge, SourceFailed, SourceNotAllowed
 from tests.support.builders import soon
 from tests.support.fake_internet import ADDRESS, HOST, FakeInternet
 from tests.support.fake_sockets.sitecustomize import FakeSockets

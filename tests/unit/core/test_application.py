@@ -9,7 +9,7 @@ from chalicelib.core.application import Application
 from chalicelib.core.web.access_log import AccessLogEntry
 from chalicelib.core.web.cors import Cors
 from chalicelib.core.web.message import Reply, Request
-from chalicelib.core.web.problems import Misconfigured, Unavailable
+from chalicelib.core.web.problems.base import Misconfigured, Unavailable
 from tests.support.builders import NOW, basic, request
 from tests.support.fakes import Failing, PlainPages, ask, code, signpost
 

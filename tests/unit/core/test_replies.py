@@ -7,44 +7,44 @@ from http import HTTPStatus
 
 from chalicelib.core import replies
 from chalicelib.core.s3.presign import SignedUrl
-from chalicelib.core.web import problems
 from chalicelib.core.web.image_parameters import Image
 from chalicelib.core.web.message import Reply
-from chalicelib.core.web.problems import Problem
+from chalicelib.core.web.problems import access, base, images, uploads
+from chalicelib.core.web.problems.base import Problem
 from tests.support.builders import request
 
 SIGNED = SignedUrl("PUT", "https://b.s3.amazonaws.com/a?X-Amz-Signature=f", {"x-amz-meta-a": "1"}, 1_700_000_300)
 PROBLEMS = [
-    problems.BadPath("It is bad."),
-    problems.BadParameter("download", "It is bad."),
-    problems.BadHeader("x-amz-acl", "It is bad."),
-    problems.CredentialsMissing(),
-    problems.CredentialsInvalid(),
-    problems.UrlKeyInvalid(),
-    problems.Forbidden("key:ci", "read", 3),
-    problems.LinkInvalid(),
-    problems.LinkExpired(),
-    problems.LinkUsedUp(),
-    problems.LinkRevoked(),
-    problems.NotRevocable(),
-    problems.Prefetched(),
-    problems.SizeNotAllowed(["320x", "96x96"]),
-    problems.SourceNotAllowed(),
-    problems.SourceFailed("It says 500."),
-    problems.NotAnImage(),
-    problems.ImageBroken(),
-    problems.ImageTooLarge("It has too many pixels."),
-    problems.CrossSite(),
-    problems.CookieInvalid("a=b"),
-    problems.NotFound("There is nothing."),
-    problems.MethodNotAllowed("BREW", ("GET", "PUT")),
-    problems.LengthRequired(),
-    problems.PreconditionFailed(),
-    problems.KeyTooLong(1025, 1024),
-    problems.Misconfigured(["signpost.toml:3: canary"]),
-    problems.InternalError(),
-    problems.NotOffered("Not yet."),
-    problems.Unavailable("S3 does not answer."),
+    base.BadPath("It is bad."),
+    base.BadParameter("download", "It is bad."),
+    base.BadHeader("x-amz-acl", "It is bad."),
+    access.CredentialsMissing(),
+    access.CredentialsInvalid(),
+    access.UrlKeyInvalid(),
+    access.Forbidden("key:ci", "read", 3),
+    access.LinkInvalid(),
+    access.LinkExpired(),
+    access.LinkUsedUp(),
+    access.LinkRevoked(),
+    access.NotRevocable(),
+    access.Prefetched(),
+    images.SizeNotAllowed(["320x", "96x96"]),
+    images.SourceNotAllowed(),
+    images.SourceFailed("It says 500."),
+    images.NotAnImage(),
+    images.ImageBroken(),
+    images.ImageTooLarge("It has too many pixels."),
+    access.CrossSite(),
+    access.CookieInvalid("a=b"),
+    base.NotFound("There is nothing."),
+    base.MethodNotAllowed("BREW", ("GET", "PUT")),
+    uploads.LengthRequired(),
+    base.PreconditionFailed(),
+    base.KeyTooLong(1025, 1024),
+    base.Misconfigured(["signpost.toml:3: canary"]),
+    base.InternalError(),
+    base.NotOffered("Not yet."),
+    base.Unavailable("S3 does not answer."),
 ]
 
 
@@ -112,7 +112,7 @@ def test_a_refusal_is_a_problem_document_and_for_a_browser_a_page() -> None:
         assert page.headers["Cache-Control"] == "no-store"
         assert page.headers["X-Content-Type-Options"] == "nosniff"
         assert problem.headers.items() <= page.headers.items()
-    assert problems.PreconditionFailed().code == "precondition-failed"
+    assert base.PreconditionFailed().code == "precondition-failed"
 
 
 def test_a_challenge_offers_basic_to_every_client_except_browsers_that_can_sign_in() -> None:
@@ -124,7 +124,7 @@ def test_a_challenge_offers_basic_to_every_client_except_browsers_that_can_sign_
         *((headers, True, 'Bearer realm="Acme files"') for headers in (BROWSER, script)),
         *((headers, False, both) for headers in (BROWSER, script)),
     ):
-        reply = refusal(problems.CredentialsMissing(), headers, sign_in=sign_in)
+        reply = refusal(access.CredentialsMissing(), headers, sign_in=sign_in)
         assert reply.headers["WWW-Authenticate"] == challenge, (headers, sign_in)
 
 
@@ -145,8 +145,8 @@ def test_a_program_gets_no_page() -> None:
         *("*/*", "application/json", "", "image/*", "text/plain", ",", ";", "text/html-x", "xtext/html"),
         *("text/html;q=0", "text/html ; q=0.0, */*", "TEXT/HTML;Q=0.000", 'a/b;c="text/html"', "text/html\u00a0"),
     ]:
-        reply = refusal(problems.LinkInvalid(), {"accept": accept})
+        reply = refusal(access.LinkInvalid(), {"accept": accept})
         assert reply.headers["Content-Type"] == "application/problem+json", accept
         assert "Content-Security-Policy" not in reply.headers
     for accept in ("Text/HTML", "a/b,text/html;level=1;q=0.1", "*/* , \ttext/html ;q=1.0"):
-        assert refusal(problems.LinkInvalid(), {"accept": accept}).body == b"<html>", accept
+        assert refusal(access.LinkInvalid(), {"accept": accept}).body == b"<html>", accept

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from chalicelib.core.web.message import Reply, Request
 from chalicelib.core.web.paths import decode
-from chalicelib.core.web.problems import BadPath
+from chalicelib.core.web.problems.base import BadPath
 from chalicelib.events.function_url import from_reply, to_request
 from tests.support.builders import DEADLINE, Event, url_event
 

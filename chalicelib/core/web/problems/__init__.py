@@ -25,8 +25,3 @@ No detail repeats a secret, and no detail shows whether a key exists.
 
 `base` has the refusals that any request can meet; `access`, `uploads` and `images` have the refusals of their subject.
 """
-
-from .access import *  # noqa: F403  # the package re-exports every class of the tree above
-from .base import *  # noqa: F403
-from .images import *  # noqa: F403
-from .uploads import *  # noqa: F403

@@ -3,7 +3,7 @@
 import pytest
 
 from chalicelib.core.access.actions import METHODS, action_of
-from chalicelib.core.web.problems import MethodNotAllowed
+from chalicelib.core.web.problems.base import MethodNotAllowed
 from tests.support.builders import path
 
 

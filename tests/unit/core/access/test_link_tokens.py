@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.core.access.link_tokens import LINK_ACTIONS, MAX_USES, Link, LinkTokens, check_not_expired
+from chalicelib.core.access.authorization import check_not_expired
+from chalicelib.core.access.link_tokens import LINK_ACTIONS, MAX_USES, Link, LinkTokens
 from chalicelib.core.access.signing import Signer, decode, encode, fingerprint
-from chalicelib.core.web.problems import LinkExpired, LinkInvalid
+from chalicelib.core.web.problems.access import LinkExpired, LinkInvalid
 from tests.support.builders import DEADLINE, path
 from tests.support.fakes import Randomness, links, signer
 

@@ -18,7 +18,7 @@ from chalicelib.core.access.principals import (
     identify,
 )
 from chalicelib.core.access.signing import fingerprint
-from chalicelib.core.web.problems import CredentialsInvalid, UrlKeyInvalid
+from chalicelib.core.web.problems.access import CredentialsInvalid, UrlKeyInvalid
 from tests.support.builders import ANN, CI, KEYS, NOW, api_key, basic, bearer, request, secret_of
 
 AUTHENTICATORS = (AuthorizationHeader(ApiKeys(KEYS)),)

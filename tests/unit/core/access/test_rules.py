@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from chalicelib.core.access.link_tokens import Link
 from chalicelib.core.access.principals import ANYONE, Principal
 from chalicelib.core.access.rules import ACTIONS, Grant, Rule, RuleSet
-from chalicelib.core.web.problems import CredentialsMissing, Forbidden, LinkInvalid, Problem
+from chalicelib.core.web.problems.access import CredentialsMissing, Forbidden, LinkInvalid
+from chalicelib.core.web.problems.base import Problem
 from tests.support.builders import allow, deny, numbered, path, principal
 from tests.support.oracles import deciding
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from chalicelib.core.access.principals import ApiKey, ApiKeys, Principal
 from chalicelib.core.access.sessions import COOKIE_NAME, SESSION_SECONDS, Sessions
 from chalicelib.core.access.signing import Signer, decode, encode
-from chalicelib.core.web.problems import CookieInvalid, CrossSite
+from chalicelib.core.web.problems.access import CookieInvalid, CrossSite
 from tests.support.builders import ANN, BASE_URL, CI, DEADLINE, KEYS, NOW, request
 from tests.support.fakes import signer
 

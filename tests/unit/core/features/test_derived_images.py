@@ -11,7 +11,8 @@ from chalicelib.core.features.derived_images import DerivedImages, derivative_na
 from chalicelib.core.ports import Metadata
 from chalicelib.core.s3.mounts import Mount, Mounts, Target
 from chalicelib.core.web.image_parameters import FITS, FORMATS, MAX_IMAGE_BYTES, Image, Rendition
-from chalicelib.core.web.problems import ImageTooLarge, NotAnImage, Unavailable
+from chalicelib.core.web.problems.base import Unavailable
+from chalicelib.core.web.problems.images import ImageTooLarge, NotAnImage
 from chalicelib.core.web.times import Deadline
 from tests.support.builders import DEADLINE, NOW, granted, mount
 from tests.support.fakes import Renderer

@@ -12,7 +12,7 @@ from chalicelib.core.features.directory_listing import DirectoryListings, Listin
 from chalicelib.core.ports import ListedKeys, ObjectStore
 from chalicelib.core.s3.mounts import Mount, Mounts, Target
 from chalicelib.core.web.paths import decode
-from chalicelib.core.web.problems import NotFound, Problem, Unavailable
+from chalicelib.core.web.problems.base import NotFound, Problem, Unavailable
 from chalicelib.core.web.times import Deadline
 from tests.support.builders import DEADLINE, allow, deny, mount, numbered, path
 from tests.support.fakes import CURSORS

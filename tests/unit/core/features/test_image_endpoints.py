@@ -8,7 +8,8 @@ from chalicelib.core.access.rules import Rule
 from chalicelib.core.features.derived_images import content_name
 from chalicelib.core.web.image_parameters import MAX_IMAGE_BYTES, Image, Rendition
 from chalicelib.core.web.message import Reply
-from chalicelib.core.web.problems import Problem, SourceFailed, Unavailable
+from chalicelib.core.web.problems.base import Problem, Unavailable
+from chalicelib.core.web.problems.images import SourceFailed
 from chalicelib.core.web.times import Deadline
 from tests.support.builders import BASE_URL, KEYS, allow, api_key, basic, deny, mount, numbered, secret_of
 from tests.support.fakes import Renderer, Signpost, Source, ask, code, signpost

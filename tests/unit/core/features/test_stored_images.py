@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from chalicelib.core.web.message import Reply
-from chalicelib.core.web.problems import ImageBroken, ImageTooLarge
+from chalicelib.core.web.problems.images import ImageBroken, ImageTooLarge
 from tests.support.builders import NOW, allow, basic, deny, mount, numbered
 from tests.support.fakes import Failing, Renderer, ask, code, signpost
 from tests.support.link_use_counter import MemoryLinkUseCounter

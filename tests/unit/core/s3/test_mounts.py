@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from chalicelib.core.s3.mounts import Mounts, Target
 from chalicelib.core.web.paths import decode
-from chalicelib.core.web.problems import BadPath, KeyTooLong, NotFound
+from chalicelib.core.web.problems.base import BadPath, KeyTooLong, NotFound
 from tests.support.builders import granted, mount
 
 MOUNTS = (

@@ -13,7 +13,7 @@ from chalicelib.core.access.principals import ANYONE
 from chalicelib.core.access.rules import Rule, RuleSet
 from chalicelib.core.s3 import passthrough
 from chalicelib.core.web.multipart_parameters import ABORT, COMPLETE, CREATE, LIST, PARAMETERS, PART
-from chalicelib.core.web.problems import BadHeader, BadParameter, NotOffered
+from chalicelib.core.web.problems.base import BadHeader, BadParameter, NotOffered
 from tests.support.builders import allow, path, request
 
 _OVERRIDDEN = "cache-control content-disposition content-encoding content-language content-type expires"

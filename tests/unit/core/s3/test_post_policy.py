@@ -12,7 +12,8 @@ from chalicelib.core.access.rules import Rule
 from chalicelib.core.s3.post_policy import post_policy
 from chalicelib.core.s3.presign import sign_form
 from chalicelib.core.s3.stores import Credentials
-from chalicelib.core.web.problems import NotOffered, Unavailable, UnsupportedMediaType
+from chalicelib.core.web.problems.base import NotOffered, Unavailable
+from chalicelib.core.web.problems.uploads import UnsupportedMediaType
 from tests.support.builders import CREDENTIALS, NOW, allow, request, target
 
 FREE = allow("/**", "write")

@@ -11,7 +11,7 @@ from chalicelib.core.s3.mounts import Mount
 from chalicelib.core.s3.post_policy import PostPolicy
 from chalicelib.core.s3.presign import SignedUrl, presign, sign_form
 from chalicelib.core.s3.stores import BucketUrl, Credentials
-from chalicelib.core.web.problems import Unavailable
+from chalicelib.core.web.problems.base import Unavailable
 from tests.support.builders import CREDENTIALS, NOW, mount, target
 from tests.support.oracles import botocore_url
 

@@ -14,16 +14,14 @@ from chalicelib.core.access.principals import ANYONE
 from chalicelib.core.access.rules import Grant, Rule, RuleSet
 from chalicelib.core.s3.upload_limits import MEDIA_TYPE, check_media_type, required_headers
 from chalicelib.core.web.multipart_parameters import ABORT, COMPLETE, CREATE, LIST, PART
-from chalicelib.core.web.problems import (
-    BadHeader,
-    BadParameter,
+from chalicelib.core.web.problems.base import BadHeader, BadParameter, Problem
+from chalicelib.core.web.problems.uploads import (
     ChecksumRequired,
     HeaderRequired,
     LengthRequired,
     PartTooLarge,
     PayloadTooLarge,
     PreconditionRequired,
-    Problem,
     SizeRequired,
     UnsupportedMediaType,
 )

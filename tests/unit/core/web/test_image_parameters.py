@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from chalicelib.core.web import image_parameters
 from chalicelib.core.web.image_parameters import FITS, FORMATS, MAX_IMAGE_BYTES, MAX_SIDE_PIXELS, Image, Rendition
-from chalicelib.core.web.problems import BadParameter, SizeNotAllowed
+from chalicelib.core.web.problems.base import BadParameter
+from chalicelib.core.web.problems.images import SizeNotAllowed
 
 NAMES = ("w", "h", "fit", "format", "q")
 

@@ -3,7 +3,7 @@
 import pytest
 
 from chalicelib.core.web.json_body import choice_field, json_object, number_field
-from chalicelib.core.web.problems import BadRequest
+from chalicelib.core.web.problems.base import BadRequest
 
 
 def test_a_body_is_an_object_with_known_fields() -> None:

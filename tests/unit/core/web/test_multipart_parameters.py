@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.core.web.multipart_parameters import PARAMETERS, max_part_bytes, part_bytes, step_of
-from chalicelib.core.web.problems import BadParameter
+from chalicelib.core.web.problems.base import BadParameter
 
 METHODS = ["GET", "HEAD", "PUT", "POST", "DELETE"]
 UPLOAD = {"uploadId": "u"}

@@ -13,7 +13,7 @@ from chalicelib.core.web.paths import (
     decode,
     directories_above,
 )
-from chalicelib.core.web.problems import BadPath, KeyTooLong
+from chalicelib.core.web.problems.base import BadPath, KeyTooLong
 
 KEYS = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=60).filter(
     lambda key: not key.startswith("/") and not {".", ".."} & set(key.split("/"))
