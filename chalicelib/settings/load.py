@@ -118,7 +118,7 @@ def _settings(document: Document, region: str) -> Settings:
     keys = read_api_keys(document)
     settings = Settings(
         realm=service.text("realm", _REALM, default="Signpost"),
-        public_url=without_usual_port(public_url) or None,
+        public_url=without_usual_port(public_url) if public_url else None,
         head_inline=service.choice("head", ("redirect", "inline")) == "inline",
         cors_origins=service.texts("cors_origins", ORIGIN),
         mounts=read_mounts(document, region, url_seconds),

@@ -104,8 +104,10 @@ class Table:
 
     def texts(self, key: str, check: Check) -> tuple[str, ...]:
         """Return a list of texts, empty where the table does not have the key."""
-        values = self._read(key, ())
-        if not isinstance(values, list | tuple):
+        values = self._read(key, None)
+        if values is None:
+            return ()
+        if not isinstance(values, list):
             self.mistake(key, f'must be a list: {key} = ["…"]')
             return ()
         return tuple([self._checked(key, value, check) for value in values])
@@ -147,10 +149,11 @@ class Table:
     def secret(self, key: str, check: Check) -> str:
         """Return a secret, which must come from the environment, empty where the table does not have the key."""
         value = self._read(key, "")
+        if not value:
+            return ""
         if isinstance(value, str) and re.fullmatch(_VARIABLE, value):
             return self._checked(key, value, check)
-        if value:
-            self.mistake(key, "is a secret, which must not be in this file: write ${NAME}, and set NAME")
+        self.mistake(key, "is a secret, which must not be in this file: write ${NAME}, and set NAME")
         return ""
 
     def finish(self) -> None:
