@@ -35,6 +35,9 @@ BEYOND = {
     *(f"chalicelib.core.features.{name}" for name in ("resize_links", "sign_in", "stored_images")),
     *("chalicelib.backends.cursors", "chalicelib.core.access.resize_tokens", "chalicelib.core.web.json_body"),
     *(f"chalicelib.core.{name}" for name in ("ports", "s3.post_policy", "web.page_views")),
+    *(f"chalicelib.core.{name}" for name in ("link_uses", "web.image_parameters", "web.problems.images")),
+    *(f"chalicelib.core.access.{name}" for name in ("client_address", "link_tokens", "sessions")),
+    *("chalicelib.backends.aws_calls", "chalicelib.backends.bounded"),
 }
 
 
