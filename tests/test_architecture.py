@@ -1,4 +1,4 @@
-"""The laws of the house, read from the source: who imports whom, who makes what, and what importing the app costs."""
+"""The rules of the architecture, read from the source: imports, makers of values, and the cost of the import."""
 
 import ast
 import builtins
@@ -21,10 +21,10 @@ APP = ROOT / "app.py"
 PACKAGE = sorted((ROOT / "chalicelib").rglob("*.py"))
 CORE, EVENTS, BACKENDS = "chalicelib.core", "chalicelib.events", "chalicelib.backends"
 
-# Each costs more to load than a redirect takes.
+# To load one of these modules takes longer than a redirect.
 HEAVY = {"boto3", "botocore", "jinja2", "jwt", "cryptography", "PIL", "pyvips", "moto"}
 
-# Modules that no redirect needs: each would make every cold start longer.
+# Modules that no redirect needs, and that would make every cold start longer.
 BEYOND = {
     *(
         f"chalicelib.backends.{name}"
@@ -46,7 +46,7 @@ def name_of(file: Path) -> str:
     return ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
-# What core may take from Python: modules that only compute, single names of others, and functions that are built in.
+# The names that core may use: modules that only compute, single names of other modules, and built-in functions.
 PURE = {"base64", "binascii", "collections", "functools", "hashlib", "hmac", "json", "re", "string", "types", "typing"}
 OF_OTHERS = {"time", "time.gmtime", "time.strftime", "urllib.parse"}
 OF_OTHERS |= {f"urllib.parse.{name}" for name in ("parse_qs", "quote", "unquote_to_bytes", "urlencode", "urlsplit")}
@@ -81,7 +81,7 @@ def tree(file: Path) -> ast.Module:
 
 
 def imported(file: Path, nodes: Iterator[ast.AST] | None = None) -> set[str]:
-    """The modules that a file imports, wherever in it, by their full names."""
+    """The full names of the modules that a file imports, at any place in the file."""
     package = name_of(file) if file.name == "__init__.py" else name_of(file).rpartition(".")[0]
     found: set[str] = set()
     for node in nodes or ast.walk(tree(file)):
@@ -100,7 +100,7 @@ def ours(file: Path) -> set[str]:
 
 
 def calls(file: Path, name: str) -> list[int]:
-    """The lines where something of that name is called, as `Name(…)` or `module.Name(…)`."""
+    """The lines that call a name, as `Name(…)` or `module.Name(…)`."""
     return [
         node.lineno
         for node in ast.walk(tree(file))
@@ -113,7 +113,7 @@ def calls(file: Path, name: str) -> list[int]:
 
 
 def taken(module: ast.Module) -> set[str]:
-    """What a module takes from Python's library: `module`, `module.name`, and `module.*` where it passes one around."""
+    """The names that a module takes from Python: `module`, `module.name`, and `module.*` for a passed module."""
     known: dict[str, str] = {}
     found: set[str] = set()
     for node in ast.walk(module):
@@ -126,7 +126,7 @@ def taken(module: ast.Module) -> set[str]:
             known |= names
     modules = {name for name, full in known.items() if full in found}
     inside: set[int] = set()
-    for node in ast.walk(module):  # from the outside: an attribute comes before the name that it is of
+    for node in ast.walk(module):  # outer nodes first: an attribute comes before its object
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in known:
             found.add(f"{known[node.value.id]}.{node.attr}")
             inside.add(id(node.value))
@@ -136,7 +136,7 @@ def taken(module: ast.Module) -> set[str]:
 
 
 def more_than_computing(module: ast.Module) -> set[str]:
-    """What a module takes from Python that core may not have."""
+    """The names that a module takes from Python, and that core must not use."""
     found = {name for name in taken(module) if name.split(".")[0] not in {*PURE, "chalicelib"}} - OF_OTHERS
     found |= {node.id for node in ast.walk(module) if isinstance(node, ast.Name)} & {*dir(builtins)} - BUILTINS
     least = {"gmtime": 1, "strftime": 2}  # with fewer arguments they read the clock
@@ -150,11 +150,11 @@ def in_package(prefix: str) -> list[Path]:
 
 @pytest.mark.parametrize("file", in_package(CORE), ids=name_of)
 def test_core_takes_from_python_only_what_computes(file: Path) -> None:
-    """So nothing in core opens a file, connects, or asks for the time, a random number or the environment."""
+    """So no module of core opens a file or a connection, or reads the time, random numbers or the environment."""
     assert more_than_computing(tree(file)) == set()
 
 
-def test_the_law_of_core_sees_every_form() -> None:
+def test_the_check_of_core_finds_every_form_of_use() -> None:
     forms = """
         import time; time.time()|import time as t; t.time()|from time import time|from time import time as t
         from time import *|import time; clock = time|import time; getattr(time, "time")()|import time; time.gmtime()
@@ -188,7 +188,7 @@ def test_nothing_heavy_is_imported_with_the_module(file: Path) -> None:
 
 @pytest.mark.parametrize("file", [*PACKAGE, APP], ids=name_of)
 def test_only_the_top_reads_the_environment_and_the_clock(file: Path) -> None:
-    """All other modules use only the parts of `os`, `time` and `datetime` that read neither."""
+    """All other modules use only parts of `os`, `time` and `datetime` that do not read the environment or the clock."""
     allowed = {"os", "os.path", "os.pardir", "os.urandom", "os.PathLike", "datetime", "time"}
     allowed |= {f"time.{name}" for name in ("gmtime", "strftime", "monotonic")}
     allowed |= {f"datetime.{name}" for name in ("UTC", "datetime", "datetime.fromisoformat")}
@@ -208,13 +208,13 @@ def test_only_environment_names_environment_variables() -> None:
 
 @pytest.mark.parametrize(("name", "maker"), [("Grant", "access.rules"), ("Target", "s3.mounts"), ("Path", "web.paths")])
 def test_only_one_module_makes_a(name: str, maker: str) -> None:
-    """Nothing is signed without a Grant and a Target, and no path is authorised that was not decoded."""
+    """Nothing is signed without a Grant and a Target, and only decoded paths are authorised."""
     files = [*in_package(CORE), *in_package(EVENTS), *in_package(BACKENDS), APP]  # elsewhere Path is pathlib's
     assert {name_of(file) for file in files if calls(file, name)} == {f"{CORE}.{maker}"}
 
 
 def public(body: list[ast.stmt]) -> Iterator[ast.FunctionDef | ast.ClassDef]:
-    """The public functions and classes of a module or class, and what is public in those classes."""
+    """The public functions and classes of a module or class, and the public members of these classes."""
     for node in body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
             yield node
@@ -222,13 +222,13 @@ def public(body: list[ast.stmt]) -> Iterator[ast.FunctionDef | ast.ClassDef]:
 
 
 @pytest.mark.parametrize("file", [*PACKAGE, APP], ids=name_of)
-def test_everything_public_says_what_it_is(file: Path) -> None:
+def test_everything_public_has_a_docstring(file: Path) -> None:
     assert ast.get_docstring(tree(file))
     assert [node.name for node in public(tree(file).body) if not ast.get_docstring(node)] == []
 
 
 def sources() -> Iterator[Path]:
-    """Every file of the project that is text and its own."""
+    """All text files of the project, without files of others."""
     made = {".git", *(file.name for file in ROOT.glob(".venv*")), ".hypothesis", ".local", "deployments", "deployed"}
     for top in ROOT.iterdir():
         for file in top.rglob("*") if top.is_dir() and top.name not in made else [top]:
@@ -237,14 +237,14 @@ def sources() -> Iterator[Path]:
                 yield file
 
 
-def test_no_file_knows_the_machine_it_was_written_on() -> None:
+def test_no_file_names_the_machine_of_its_author() -> None:
     places = "|".join(("work", "root", "home", "Users"))
     machine = re.compile(rf"(?<![\w.*:/}}-])/(?:{places})/\w")
     assert [file.name for file in sources() if machine.search(file.read_text("utf-8"))] == []
 
 
 def fresh(code: str, **environment: str) -> dict[str, object]:
-    """Run code in a new interpreter that has no environment but this, and return what it prints as JSON."""
+    """Run code in a new interpreter with only this environment, and return its output as JSON."""
     environment |= {"PATH": os.environ["PATH"]}
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, check=True)
     found: dict[str, object] = json.loads(done.stdout.splitlines()[-1])

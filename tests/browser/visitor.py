@@ -1,4 +1,4 @@
-"""What a visitor does on the pages, and what a visitor sees."""
+"""The actions of a visitor on the pages, and the parts of the pages that a visitor sees."""
 
 from collections.abc import Callable
 from typing import Final

@@ -65,7 +65,7 @@ def reset(peer: socket.socket, head: bytes, body: bytes, over: threading.Event) 
 
 
 def in_turn(*faults: Fault) -> Fault:
-    """Have another of the faults at each request."""
+    """Have another fault at each request."""
     turns = itertools.cycle(faults)
     return lambda *answer: next(turns)(*answer)
 

@@ -76,7 +76,7 @@ class Site(NamedTuple):
         return send(method, redirect.headers["location"], list(headers.items()), body)
 
     def status(self, *request: Any, **headers: Any) -> int:
-        """Return the status of that answer."""
+        """Return the status of the answer of the store."""
         return self.follow(*request, **headers).status
 
     def uploads_in_parts(self) -> bool:
@@ -146,7 +146,7 @@ FEATURES: dict[str, Callable[[Site], bool]] = {
     "revoke a link": lambda site: available(lambda uses: uses.revoke(LINK._replace(id="b"), soon())),
     "read the secret": lambda site: available(lambda _: secret_source(site.secret)(soon())),
     "read the parameter": lambda site: available(lambda _: secret_source(PARAMETER)(soon())),
-    # Last, because other features need what these two delete.
+    # Last, because other features need the objects that these two features delete.
     "delete a version": lambda site: site.status("DELETE", "/old.txt", f"versionId={site.version}") == 204,
     "delete": lambda site: site.status("DELETE", "/old.txt") == 204,
 }
@@ -206,5 +206,5 @@ def open_site(account: Account, policy: Document, environment: pytest.MonkeyPatc
 
 
 def broken(site: Site, features: Collection[str] = FEATURES) -> set[str]:
-    """Those of the features that do not work."""
+    """The features that do not work."""
     return {name for name, works in FEATURES.items() if name in features and not works(site)}

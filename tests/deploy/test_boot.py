@@ -49,7 +49,7 @@ def test_the_libraries_come_from_the_zip_and_libvips_renders(machine: Machine) -
 
 
 def test_errors_reach_the_runtime_api(machine: Machine) -> None:
-    """So the absence of errors in the other tests has a meaning."""
+    """Without this test, the absence of errors in the other tests would mean nothing."""
     with machine.run(EntryPoint("app.nothing", dict)) as container, pytest.raises(Failed, match="HandlerNotFound"):
         container.answer({})
     with machine.run(FUNCTION_URL, "") as container, pytest.raises(Failed, match="AttributeError"):
@@ -88,7 +88,7 @@ def test_head_is_answered_inline_with_the_boto3_of_the_runtime(machine: Machine,
 def test_settings_with_a_mistake_are_a_500_and_the_log_has_the_mistake(machine: Machine) -> None:
     """The client learns the id of the request, and the log line with this id names the mistake."""
     for entry_point, settings, mistake in (
-        (REST_API, None, "SIGNPOST_BUCKET"),  # those in the zip, without the bucket
+        (REST_API, None, "SIGNPOST_BUCKET"),  # the settings in the zip, without the bucket
         (FUNCTION_URL, "[[mounts]]\npath = 1\n", "mounts[1].path"),
     ):
         with machine.run(entry_point, settings) as container:

@@ -69,7 +69,7 @@ console.log(JSON.stringify(JSON.parse(process.argv[2]).map(ask)));
 
 
 def test_the_viewer_request_function_copies_authorization_and_removes_forged_headers() -> None:
-    """No client decides what CloudFront says of the client."""
+    """No client decides the headers in which CloudFront describes the client."""
     host, ann = {"host": {"value": "files.example.com"}}, {"value": "Basic YW5uOng="}
     forged = {"x-forwarded-for": {"value": "192.0.2.1"}, "x-signpost-authorization": {"value": "Basic Ym9iOng="}}
     sent = [{**host, "authorization": ann, **forged}, {**host, **forged}]

@@ -29,7 +29,7 @@ def arn(logical_id: str) -> dict[str, list[str]]:
 
 
 def given(condition: str, value: Any) -> dict[str, list[Any]]:
-    """A value that is there under a condition only."""
+    """A value that exists only under a condition."""
     return {"Fn::If": [condition, value, {"Ref": "AWS::NoValue"}]}
 
 
@@ -45,7 +45,7 @@ def test_cfn_lint_accepts_the_template(built: Path) -> None:
 
 
 def test_data_outlives_the_stack(stack: Stack) -> None:
-    """The roles of API Gateway too, for other APIs log with them, even where the creation of this stack fails."""
+    """The roles of API Gateway stay too: other APIs log by these roles, even where the creation of this stack fails."""
     kept = {name: (it.get("DeletionPolicy"), it.get("UpdateReplacePolicy")) for name, it in stack.resources.items()}
     assert {name: policies for name, policies in kept.items() if any(policies)} == {
         **dict.fromkeys(("Bucket", "BucketPolicy", "Table", "Secret"), ("RetainExceptOnCreate", "Retain")),
@@ -153,7 +153,7 @@ def test_every_wildcard_has_a_reason_and_no_arn_is_written_out(stack: Stack) -> 
 
 
 def test_both_functions_are_the_same_except_for_handler_and_log(stack: Stack) -> None:
-    """The Python is the one that packages, because the wheels in the zip are for that Python."""
+    """The Python is the Python that packages, because the wheels in the zip are for that Python."""
     functions = stack.of_type("AWS::Lambda::Function")
     assert functions.keys() == FUNCTIONS.keys()
     for name, (handler, group) in FUNCTIONS.items():
@@ -177,7 +177,7 @@ def test_both_functions_are_the_same_except_for_handler_and_log(stack: Stack) ->
 
 
 def test_the_rest_api_hands_every_method_and_every_byte_to_the_function(stack: Stack) -> None:
-    """So the service itself refuses what it does not offer (FACTS 1.10). `*/*` is for the whole API (FACTS 1.13)."""
+    """So the service itself refuses a method (FACTS 1.10). `*/*` is for the whole API (FACTS 1.13)."""
     api = stack.at("RestAPI", "Body")
     assert api["x-amazon-apigateway-binary-media-types"] == ["*/*"]
     assert api["paths"].keys() == {"/", "/{proxy+}"}

@@ -1,4 +1,4 @@
-"""The zip holds what it needs, and is the same wherever it is made."""
+"""The zip has every file that it needs, and has the same bytes on every machine."""
 
 import json
 import os
@@ -31,7 +31,7 @@ NEWEST = (
 
 
 def copy(folder: Path, *, requirements: str = "", reverse: bool = False) -> Path:
-    """A copy of what the package is made from, its files made in one order or the other.
+    """A copy of the source of the package, whose files are written in one of two orders.
 
     It needs no packages unless told to: Chalice takes five times as long to bring ours together as for all the rest.
     """
@@ -59,10 +59,10 @@ def names(archive: Path) -> list[str]:
         return file.namelist()
 
 
-# What is in it
+# The content of the zip
 
 
-def test_it_holds_what_runs_and_nothing_else(built: Path) -> None:
+def test_the_zip_has_the_files_that_run_and_no_other_file(built: Path) -> None:
     files = [file for file in (PROJECT / "chalicelib").rglob("*") if file.suffix in TRAVELLING]
     assert {".py", ".html", ".css", ".js", ".toml"} == {file.suffix for file in files}
     ours = ["app.py", *(str(file.relative_to(PROJECT)) for file in files)]
@@ -81,7 +81,7 @@ def pins(file: str) -> dict[str, str]:
 
 
 def test_the_zip_has_every_package_of_requirements_txt(built: Path) -> None:
-    """requirements.in names the same versions: requirements.txt is made from it."""
+    """requirements.in names the same versions, because requirements.txt is made from requirements.in."""
     packed = names(built / "deployment.zip")
     infos = {name.partition("/")[0].removesuffix(".dist-info") for name in packed if ".dist-info/" in name}
     pinned = pins("requirements.txt")
@@ -98,7 +98,7 @@ def newer(code: bytes) -> list[str]:
 
 
 def test_compiled_files_run_on_lambda(built: Path) -> None:
-    """On Lambda's machine, with its Python, and with the libraries of its Amazon Linux."""
+    """They run on Lambda's machine, with Lambda's Python and the libraries of its Amazon Linux."""
     with ZipFile(built / "deployment.zip") as archive:
         compiled = {name: archive.read(name) for name in archive.namelist() if ".so" in name}
     kinds = {re.sub(r"-[0-9a-f]{8}[.]", ".", name): code for name, code in compiled.items()}
@@ -117,7 +117,7 @@ def test_compiled_files_run_on_lambda(built: Path) -> None:
 
 
 def test_pyvips_is_not_compiled(built: Path) -> None:
-    """Else it would be for the libvips of who packages. The pinned setuptools makes it, so that it stays the same."""
+    """A compiled pyvips would need this machine's libvips. The pinned setuptools makes the same wheel each time."""
     with ZipFile(built / "deployment.zip") as archive:
         (wheel,) = (name for name in archive.namelist() if re.fullmatch(r"pyvips-[^/]*/WHEEL", name))
         text = archive.read(wheel).decode()
@@ -128,12 +128,12 @@ def test_pyvips_is_not_compiled(built: Path) -> None:
     ]
 
 
-def test_lambdas_own_user_can_read_all_of_it(built: Path) -> None:
+def test_lambdas_own_user_can_read_the_whole_zip(built: Path) -> None:
     with ZipFile(built / "deployment.zip") as archive:
         assert {oct(entry.external_attr >> 16) for entry in archive.infolist()} == {oct(0o100644)}
 
 
-def test_it_is_small(built: Path) -> None:
+def test_the_zip_is_small(built: Path) -> None:
     """Lambda takes 50 MB, and 250 MB unpacked. Nine tenths of the zip are libvips and cryptography."""
     with ZipFile(built / "deployment.zip") as archive:
         entries = archive.infolist()
@@ -156,7 +156,7 @@ OTHER_PACKAGES = ("pyvips_binary", *(name for name in PACKAGES if name != "pyvip
 
 
 def entries(archive: Path, without: tuple[str, ...] = ()) -> list[tuple[bytes, int, int]]:
-    """All about the files in a zip, checksums and times included, except files whose name begins so."""
+    """All facts about the files in a zip, with checksums and times, except files whose names begin with a prefix."""
     with ZipFile(archive) as file:
         kept = [entry for entry in file.infolist() if not entry.filename.startswith(without)]
     return [(entry.FileHeader(), entry.external_attr, entry.create_system) for entry in kept]
@@ -215,7 +215,7 @@ to = ["anyone"]
 
 @pytest.fixture(scope="module")
 def tailored(tmp_path_factory: pytest.TempPathFactory) -> Tailored:
-    """It needs a package that is compiled, and there are wheels for two machines."""
+    """The project needs a compiled package, which has wheels for two machines."""
     folder = tmp_path_factory.mktemp("tailored")
     environ = write_wheels(folder / "wheels", ["x86_64", "aarch64"])
     project = copy(folder / "copy", requirements=requirements(folder / "wheels"))
@@ -250,11 +250,11 @@ def test_the_stack_gets_what_the_settings_need(tailored: Tailored) -> None:
     assert project == {name: (PROJECT / ".chalice" / name).read_text() for name in project}  # only the export changes
 
 
-# What goes wrong
+# Mistakes
 
 
 def test_a_dependency_that_lambda_cannot_run_or_with_another_hash_is_refused(tmp_path: Path) -> None:
-    """Also where only the file for Lambda's machine was replaced: Chalice alone asks for that one without a hash."""
+    """This holds also where only the file for Lambda's machine was replaced: Chalice gets that file without a hash."""
     environ = write_wheels(tmp_path / "wheels", ["x86_64"])
     project = copy(tmp_path / "copy", requirements=requirements(tmp_path / "wheels"))
     assert "No matching distribution found for compiled==1.0" in refusal(project, **environ)
@@ -264,7 +264,7 @@ def test_a_dependency_that_lambda_cannot_run_or_with_another_hash_is_refused(tmp
 
 
 def test_a_dependency_that_pip_compiles_for_this_machine_is_refused(tmp_path: Path) -> None:
-    """Chalice itself would print that, and leave the dependency out."""
+    """Chalice itself would print a warning, and leave the dependency out."""
     environ = write_source(tmp_path / "source")
     project = copy(tmp_path / "copy", requirements=requirements(tmp_path / "source"))
     assert refusal(project, **environ).startswith("These have no wheel for Lambda's Python and architecture;")
@@ -289,7 +289,7 @@ def test_a_project_that_cannot_be_packaged(tmp_path: Path) -> None:
 
 
 def test_the_settings_of_the_zip_are_checked_as_the_stack_will_read_them(tmp_path: Path) -> None:
-    """Whatever this machine's variables say."""
+    """The variables of this machine do not matter."""
     settings = copy(tmp_path) / "chalicelib/signpost.toml"
     settings.write_text(settings.read_text() + 'prefix = "${MINE}"\n')
     assert "the environment variable MINE is not set" in refusal(tmp_path, MINE="x", SIGNPOST_CONFIG=os.devnull)

@@ -23,7 +23,7 @@ CDN = Path(__file__).with_name("cdn.mjs")
 def origin(
     request: pytest.FixtureRequest, store: Store, table: Table, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Site]:
-    """Signpost behind each of both entry points, with two files."""
+    """Signpost with two files, behind each entry point."""
     folder = tmp_path_factory.mktemp("origin")
     with open_site(store, table, folder, store.environ(), entry_point=request.param) as site:
         for key in ("kept/a.txt", "kept/sub/b.txt"):
@@ -33,7 +33,7 @@ def origin(
 
 @pytest.fixture(scope="module")
 def cdn(origin: Site) -> Iterator[str]:
-    """The URL of a CDN before it, with the function of docs/cdn at the origin's answers."""
+    """The URL of a CDN in front of Signpost; the function of docs/cdn runs on the answers of Signpost."""
     needs("node")
     with subprocess.Popen(["node", CDN, origin.url], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
@@ -42,7 +42,7 @@ def cdn(origin: Site) -> Iterator[str]:
 
 
 def needs(program: str) -> None:
-    """Where a program is missing, fail in CI and skip elsewhere."""
+    """If a program is missing, fail in CI and skip elsewhere."""
     if shutil.which(program) is None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{program} is not installed")
 
@@ -93,7 +93,7 @@ def test_lftp(origin: Site, cdn: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("origin", [dev_server.REST_API], indirect=True)
 def test_ansible(origin: Site, cdn: str, tmp_path: Path) -> None:
-    """Its module get_url; its module uri asks by the same code."""
+    """The module get_url of Ansible; the module uri sends requests by the same code."""
     key = {"url_username": "ci", "url_password": SECRET}
     asked = {
         "by-link": {"url": origin.link("/kept/a.txt")},

@@ -13,7 +13,7 @@ AUTH = ("ci", SECRET)
 
 
 def test_upload_waits_for_the_redirect(site: Site) -> None:
-    """curl sends `Expect: 100-continue` and gets its 307 before a byte of the body leaves."""
+    """curl sends `Expect: 100-continue`, and gets the 307 before it sends a byte of the body."""
     big = site.file(b"0123456789abcdef" * 2**20)
     arguments = ["curl", "-sS", "-u", f"ci:{SECRET}", "-T", big, "-o", "/dev/null", "-w", "%{http_code} %{size_upload}"]
     first = subprocess.run([*arguments, site.of("big.bin")], check=True, capture_output=True, text=True)
@@ -24,20 +24,20 @@ def test_upload_waits_for_the_redirect(site: Site) -> None:
 
 
 def test_chunked_upload_is_refused(site: Site) -> None:
-    """S3 takes none, so we say so at once, and how to do it."""
+    """S3 takes no chunked upload, so the service refuses it at once, and tells what to do."""
     answer = site.curl("-T", site.file(b"x"), "-H", "Transfer-Encoding: chunked", site.of("chunked.txt"))
     assert (answer.status, json.loads(answer.body)["code"]) == (411, "length-required")
 
 
 def test_two_steps(site: Site) -> None:
-    """An empty PUT, then the file to where it points: works for every client."""
+    """An empty PUT returns the URL, to which every client can then send the file."""
     location = site.location(site.of("two.txt"), "-X", "PUT", "-d", "")
     assert site.curl("-T", site.file(b"two"), location, user=None).status == 200
     assert site.curl("-L", site.of("two.txt")).body == b"two"
 
 
 def test_presign(site: Site) -> None:
-    """The same as JSON, with the headers that must be sent."""
+    """The answer is the URL as JSON, with the headers that the client must send."""
     url = f"{site.of('presigned.txt')}?presign"
     answer = requests.put(url, auth=AUTH, headers={"x-amz-meta-a": "1"}, timeout=10)
     signed = answer.json()
@@ -47,7 +47,7 @@ def test_presign(site: Site) -> None:
 
 
 def test_requests_library(site: Site) -> None:
-    """requests follows with the body and without the key."""
+    """requests follows the redirect with the body and without the key."""
     url = site.of("library.txt")
     put = requests.put(url, auth=AUTH, data=b"from python", timeout=10)
     assert (put.status_code, [step.status_code for step in put.history]) == (200, [307])
@@ -58,18 +58,18 @@ def test_requests_library(site: Site) -> None:
 
 
 def test_session_token(session_site: Site, store: Store) -> None:
-    """A role's credentials sign with their token; without it the URL is worth nothing."""
+    """A URL signed by a role has a session token; the store refuses the URL without the token."""
     probes.need(probes.has_roles(store), "STS")
     assert session_site.put("session.txt", b"with a token").status == 200
     location = session_site.location(session_site.of("session.txt"))
     assert session_site.curl(location, user=None).body == b"with a token"
     name, _, rest = location.partition("X-Amz-Security-Token=")
-    without = name + rest.partition("&")[2]
-    assert session_site.curl(without, user=None).status in REFUSED
+    without_token = name + rest.partition("&")[2]
+    assert session_site.curl(without_token, user=None).status in REFUSED
 
 
 def test_head_inline(session_site: Site, store: Store) -> None:
-    """HEAD answered by the service itself says what S3 would."""
+    """The service itself answers HEAD, with the headers of S3."""
     put = session_site.put("inline.txt", b"twelve bytes", "-H", "Content-Type: text/x-test", "-H", "x-amz-meta-a: b")
     url = session_site.of("inline.txt")
     head = session_site.curl("-I", url)
@@ -86,7 +86,7 @@ def test_head_inline(session_site: Site, store: Store) -> None:
 
 
 def test_concurrent_requests_keep_their_answers(site: Site) -> None:
-    """Parallel transfers on shared connections each get their own object."""
+    """Each of several parallel transfers on shared connections gets its own object."""
     names = [f"parallel-{number}.txt" for number in range(20)]
     for name in names:
         assert site.put(name, name.encode()).status == 200
@@ -96,7 +96,7 @@ def test_concurrent_requests_keep_their_answers(site: Site) -> None:
 
 
 def test_a_mount_with_credentials_of_its_own(session_site: Site, store: Store) -> None:
-    """It signs with those, and asks S3 with them, whatever the service itself has."""
+    """The mount signs, and asks S3, with its own credentials, whatever credentials the service has."""
     assert session_site.put("own/x.txt", b"mine").status == 200
     location = session_site.location(session_site.of("own/x.txt"))
     assert "X-Amz-Security-Token" not in location

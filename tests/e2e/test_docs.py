@@ -1,4 +1,4 @@
-"""docs/links.md and docs/listings.md: their commands run in order, as they stand, against a Signpost that runs."""
+"""docs/links.md and docs/listings.md: their commands run unchanged and in order, against a running Signpost."""
 
 import json
 import re
@@ -18,7 +18,7 @@ def blocks(page: str, language: str) -> list[str]:
 
 
 def run(site: Site, command: list[str], folder: Path) -> str:
-    """Run what a page says, at our site and with our key, and return what it prints."""
+    """Run a command of a page with the site and the key of the tests, and return the output."""
     text = command[-1].replace("https://files.example.com", site.url)
     text = text.replace('("ID", "SECRET")', repr(("ci", SECRET))).replace("ID:SECRET", f"ci:{SECRET}")
     text = text.replace("--as ID", "--as ci").replace(".venv/bin/python", f"PYTHONPATH={PROJECT} {sys.executable}")
@@ -36,13 +36,13 @@ def run(site: Site, command: list[str], folder: Path) -> str:
 
 @pytest.fixture(scope="module", autouse=True)
 def files(store: Store) -> None:
-    """The file that the pages speak of, and others for more than one part."""
+    """The file that the pages name, and more files, so that a listing has several parts."""
     for name in ("q3.pdf", *(f"2026/{number:03}.txt" for number in range(7))):
         store.client().put_object(Bucket=store.bucket, Key=f"tenant/reports/{name}", Body=name.encode())
 
 
 def test_links(site: Site, store: Store, tmp_path: Path) -> None:
-    """Make, open, upload, list, revoke; the administrator's link last opens what the others did."""
+    """The commands make, open, upload, list and revoke; the link of the administrator's tool opens the same file."""
     commands = blocks("links.md", "sh")
     assert len(commands) == 7
     printed = run(site, ["bash", "-ec", "\n".join(commands).replace("curl ", "curl --fail -sS ")], tmp_path)
@@ -55,7 +55,7 @@ def test_links(site: Site, store: Store, tmp_path: Path) -> None:
 
 
 def test_listings(site: Site, tmp_path: Path) -> None:
-    """A list, one of one-time links, and all files one after another."""
+    """The commands print a listing, a listing of one-time links, and the content of all files."""
     commands = blocks("listings.md", "sh")
     assert len(commands) == 3
     level, links, contents = (
@@ -67,7 +67,7 @@ def test_listings(site: Site, tmp_path: Path) -> None:
 
 
 def test_part_after_part(site: Site, tmp_path: Path) -> None:
-    """The loop ends, and prints every file once, in however many parts."""
+    """The loop ends, and prints every file once, for any number of parts."""
     (program,) = blocks("listings.md", "python")
     whole = run(site, [sys.executable, "-c", program], tmp_path)
     assert len(whole.splitlines()) == 8
@@ -75,7 +75,7 @@ def test_part_after_part(site: Site, tmp_path: Path) -> None:
 
 
 def test_the_example_of_a_listing(site: Site) -> None:
-    """It has the fields of a real one."""
+    """The example has the fields of a real listing."""
     (example,) = blocks("listings.md", "json")
     real = site.curl(site.at("/reports/")).json()
     shown = json.loads(example)
@@ -84,6 +84,6 @@ def test_the_example_of_a_listing(site: Site) -> None:
 
 
 def test_the_example_of_a_link(site: Site) -> None:
-    """So has this."""
+    """The example has the fields of a real link."""
     (example,) = blocks("links.md", "json")
     assert json.loads(example).keys() == site.curl("-X", "POST", f"{site.at('/reports/q3.pdf')}?link").json().keys()

@@ -1,4 +1,4 @@
-"""docs/images.md: its commands run, its settings are valid, and its limits are those of the code."""
+"""docs/images.md: its commands run, its settings are valid, and its limits are the limits of the code."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from .test_docs import blocks, run
 
 @pytest.fixture(scope="module", autouse=True)
 def evening(store: Store) -> None:
-    """The photo of the page's commands."""
+    """The photo that the commands of the page name."""
     store.client().put_object(Bucket=store.bucket, Key="tenant/photos/evening.jpg", Body=photo())
 
 

@@ -1,4 +1,4 @@
-"""docs/uploads.md: its rules are this site's, and every one of its examples runs as it stands."""
+"""docs/uploads.md: the site has the rules of the page, and every example runs unchanged."""
 
 import json
 import os
@@ -36,8 +36,8 @@ sha256 = "{sha256}"
 
 """
 
-# In place of curl: notes what is asked for, then fails once at the second part, or always at the store; or at the third
-# part gives the upload up, or ends all that runs.
+# A script in place of curl: it logs its arguments. It then fails once at the second part, or always at the store; or at
+# the third part it aborts the upload, or kills all processes of the example.
 CURL = """#!/bin/sh
 echo "$*" >> curl.log
 case "$MISHAP $*" in
@@ -64,7 +64,7 @@ def docs_site(store: Store, table: Table, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Where the examples run, with their files and the script: curl has mishaps when told to, and sleep is short."""
+    """The folder of the examples, with their files and the script; curl fails on request, and sleep is short."""
     (tmp_path / "photo.jpg").write_bytes(PHOTO)
     (tmp_path / "disk.img").write_bytes(DISK)
     (tmp_path / "upload.sh").write_text(example("sh", "#!/bin/sh"))
@@ -79,7 +79,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def example(language: str, words: str, site: Site | None = None) -> str:
-    """The one block of a language with some words in it, for a site."""
+    """The only block of a language that contains some words, with the URL of a site."""
     (block,) = (text for kind, text in BLOCKS if kind == language and words in text)
     if site is None:
         return str(block)
@@ -88,7 +88,7 @@ def example(language: str, words: str, site: Site | None = None) -> str:
 
 
 def run(folder: Path, *command: str, check: bool = True, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Run an example as a person would, in a process group of its own."""
+    """Run an example as a person runs it, in its own process group."""
     path = f"{folder}/bin:{os.environ['PATH']}"
     done = subprocess.run(
         command,
@@ -104,12 +104,12 @@ def run(folder: Path, *command: str, check: bool = True, **environ: str) -> subp
 
 
 def shell(folder: Path, commands: str, check: bool = True, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Run an example of the shell, in which a curl that is refused fails."""
+    """Run an example for the shell; a refusal makes curl fail."""
     return run(folder, "sh", "-euc", commands.replace("curl ", "curl --fail -sS "), check=check, **environ)
 
 
 def stored(store: Store, key: str) -> bytes:
-    """What is in the bucket."""
+    """The content of the bucket."""
     return client_of(store).get_object(Bucket=store.bucket, Key=key)["Body"].read()
 
 
@@ -118,7 +118,7 @@ def test_every_block_is_of_a_kind_that_is_run() -> None:
     assert sorted(kinds) == sorted(["toml", *["sh"] * 8, *["python"] * 3, *["js"] * 2, "html"])
 
 
-# In one request and in two
+# One request, and two requests
 
 
 def test_in_one_request(docs_site: Site, store: Store, folder: Path) -> None:
@@ -185,9 +185,9 @@ def test_an_empty_file_arrives_by_every_example(docs_site: Site, store: Store, f
 
 
 def open_page(chromium: Browser, site: Site, content: str | None = None) -> Page:
-    """A page of the site's own, whose requests to the site carry the key, as those of someone signed in would.
+    """A page of the site, whose requests to the site carry the key, like the requests of a person who signed in.
 
-    Without content it is one of the site's answers: from a page that no server sent, Chromium lets no script at ours.
+    Without content, the page is an answer of the site: Chromium lets a page that no server sent call no local server.
     """
     page, url = chromium.new_page(), site.at("/notes/page?presign")
 
@@ -203,7 +203,7 @@ def open_page(chromium: Browser, site: Site, content: str | None = None) -> Page
 
 
 def test_progress_in_a_page(docs_site: Site, store: Store, chromium: Browser) -> None:
-    """The bucket's CORS rule lets the page in; what is told of the progress ends at all of it."""
+    """The bucket's CORS rule allows the page, and the last progress that the page reports is the whole file."""
     rule: CORSRuleTypeDef = {"AllowedOrigins": ["*"], "AllowedMethods": ["PUT"], "AllowedHeaders": ["*"]}
     client_of(store).put_bucket_cors(Bucket=store.bucket, CORSConfiguration={"CORSRules": [rule]})
     page = open_page(chromium, docs_site)
@@ -223,7 +223,7 @@ def test_progress_in_a_page(docs_site: Site, store: Store, chromium: Browser) ->
     assert stored(store, "inbox/page.jpg") == b"x" * 100_000
 
 
-# From a form
+# Forms
 
 
 def test_a_form_for_a_page(docs_site: Site, store: Store, chromium: Browser, folder: Path) -> None:
@@ -245,11 +245,11 @@ def test_a_form_is_answered(docs_site: Site, folder: Path) -> None:
     assert answer.keys() == {"url", "fields", "expires_at"}
 
 
-# In parts
+# Uploads in parts
 
 
 def test_upload_sh(docs_site: Site, store: Store, folder: Path) -> None:
-    """The script in its simplest use, and with all that a rule can demand."""
+    """The script runs without options, and with everything that a rule can demand."""
     shell(folder, example("sh", "sh upload.sh disk.img https://files.example.com/images/", docs_site))
     assert stored(store, "images/disk.img") == DISK
     demanding = example("sh", "CHECKSUM=yes", docs_site)
@@ -262,13 +262,13 @@ def test_upload_sh(docs_site: Site, store: Store, folder: Path) -> None:
 
 
 def upload(site: Site, folder: Path, key: str, check: bool = True, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Run upload.sh in parts of the least size."""
+    """Run upload.sh with parts of the smallest size."""
     environ = {"KEY": f"ci:{SECRET}", "PART_BYTES": str(MIN_PART_BYTES), "MISHAP": "", **environ}
     return run(folder, "sh", "upload.sh", "disk.img", f"{site.url}/{key}", check=check, **environ)
 
 
 def sent_parts(folder: Path) -> list[str]:
-    """The numbers of the parts that curl was asked to send to the store."""
+    """The numbers of the parts that the script sent to the store by curl."""
     return sorted(re.findall(r"partNumber=(\d+)\S*X-Amz-", (folder / "curl.log").read_text()))
 
 
@@ -278,8 +278,8 @@ def test_a_part_that_fails_is_sent_again(docs_site: Site, store: Store, folder: 
     assert stored(store, "images/again.img") == DISK
 
 
-def test_a_script_that_was_killed_goes_on_where_it_was(docs_site: Site, store: Store, folder: Path) -> None:
-    """With the same upload, and what S3 has already is not sent again."""
+def test_a_killed_script_resumes_its_upload(docs_site: Site, store: Store, folder: Path) -> None:
+    """The script resumes the same upload, and sends no part again that S3 has."""
     assert upload(docs_site, folder, "images/on.img", check=False, MISHAP="stops").returncode == -9
     assert unfinished_uploads(store)[(folder / STATE / "id").read_text().strip()] == "images/on.img"
     (folder / "curl.log").unlink()
@@ -298,10 +298,10 @@ def test_an_empty_file_goes_in_one_empty_part(docs_site: Site, store: Store, fol
         assert (head["ContentLength"], head["ETag"][-3:]) == (0, '-1"')
 
 
-def test_an_upload_that_was_given_up_elsewhere_ends_and_begins_anew(
+def test_an_upload_that_another_client_aborted_ends_and_starts_again(
     docs_site: Site, store: Store, folder: Path
 ) -> None:
-    """Between two runs or during a run, the script stops, and prints the command after which a run begins anew."""
+    """The script stops, in the same run or the next run, and prints the command that lets a run start again."""
     key = "images/gone.img"
     stopped = upload(docs_site, folder, key, check=False, MISHAP="forgets")
     assert "3" in sent_parts(folder)
@@ -325,13 +325,13 @@ def test_a_store_that_refuses_every_part_is_not_asked_for_all_of_them(docs_site:
     assert set(sent_parts(folder)) == {"1", "2", "3", "4"}
 
 
-def test_a_file_that_has_changed_is_not_mixed_with_what_it_was(docs_site: Site, folder: Path) -> None:
+def test_a_changed_file_is_not_mixed_with_parts_of_the_old_file(docs_site: Site, folder: Path) -> None:
     upload(docs_site, folder, "images/mixed.img", check=False, MISHAP="stops")
     (folder / "disk.img").touch()
     assert "has changed" in upload(docs_site, folder, "images/mixed.img", check=False).stderr
 
 
-def test_what_is_there_is_not_replaced(docs_site: Site, store: Store, folder: Path) -> None:
+def test_an_existing_file_is_not_replaced(docs_site: Site, store: Store, folder: Path) -> None:
     client_of(store).put_object(Bucket=store.bucket, Key="images/there.img", Body=b"first")
     done = upload(docs_site, folder, "images/there.img", check=False, ONCE="yes")
     if probes.completes_conditionally(store):
@@ -339,7 +339,7 @@ def test_what_is_there_is_not_replaced(docs_site: Site, store: Store, folder: Pa
         assert stored(store, "images/there.img") == b"first"
 
 
-def test_a_refusal_is_shown_and_not_tried_again(docs_site: Site, folder: Path) -> None:
+def test_a_refusal_is_shown_and_the_script_does_not_retry(docs_site: Site, folder: Path) -> None:
     done = upload(docs_site, folder, "photos/refused.img", check=False)
     assert (done.returncode, "type-not-allowed" in done.stderr) == (1, True)
     done = upload(docs_site, folder, "inbox/refused.img", check=False, PART_BYTES="9000000", TYPE="image/x-raw")
@@ -349,7 +349,7 @@ def test_a_refusal_is_shown_and_not_tried_again(docs_site: Site, folder: Path) -
     assert (len(asked), "1" in sent_parts(folder)) == (1, False)
 
 
-def test_an_upload_is_listed_and_given_up(docs_site: Site, store: Store, folder: Path) -> None:
+def test_an_upload_is_listed_and_aborted(docs_site: Site, store: Store, folder: Path) -> None:
     upload(docs_site, folder, "images/disk.img", check=False, MISHAP="stops")
     (folder / STATE).rename(folder / "disk.img.upload-67108864")
     listed = shell(folder, example("sh", "-X DELETE", docs_site), MISHAP="").stdout
@@ -361,8 +361,8 @@ def test_an_upload_is_listed_and_given_up(docs_site: Site, store: Store, folder:
 # Refusals
 
 
-def test_the_refusals_are_those_of_the_code() -> None:
-    """Each with its status."""
+def test_the_page_lists_the_refusals_of_the_code() -> None:
+    """Each refusal has its status."""
     found = re.findall(r"^\| (\d{3}) \| (`[a-z].*?) \|", PAGE, re.MULTILINE)
     codes = {(int(status), code) for status, names in found for code in re.findall(r"`([a-z-]+)`", names)}
     known = {

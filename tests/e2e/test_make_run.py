@@ -1,4 +1,4 @@
-"""`make run` and the README, as a newcomer meets them: every command that is printed is run as it is printed."""
+"""`make run` and the README, as a newcomer uses them: every printed command runs unchanged."""
 
 import json
 import os
@@ -22,7 +22,7 @@ README = (PROJECT / "README.md").read_text()
 
 
 class Run(NamedTuple):
-    """A `make run` that is up."""
+    """A running `make run`."""
 
     process: subprocess.Popen[str]
     url: str
@@ -38,7 +38,7 @@ def listens(port: int) -> bool:
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Run]:
-    """`make run` on ports of its own, until its last line is printed; interrupted as by Ctrl-C in the end."""
+    """Start `make run` on free ports, wait for its last line, and interrupt it at the end as Ctrl-C does."""
     for program in ("make", "curl"):
         if shutil.which(program) is None:
             (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{program} is not installed")
@@ -73,7 +73,7 @@ def shell(command: str, folder: Path) -> subprocess.CompletedProcess[bytes]:
 
 
 def test_printed_commands(running: Run, tmp_path: Path) -> None:
-    """They work in the order in which they stand, and the last two are refused with words that help."""
+    """The commands work in their order, and the last two commands get refusals with helpful words."""
     shutil.copy(PROJECT / "README.md", tmp_path)
     commands = re.findall(r"^ {4}(curl .*)$", running.printed, re.MULTILINE)
     outputs = [shell(command, tmp_path) for command in commands]
@@ -102,7 +102,7 @@ def test_printed_commands(running: Run, tmp_path: Path) -> None:
 
 
 def test_readme_commands(running: Run, tmp_path: Path) -> None:
-    """Each command of the README runs; `make` goals are looked up, since they run this."""
+    """Each command of the README runs; a `make` goal only must exist, because the goals run this test."""
     shutil.copy(PROJECT / "README.md", tmp_path)
     settings = tmp_path / "signpost.toml"
     (example,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
@@ -119,7 +119,7 @@ def test_readme_commands(running: Run, tmp_path: Path) -> None:
 
 
 def test_both_entry_points_are_served(running: Run) -> None:
-    """The next port is the Function URL's: a HEAD there, and the challenge of both renamed, as on AWS."""
+    """The next port has the Function URL, which answers HEAD; both entry points rename the challenge, as on AWS."""
     port = int(running.url.rpartition(":")[2])
     assert f"http://localhost:{port + 1}" in running.printed
     for number in (port, port + 1):
@@ -131,7 +131,7 @@ def test_both_entry_points_are_served(running: Run) -> None:
 
 
 def test_ports_in_use(running: Run) -> None:
-    """A second one says which port is taken and how to choose another."""
+    """A second `make run` names the port that is in use, and tells how to choose another port."""
     port = running.url.rpartition(":")[2]
     done = subprocess.run(
         [sys.executable, "-m", "local", "--port", port], cwd=PROJECT, capture_output=True, text=True, timeout=30
@@ -140,8 +140,8 @@ def test_ports_in_use(running: Run) -> None:
     assert done.stderr == f"Port {port} is in use. Choose another: make run PORT={int(port) + 1}\n"
 
 
-def test_interrupt_stops_all_of_it(running: Run) -> None:
-    """After Ctrl-C nothing listens any more. Keep this the last test of the module."""
+def test_an_interrupt_stops_all_programs(running: Run) -> None:
+    """After Ctrl-C no program listens. This must be the last test of the module."""
     os.killpg(running.process.pid, signal.SIGINT)
     output, _ = running.process.communicate(timeout=20)
     assert "Stopped." in output

@@ -77,7 +77,7 @@ def test_the_variables_of_lambda_and_of_the_template_are_set(project: Project) -
     assert project.run("check", AWS_REGION="us-east-1").status == 2
 
 
-def test_the_settings_file_is_that_of_the_stage(project: Project) -> None:
+def test_the_settings_file_is_the_file_of_the_stage(project: Project) -> None:
     (project.folder / "chalicelib/dev.toml").write_text(
         '[[mounts]]\npath = "/x"\nbucket = "other"\nregion = "eu-west-1"\n'
     )

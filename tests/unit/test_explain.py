@@ -117,7 +117,7 @@ ANSWERS = [
 ]
 
 
-def test_the_answer_is_that_of_the_service(settings: Settings) -> None:
+def test_the_answer_is_the_answer_of_the_service(settings: Settings) -> None:
     for method, url, start in ANSWERS:
         explanation = explained(settings, method, url)
         assert explanation.lines[-1].startswith(f"answer  {start}"), (method, url)

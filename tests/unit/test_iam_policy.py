@@ -103,7 +103,7 @@ def test_the_policy_of_the_stack_keeps_the_statements_of_the_template(tmp_path: 
         assert "s3:DeleteObjectVersion" in found[sid]["Action"]
 
 
-def test_the_committed_policies_are_those_that_the_tool_prints(
+def test_the_committed_policies_equal_the_policies_that_the_tool_prints(
     environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = json.loads((PROJECT / ".chalice/config.json").read_text())

@@ -1,4 +1,4 @@
-"""The credentials that sign URLs: fixed ones, or those of boto3's chain, else a 503."""
+"""The credentials that sign URLs: fixed credentials, or credentials of boto3's chain, else a 503."""
 
 import json
 import sys

@@ -1,7 +1,7 @@
 """Counters of link uses: the contract of `ports.LinkUseCounter`, and the failures of DynamoDB.
 
-The counter in memory and the one in DynamoDB keep the same contract. The embedded DynamoDB always runs; DynamoDB Local,
-the judge of the expressions, runs where `DYNAMODB_ENDPOINT` says, and always in CI.
+The counters in memory and in DynamoDB keep the same contract. The embedded DynamoDB always runs; DynamoDB Local,
+the judge of the expressions, runs where `DYNAMODB_ENDPOINT` names it, and always in CI.
 """
 
 import json
@@ -137,7 +137,7 @@ def assert_used_up(counter: LinkUseCounter, link: Link) -> None:
 # Uses
 
 
-def test_a_link_has_as_many_uses_as_it_says_and_a_check_takes_none(counter: LinkUseCounter) -> None:
+def test_a_link_has_its_number_of_uses_and_a_check_takes_no_use(counter: LinkUseCounter) -> None:
     for uses in (1, 2, 20):
         link = new_link(uses)
         for _ in range(uses):
@@ -224,7 +224,7 @@ def outcome_of(start: threading.Barrier, counter: LinkUseCounter, link: Link, fi
     return "won"
 
 
-def test_of_many_who_race_as_many_win_as_the_link_has_uses(counter: LinkUseCounter) -> None:
+def test_of_many_racing_requests_as_many_win_as_the_link_has_uses(counter: LinkUseCounter) -> None:
     """Different clients, and one client that asks for the same range. On a slow machine some requests end with 503."""
     for files, part, uses in ((RACERS, "whole", 1), (RACERS, "1", 3), (1, "1", 1), (1, "1", 3)):
         for _ in range(RACES):
@@ -304,7 +304,7 @@ def assert_out_of_reach(counter: LinkUseCounter, table: str) -> None:
         assert problem.__cause__
 
 
-# What the table holds
+# The content of the table
 
 
 def test_the_item_of_a_link_expires_an_hour_after_the_link(table: Table) -> None:
@@ -401,6 +401,6 @@ def test_without_a_table_in_reach_credentials_or_a_region_every_call_is_unavaila
             assert_out_of_reach(DynamoLinkUseCounter("links"), "links-")
 
 
-def test_the_region_of_the_table_may_differ_from_the_environments(environment: pytest.MonkeyPatch) -> None:
+def test_the_table_may_be_in_another_region_than_the_environment(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     assert DynamoLinkUseCounter("links", "us-east-1")._client.meta.region_name == "us-east-1"

@@ -1,4 +1,4 @@
-"""The contract of `ports.ObjectStore`: the store in memory keeps it as the real one does, asked at the embedded S3."""
+"""The contract of `ports.ObjectStore`, for the store in memory and for the real store at the embedded S3."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence

@@ -286,7 +286,7 @@ def test_password_managers_know_the_form_and_a_wrong_key_is_reported() -> None:
 
 
 def test_pages_and_scripts_load_assets_by_the_hash_of_their_content() -> None:
-    """So a browser never combines an old script with a new one."""
+    """So a browser never combines an old script with a new script."""
     page = directory()
     prefix = f"{BASE}/-/assets/"
     style = page.only("link", rel="stylesheet").attributes["href"].removeprefix(prefix)

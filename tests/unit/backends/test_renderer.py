@@ -144,7 +144,7 @@ def test_every_orientation_is_upright() -> None:
 
 
 def test_every_frame_is_upright() -> None:
-    """And no frame shows a part of another frame."""
+    """No frame shows a part of another frame."""
     uprights = [PATTERN, PATTERN.transpose(Image.Transpose.ROTATE_180), Image.new("RGB", PATTERN.size)]
     for orientation in ORIENTATIONS:
         first, *others = [opened(pictures.oriented(upright, orientation, "png")) for upright in uprights]
@@ -199,7 +199,7 @@ MUTED = Image.eval(pattern(60, 40), lambda value: 40 + value * 2 // 3)  # sRGB c
 
 
 def test_a_profile_is_converted_to_srgb() -> None:
-    """As LittleCMS does it, which Pillow asks."""
+    """The result equals the result of LittleCMS, by Pillow."""
     for kind, primaries in product(("jpeg", "png", "webp", "avif"), (P3, ADOBE)):
         icc = profile(Colours((D65, *primaries), 2.2), is_grey=False)
         assert icc
@@ -507,7 +507,7 @@ def run(code: str, *arguments: Path) -> tuple[int, str]:
 
 
 def test_no_other_loader_answers_in_this_process(tmp_path: Path) -> None:
-    """Not even to code that asks libvips itself."""
+    """No other loader answers even to code that calls libvips itself."""
     file = tmp_path / "a.tiff"
     file.write_bytes(written(pattern(8, 8), "tiff"))
     assert run(_OTHER_FORMATS, file) == (0, "")

@@ -34,7 +34,7 @@ _NUMBERS: Final = (0, 1, 255, 256, 1000, 4095, 32_767, 65_535, 2**24, 2**31 - 1,
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("process", range(PROCESSES))
 def test_a_mutated_image_is_rendered_or_refused(tmp_path: Path, process: int) -> None:
-    """In a process of its own, which may die."""
+    """The renderer runs in another process, which may die."""
     number, file = MUTATED_IMAGES // PROCESSES, tmp_path / "seed"
     command = [sys.executable, "-m", __name__, str(process * number), str(number), str(file)]
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "VIPS_CONCURRENCY": "1"})

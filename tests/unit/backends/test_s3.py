@@ -1,4 +1,4 @@
-"""S3Objects: what is sent to S3, and what becomes of S3's answers. A stub answers in place of S3."""
+"""S3Objects: the requests to S3, and the results of S3's answers. A stub answers in place of S3."""
 
 from collections.abc import Callable, Mapping
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -79,7 +79,7 @@ def test_a_key_is_sent_as_it_is() -> None:
         assert (s3.sent.method, s3.path) == ("HEAD", f"/{key}")
 
 
-def test_requests_go_where_presigned_urls_lead_whatever_the_environment_says(role: pytest.MonkeyPatch) -> None:
+def test_requests_go_to_the_endpoint_of_presigned_urls_in_every_environment(role: pytest.MonkeyPatch) -> None:
     role.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     role.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:1")
     for at in (mount(), mount(bucket="a.b.c"), mount(endpoint="https://s3.example.com"), mount(region="cn-north-1")):

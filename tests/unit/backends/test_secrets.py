@@ -32,7 +32,7 @@ def endpoint() -> Iterator[str]:
 
 @pytest.fixture
 def role(endpoint: str, environment: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """Credentials, an endpoint, and a region other than that of the secrets."""
+    """Credentials, an endpoint, and another region than the region of the secrets."""
     environment.setenv("AWS_ACCESS_KEY_ID", embedded_s3.ACCESS_KEY)
     environment.setenv("AWS_SECRET_ACCESS_KEY", embedded_s3.SECRET_KEY)
     environment.setenv("AWS_DEFAULT_REGION", "us-west-2")
@@ -89,7 +89,7 @@ def test_a_secret_may_have_any_characters_also_bytes_that_are_not_utf_8() -> Non
     assert secret_source("\udcff" * 32)(soon()) == (b"\xff" * 32,)
 
 
-def test_a_secret_is_replaced_by_adding_the_new_one_and_removing_the_old_one() -> None:
+def test_a_secret_is_replaced_by_adding_a_secret_and_removing_the_old_secret() -> None:
     old, both, new = (Signer(secret_source(text), "test") for text in (OLD, f"{OLD},{NEW}", NEW))
     assert both.verifies(soon(), old.sign(soon(), b"a"), b"a")
     assert new.verifies(soon(), both.sign(soon(), b"a"), b"a")

@@ -1,4 +1,4 @@
-"""What both kinds of events share: each test reads the same request from an event of either kind."""
+"""The parts that both kinds of events share: each test reads the same request from an event of either kind."""
 
 import re
 
@@ -56,7 +56,7 @@ def test_the_base_url_is_the_scheme_and_host_that_the_client_used(headers: dict[
     assert {request.base_url.rstrip("/") for request in both(headers=list(headers.items()))} == {expected}
 
 
-def test_the_address_is_the_one_that_the_platform_saw() -> None:
+def test_the_address_is_the_address_that_the_platform_saw() -> None:
     assert {request.client_address for request in both(headers=[("X-Forwarded-For", "203.0.113.9")])} == {"192.0.2.1"}
 
 
@@ -76,7 +76,7 @@ def test_a_body_that_cannot_be_decoded_is_empty() -> None:
     assert common.decode_body(None, is_base64=None) == b""
 
 
-def test_the_id_is_the_platforms_and_a_new_one_where_the_platforms_cannot_be_used() -> None:
+def test_the_id_comes_from_the_platform_and_a_new_id_replaces_an_unusable_id() -> None:
     assert common.request_id("JKJaXmPLvHcESHA=") == "JKJaXmPLvHcESHA="
     for platform_id in (None, "", "a b", "a\r\nb", "ü", '"', 5.5, ["a"]):
         ids = {common.request_id(platform_id) for _ in range(3)}

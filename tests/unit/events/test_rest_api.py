@@ -71,7 +71,7 @@ def test_the_base_url_has_the_stage_or_the_base_path() -> None:
         assert to_request(event, DEADLINE).base_url == f"https://files.example.com{prefix}"
 
 
-def test_single_values_count_where_there_are_no_others() -> None:
+def test_single_values_count_where_there_are_no_lists_of_values() -> None:
     event = rest_event(query="a=1&b=", headers=[("X-A", "1")])
     request = to_request(event | dict.fromkeys(("multiValueHeaders", "multiValueQueryStringParameters")), DEADLINE)
     assert (request.query, request.headers) == ({"a": "1", "b": ""}, {"x-a": "1"})
@@ -98,9 +98,7 @@ def test_an_event_without_fields_is_read_without_failing() -> None:
     st.dictionaries(st.sampled_from(["Location", "Set-Cookie", "Content-Type", "x-a"]), st.sampled_from(["a", "b/c"])),
     st.binary(max_size=9),
 )
-def test_a_response_is_the_one_that_chalice_itself_would_return(
-    status: int, headers: dict[str, str], body: bytes
-) -> None:
+def test_a_response_equals_the_response_of_chalice_itself(status: int, headers: dict[str, str], body: bytes) -> None:
     chalice = Chalice("oracle", env={})
     chalice.api.binary_types = ["*/*"]
 

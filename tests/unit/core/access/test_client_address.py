@@ -6,7 +6,7 @@ from tests.support.builders import request
 CONNECTED, ANN, FORGED = "192.0.2.1", "198.51.100.7", "203.0.113.9"
 
 
-def test_the_address_is_the_one_that_the_cdn_saw_and_otherwise_the_one_that_connected() -> None:
+def test_the_address_is_the_address_that_the_cdn_saw_and_otherwise_the_address_that_connected() -> None:
     secrets = [b"old" * 11, b"new" * 11]
     for secret, forwarded, expected in [
         ("old" * 11, f"{FORGED}, {ANN}, {CONNECTED}", ANN),

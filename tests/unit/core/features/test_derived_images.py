@@ -1,4 +1,4 @@
-"""A derived image is rendered once from the source that its name tells, and is then looked for alone."""
+"""A derived image is rendered once for each key, content and rendition; later requests only look for it."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""`/-/thumbnail` and `/-/resize`: who may use them, their answers, and that they are no way around the rules."""
+"""`/-/thumbnail` and `/-/resize`: their callers, their answers, and that no endpoint avoids the rules."""
 
 import json
 from itertools import product
@@ -26,7 +26,7 @@ BOTH = ((THUMBNAIL, "POST"), (RESIZE, "GET"), (RESIZE, "HEAD"))
 
 
 class Large(NamedTuple):
-    """Renders every image as an image of so many bytes."""
+    """Renders every image as an image of a given number of bytes."""
 
     size: int
 
@@ -39,7 +39,7 @@ def a_service(rules: tuple[Rule, ...] = (), **rest: Any) -> Signpost:
 
 
 def render(raw_path: str, method: str | None = None, *, service: Signpost | None = None, **rest: Any) -> Reply:
-    """Ask for the image as ann, 320 pixels wide, where the rest says nothing else."""
+    """Ask for the image as ann, 320 pixels wide, by default."""
     wanted: dict[str, Any] = {"query": {"w": "320", "u": URL}, "headers": AS_ANN, "body": PNG, **rest}
     return ask(
         method or ("POST" if raw_path == THUMBNAIL else "GET"), raw_path, service=service or a_service(), **wanted

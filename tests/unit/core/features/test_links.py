@@ -1,4 +1,4 @@
-"""Links: the rights of their issuer, their clock, and what takes a use."""
+"""Links: the rights of their issuer, their end, and the requests that take a use."""
 
 import json
 from collections.abc import Mapping
@@ -109,7 +109,7 @@ def test_no_link_opens_a_version_or_lets_a_header_through() -> None:
 
 
 def test_a_directory_link_opens_what_its_issuer_may_share_now() -> None:
-    """As if the issuer asked: by name, in a listing, as an image, to upload, and on a page."""
+    """The link opens the same paths as for its issuer: by name, in a listing, as an image, to upload, and on a page."""
     allowed = allow("/shared/**", "read list write share", "key:ann")
     rules = numbered(deny("/shared/secret/**", "share"), deny("/shared/own", "share"), allowed)
     counter = MemoryLinkUseCounter()
@@ -154,7 +154,7 @@ def test_a_link_ends_with_a_right_or_the_key_of_its_issuer() -> None:
     assert use(a_service(counter, keys=[CI, ANN]), token).status == 307
 
 
-# What takes a use, as far as it depends on the clock, the client's address, or a store that fails
+# The requests that take a use, where the clock, the client's address or a failing store decides
 
 
 def test_new_ranges_of_the_same_file_are_free_for_the_same_client_for_60_seconds() -> None:

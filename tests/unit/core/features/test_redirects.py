@@ -64,7 +64,7 @@ def test_caches_keep_a_redirect_only_while_its_url_is_valid() -> None:
             assert reply.headers["Cache-Control"] == cache_control, (fields, method, query)
 
 
-def test_shared_caches_keep_only_redirects_that_anyone_may_have() -> None:
+def test_shared_caches_keep_only_redirects_to_files_that_anyone_may_read() -> None:
     """Anyone may read /a.png, but not its versions. `Vary` does not list signed headers."""
     rules = numbered(
         allow("/**", "versions", "key:ann"), allow("/a.png", "read"), allow("/ann/**", "read write delete", "key:ann")

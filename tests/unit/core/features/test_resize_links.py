@@ -142,7 +142,7 @@ def test_garbage_is_refused(token: str) -> None:
 
 
 def test_the_log_holds_neither_a_token_nor_a_publishable_key() -> None:
-    """Neither a good secret nor a secret that is refused."""
+    """The log has no accepted secret, and no refused secret."""
     site = api_key("site")._replace(in_urls=True)
     service = a_service((*RULES, *numbered(allow(RESIZE, "read", "key:site"))), keys=[ANN, site])
     token = token_of(make(service, u=URL, sizes=["320x"]))

@@ -61,7 +61,7 @@ def test_a_page_of_another_site_signs_nobody_in_or_out() -> None:
             assert "Set-Cookie" not in reply.headers
 
 
-def test_signing_in_leads_to_our_own_site_only() -> None:
+def test_signing_in_leads_only_to_the_site_of_the_service() -> None:
     """The URL of the service stands before `next`, so everything after the host is a path."""
     for next_path, location in (
         ("/a%20b/?x=1", "/a%20b/?x=1"),

@@ -95,7 +95,7 @@ def test_without_a_size_or_with_another_method_the_answer_is_about_the_file() ->
 
 
 def test_callers_who_may_not_read_learn_nothing() -> None:
-    """Neither whether the source exists, nor its kind, nor which parameters are good."""
+    """The answer does not tell whether the source exists, its kind, or which parameters are good."""
     world = World(("shared/a.png", "shared/closed/a.png"))
     world.store.put("shared/b.png", b"text")
     queries = (W320, {"w": "x"}, {"w": "9", "fit": "cover"}, {**W320, "versionId": "\n"})
@@ -160,7 +160,7 @@ def test_an_image_takes_one_use_of_a_link_as_the_file_does() -> None:
 
 
 def test_a_link_without_a_use_left_renders_nothing_and_tells_nothing() -> None:
-    """Not even whether the image exists, however the link ended."""
+    """The answer does not even tell whether the image exists, in whatever way the link ended."""
     for head_inline, (end, status) in product((False, True), (("GET", 307), ("DELETE", 204))):
         world = World(head_inline=head_inline)
         for raw_path in ("/shared/a.png", "/shared/no.png"):
