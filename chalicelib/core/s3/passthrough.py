@@ -38,7 +38,7 @@ _SIGNED_NAMES: Final = frozenset(
     }
 )
 
-# The headers that are ignored: CloudFront adds the headers with these prefixes (FACTS 8.14), and the URL has the values
+# The headers that are ignored: CloudFront adds the headers with these prefixes (FACTS 1.14), and the URL has the values
 # of the other headers.
 _IGNORED: Final = ("x-amz-cf-", "x-amz-source-")
 _IGNORED_NAMES: Final = frozenset({"x-amz-content-sha256", "x-amz-date", "x-amz-security-token"})
@@ -88,7 +88,7 @@ def headers(request: Request, grant: Grant, step: str | None = None) -> dict[str
     """Return the headers to sign: the headers that S3 defines for the request and that the rule lets through.
 
     The client sends these headers to S3, which refuses any `x-amz-*` that is not signed (FACTS 3.1). A header that is
-    not named here is refused, because AWS adds new headers, and some headers avoid the rules (FACTS 8.22).
+    not named here is refused, because AWS adds new headers, and some headers avoid the rules (FACTS 4.11).
 
     Args:
         request: the request of the client.
@@ -108,7 +108,7 @@ def headers(request: Request, grant: Grant, step: str | None = None) -> dict[str
             elif name not in _IGNORED_NAMES and not name.startswith(_IGNORED):
                 shown = name if _TOKEN.issuperset(name) else ascii(name)
                 raise BadHeader(shown, "the access rules here do not pass this header on to S3. Leave it out.")
-    # CreateMultipartUpload and UploadPart take neither condition (FACTS 8.22).
+    # CreateMultipartUpload and UploadPart take neither condition (FACTS 4.11).
     if step == multipart_parameters.COMPLETE or (request.method == "PUT" and step is None):
         signed |= {name: request.headers[name] for name in ("if-match", "if-none-match") if name in request.headers}
     for name, value in signed.items():

@@ -121,7 +121,7 @@ def _size(request: Request, max_bytes: int, step: str | None) -> int:
 def check_media_type(text: str, allowed: tuple[str, ...], **texts: str) -> None:
     """Raise UnsupportedMediaType unless a text is exactly one media type that the rule allows.
 
-    Of several types a browser uses the last (FACTS 8.12). The parameters of the type are not compared.
+    Of several types a browser uses the last (FACTS 3.6). The parameters of the type are not compared.
 
     Args:
         text: the type as the client sent it.

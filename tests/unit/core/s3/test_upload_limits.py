@@ -81,7 +81,7 @@ def test_the_type_is_signed_as_the_client_sent_it() -> None:
             assert promised(IMAGES, {}, step=step, content_type=text) == {"content-type": text}
 
 
-# S3 would store each text unchanged, and of several types a browser uses the last (FACTS 8.12).
+# S3 would store each text unchanged, and of several types a browser uses the last (FACTS 3.6).
 SEVERAL = ["image/png;,text/html", "image/png,text/html", "image/png, text/html", "image/png;a=b,text/html"]
 SEVERAL += ['image/png;a="b",text/html', 'image/png;a="b\\",text/html', "image/png;a=',text/html;'", "image/png a/b"]
 BROKEN = ["", "image", "image/", "/png", "image/;x", "x; image/png", "image /a", " image/png", "image/png\t;a=b"]
