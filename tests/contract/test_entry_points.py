@@ -281,7 +281,7 @@ def check_listed(path: str | None, headers: Fields) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=10_000 if os.environ.get("CI") else 250)
+@settings(max_examples=2_000 if os.environ.get("CI") else 250)
 @given(
     mostly(METHODS, st.text(max_size=6)),
     mostly(OPEN_PATHS, PATHS | st.text(st.characters(), max_size=20)),

@@ -75,15 +75,17 @@ def names(site: Site, url: str, user: str | None = CI) -> list[str]:
 
 def walk(site: Site, url: str) -> dict[str, bytes]:
     """Return the bodies of all files that the URLs lead to, one level after another."""
-    found: dict[str, bytes] = {}
-    for entry in entries(site, url):
-        found |= walk(site, entry["url"]) if entry["type"] == "directory" else {entry["url"]: read(site, entry)}
-    return found
+    found = entries(site, url)
+    bodies = read_all(site, [entry["url"] for entry in found if entry["type"] == "file"])
+    for entry in found:
+        bodies |= walk(site, entry["url"]) if entry["type"] == "directory" else {}
+    return bodies
 
 
-def read(site: Site, entry: dict[str, Any]) -> bytes:
-    """Return the body that the URL of a file leads to."""
-    return site.curl("-L", entry["url"]).body
+def read_all(site: Site, urls: list[str]) -> dict[str, bytes]:
+    """Return the bodies of the files at these URLs."""
+    answers = site.curl_all([("-L", url) for url in urls]) if urls else []
+    return {url: answer.body for url, answer in zip(urls, answers, strict=True)}
 
 
 def pages(site: Site, url: str) -> Iterator[Answer]:
@@ -178,7 +180,8 @@ def test_a_mount_is_a_directory(site: Site, team: None) -> None:
 
 def test_a_recursive_list_has_the_files_of_mounts(site: Site, team: None) -> None:
     everything = entries(site, f"{site.at('/team/')}?recursive")
-    assert [(entry["name"], read(site, entry)) for entry in everything] == [
+    bodies = read_all(site, [entry["url"] for entry in everything])
+    assert [(entry["name"], bodies[entry["url"]]) for entry in everything] == [
         ("a", b"tenant/team/a"),
         ("archive!", b"tenant/team/archive!"),
         ("archive/inside/deep", b"archive/inside/deep"),
@@ -200,21 +203,19 @@ def test_a_listing_has_no_entry_that_the_reader_may_not_see(site: Site, team: No
 @over_http  # the number of keys, not the driver, makes this test slow
 def test_a_long_listing_has_many_parts(site: Site, store: Store) -> None:
     """Every entry is in one part, and the parts are in order."""
-    files = [f"{number:04}" if number % 3 else f"{number:04}/file" for number in range(1_010)]
+    files = [f"{number:04}" if number % 3 else f"{number:04}/file" for number in range(110)]
     put(store, *(f"tenant/many/{name}" for name in files))
-    whole = site.curl(site.at("/many/")).json()
-    assert (len(whole["entries"]), bool(whole["next"])) == (1_000, True)  # as many as S3 gives at once
     for query, names in (("", [name.removesuffix("file") for name in files]), ("&recursive", files)):
-        parts = [page.json()["entries"] for page in pages(site, f"{site.at('/many/')}?limit=100{query}")]
-        assert all(len(part) == 100 for part in parts[:-1])
+        parts = [page.json()["entries"] for page in pages(site, f"{site.at('/many/')}?limit=20{query}")]
+        assert all(len(part) == 20 for part in parts[:-1])
         assert [entry["name"] for part in parts for entry in part] == names
     delete(store, [f"tenant/many/{name}" for name in files])
 
 
 def test_a_limit_is_a_number_from_1_to_1000(site: Site) -> None:
-    for limit in ("0", "-1", "1001", "1e3", "1.5", "x", "", "%D9%A1", "00001", "9" * 99):
-        answer = site.curl(f"{site.at('/one/')}?limit={limit}")
-        assert (answer.status, answer.code) == (400, "bad-parameter"), limit
+    limits = ("0", "-1", "1001", "1e3", "1.5", "x", "", "%D9%A1", "00001", "9" * 99)
+    for answer in site.curl_all([(f"{site.at('/one/')}?limit={limit}",) for limit in limits]):
+        assert (answer.status, answer.code) == (400, "bad-parameter")
         assert "limit" in answer.json()["detail"]
 
 
@@ -225,8 +226,8 @@ def test_a_cursor_is_for_its_own_listing(site: Site, team: None) -> None:
     assert site.curl(f"{url}?limit=2&cursor={cursor}").status == 200
     urls = [f"{url}?limit=1&cursor={changed}" for changed in (f"A{cursor[1:]}", cursor[:-1], f"{cursor}A", "x", "")]
     others = (f"{url}?recursive&", f"{site.at('/one/')}?", f"{site.at('/')}?")
-    for refused in (*urls, *(f"{other}cursor={cursor}" for other in others)):
-        answer = site.curl(refused)
+    urls += [f"{other}cursor={cursor}" for other in others]
+    for answer, refused in zip(site.curl_all([(url,) for url in urls]), urls, strict=True):
         assert (answer.status, answer.code) == (400, "bad-parameter"), refused
 
 

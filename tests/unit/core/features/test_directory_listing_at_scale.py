@@ -1,5 +1,6 @@
-"""A directory of a hundred thousand keys, read part by part while others write keys."""
+"""A directory of twenty thousand keys, read part by part while others write keys."""
 
+import json
 import random
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
@@ -13,13 +14,13 @@ from chalicelib.core.ports import ListedKey, ListedKeys
 from chalicelib.core.s3.mounts import Mounts, Target
 from chalicelib.core.web.times import Deadline
 from tests.support.builders import DEADLINE, NOW, allow, mount, numbered, path
-from tests.support.fakes import CURSORS
+from tests.support.fakes import CURSORS, ask, signpost
 from tests.support.store import MemoryStore
 
 pytestmark = pytest.mark.slow
 
-KEYS = 100_000
-PART = 1_000
+KEYS = 20_000
+PART = 200
 AFTER_ALL = "\U0010ffff"
 
 
@@ -93,12 +94,18 @@ def test_no_entry_is_lost_or_repeated() -> None:
         assert len(store.calls) == len(walked) // PART + 1  # one call for each part
 
 
+def test_a_listing_without_a_limit_has_a_thousand_entries() -> None:
+    service = signpost(objects=MemoryStore(f"public/{number}" for number in range(1_001)))
+    listing = json.loads(ask("GET", "/public/", service=service).body)
+    assert (len(listing["entries"]), bool(listing["next"])) == (1_000, True)
+
+
 def test_a_request_ends_although_its_reader_may_see_almost_no_key() -> None:
     rules = RuleSet(numbered(allow("/zz", "read"), allow("/", "list")))
     store = SortedStore({*(f"{number:06}" for number in range(45_000)), "zz"})
     listings, grant = listings_of(store, rules), rules.authorize(ANYONE, "list", path("/"))
-    parts = [listings.read(grant, recursive=False, limit=PART, cursor=None, deadline=DEADLINE)]
+    parts = [listings.read(grant, recursive=False, limit=1_000, cursor=None, deadline=DEADLINE)]
     assert (parts[0].entries, len(store.calls)) == ((), 20)
     while cursor := parts[-1].cursor:
-        parts.append(listings.read(grant, recursive=False, limit=PART, cursor=cursor, deadline=DEADLINE))
+        parts.append(listings.read(grant, recursive=False, limit=1_000, cursor=cursor, deadline=DEADLINE))
     assert (len(parts), [entry.path for entry in parts[-1].entries]) == (3, ["/zz"])
