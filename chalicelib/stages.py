@@ -54,11 +54,8 @@ def environment_of(stage: str, own: Environment) -> Environment:
 def policy_file(stage: str) -> Path:
     """Return the file of the policy of a stage's role, which Chalice reads; raise InvalidSettings for no such stage."""
     config, own = _stage(stage)
-    return (
-        PROJECT
-        / ".chalice"
-        / str(own.get("iam_policy_file") or config.get("iam_policy_file") or f"policy-{stage}.json")
-    )
+    name = own.get("iam_policy_file") or config.get("iam_policy_file") or f"policy-{stage}.json"
+    return PROJECT / ".chalice" / str(name)
 
 
 def template_policy() -> dict[str, Any]:
@@ -74,9 +71,8 @@ def _variables(stage: str) -> dict[str, Any]:
     written = {name: value for part in (config, own, handler) for name, value in _table(part).items()}
     wrong = [name for name, value in written.items() if not isinstance(value, str)]
     if wrong:
-        raise InvalidSettings(
-            f"{PROJECT / _CONFIG}: environment_variables: {name} must be a text in quotes" for name in wrong
-        )
+        file = PROJECT / _CONFIG
+        raise InvalidSettings(f"{file}: environment_variables: {name} must be a text in quotes" for name in wrong)
     return {**template, **written}
 
 

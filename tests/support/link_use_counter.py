@@ -1,10 +1,10 @@
-"""A counter of link uses in memory, which keeps the contract of `ports.LinkUseCounter`."""
+"""A counter of link uses in memory, which keeps the contract of `ports.LinkUseCounter`, without a limit of ranges."""
 
 import threading
 from typing import NamedTuple
 
 from chalicelib.core.access.link_tokens import Link, Reading
-from chalicelib.core.link_uses import FREE_SECONDS, MAX_FREE_RANGES
+from chalicelib.core.link_uses import FREE_SECONDS
 from chalicelib.core.web.problems.access import LinkRevoked, LinkUsedUp
 from chalicelib.core.web.problems.base import Unavailable
 from chalicelib.core.web.times import Deadline
@@ -65,8 +65,7 @@ class MemoryLinkUseCounter:
         read = self._reads.get((link.id, reading.file))
         if read is None or read.at <= now - FREE_SECONDS:
             return False
-        is_new = reading.part not in read.ranges and len(read.ranges) + len(read.attempts) < 2 * MAX_FREE_RANGES
-        if attempt not in read.attempts and not is_new:
+        if attempt not in read.attempts and reading.part in read.ranges:
             return False
         read.ranges.add(reading.part)
         read.attempts.add(attempt)
