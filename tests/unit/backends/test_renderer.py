@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import product
+from itertools import cycle, product
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -137,7 +137,8 @@ def test_a_side_is_rounded_to_the_nearest_pixel_in_every_format() -> None:
 
 def test_every_orientation_is_upright() -> None:
     """`w` and `h` are sides of the upright image, and its middle is kept."""
-    for kind, orientation, fit in product(("jpeg", "png", "webp", "avif"), ORIENTATIONS, FITS):
+    for (number, kind), orientation in product(enumerate(("jpeg", "png", "webp", "avif")), ORIENTATIONS):
+        fit = FITS[(number + orientation) % len(FITS)]
         image = opened(rendered(pictures.oriented(PATTERN, orientation, kind), 60, 30, fit))
         assert "exif" not in image.info
         assert difference(image, sized(PATTERN, 60, 30, fit)) < 6, (kind, orientation, fit)
@@ -419,7 +420,7 @@ def test_format_and_quality_are_used() -> None:
 
 def test_an_incomplete_image_is_refused_and_never_half_black() -> None:
     """Cut at any place. If only invisible bytes are missing, the whole picture is shown."""
-    for kind, fit in product(pictures.FORMATS, FITS):
+    for kind, fit in zip(pictures.FORMATS, cycle(FITS), strict=False):
         data = written(noise(WIDTH, HEIGHT), kind)
         whole = shown(data, 60, 60, fit)
         for size in sorted({*range(32, len(data), max(1, len(data) // 40)), *range(len(data) - 20, len(data))}):
@@ -450,7 +451,7 @@ def test_a_jpeg_gets_the_same_verdict_at_every_size() -> None:
     for options, height in cases:
         data = written(noise(400, height), "jpeg", **options)
         incomplete = [] if options else [data[:20_000] + data[30_000:]]
-        for missing in (3, 4, 10, 50, 300, len(data) // 2, len(data) - 700):
+        for missing in (3, 4, 300, len(data) // 2):
             incomplete += [data[:-missing], data[:-missing] + b"\xff\xd9"]
         for size in SIZES:
             whole = shown(data, *size)
@@ -544,11 +545,11 @@ def test_nothing_of_an_image_is_logged_or_kept(tmp_path: Path) -> None:
 
 
 def test_threads_render_as_one_thread_does() -> None:
-    cases = list(product(pictures.FORMATS, FORMATS, FITS))
+    cases = list(product(pictures.FORMATS, FORMATS))
 
-    def render(case: tuple[str, str, str]) -> bytes:
-        kind, output, fit = case
-        return rendered(ORIGINALS[kind], 40, 30, fit, output)
+    def render(case: tuple[str, str]) -> bytes:
+        kind, output = case
+        return rendered(ORIGINALS[kind], 40, 30, "cover", output)
 
     with ThreadPoolExecutor(8) as threads:
         assert list(threads.map(render, cases)) == list(map(render, cases))
