@@ -7,6 +7,7 @@ from .core.access.actions import action_of
 from .core.access.link_tokens import LinkTokens
 from .core.access.principals import ANYONE, Principal
 from .core.access.rules import Rule, RuleSet
+from .core.s3.upload_limits import describe
 from .core.web import image_parameters, paths
 from .core.web.access_log import AccessLogEntry
 from .core.web.message import Request
@@ -137,16 +138,10 @@ def _meaning(status: int, request: Request, action: str | None) -> str:
 def _describe(rule: Rule | None, count: int) -> str:
     if rule is None:
         return "no rule matches, so the request is refused"
-    demands = [
-        *([f"at most {rule.max_bytes:,} bytes"] if rule.max_bytes is not None else []),
-        *([f"of type {' or '.join(rule.content_types)}"] if rule.content_types else []),
-        *([] if rule.overwrite else ["that overwrite nothing (If-None-Match: *)"]),
-        *(["with x-amz-checksum-sha256"] if rule.checksum else []),
-        *(f"with {name}: {value}" for name, value in rule.require_headers),
-    ]
+    limits = describe(rule)
     passed = f", passes {', '.join(rule.pass_headers)} to S3" if rule.pass_headers else ""
     number = f"{rule.number}:" if rule.number <= count else "built in, after the rules of the file:"
     verb = "allows" if rule.allows else "denies"
-    uploads = f", uploads {', '.join(demands)}" if demands else ""
+    uploads = f", uploads {', '.join(limits)}" if limits else ""
     sizes = f", images in {', '.join(rule.image_sizes)}" if rule.image_sizes else ""
     return f"{number} {rule.path} {verb} {', '.join(rule.actions)} to {', '.join(rule.to)}{uploads}{sizes}{passed}"

@@ -122,10 +122,9 @@ def refusal(problem: Problem, request: Request, *, realm: str, sign_in: bool, ht
     """
     headers = dict(problem.headers)
     if isinstance(problem, Unauthorized):
-        # Every request of a browser has this header (Fetch Metadata Request Headers §2.2). Programs such as wget -r and
-        # lftp send `Accept: text/html` too, and send a password only where Basic is offered.
-        in_browser = "sec-fetch-mode" in request.headers
-        headers["WWW-Authenticate"] = challenge(realm, basic=not (in_browser and sign_in))
+        from .web.challenges import challenge_for  # a redirect needs no challenge
+
+        headers["WWW-Authenticate"] = challenge_for(request, realm, sign_in=sign_in)
     if wants_page(request):
         return page(problem.status, html(), headers=headers)
     body = {
@@ -137,15 +136,6 @@ def refusal(problem: Problem, request: Request, *, realm: str, sign_in: bool, ht
         "request_id": request.request_id,
     }
     return _document(problem.status, "application/problem+json", _json(body), headers)
-
-
-def challenge(realm: str, *, basic: bool) -> str:
-    """Return the value of `WWW-Authenticate`, which tells the client how to send credentials.
-
-    With `Basic`, a browser asks for a password in its own dialog before a page can offer to sign in.
-    """
-    bearer = f'Bearer realm="{realm}"'
-    return f'Basic realm="{realm}", charset="UTF-8", {bearer}' if basic else bearer
 
 
 def _document(status: int, media_type: str, body: bytes, headers: Mapping[str, str] | None = None) -> Reply:

@@ -11,7 +11,7 @@ from chalicelib.core.s3.mounts import Mounts
 from chalicelib.core.web import image_parameters, multipart_parameters, paths
 from chalicelib.core.web.access_log import AccessLogEntry
 from chalicelib.core.web.message import Reply, Request
-from chalicelib.core.web.page_views import Crumb, DirectoryView, Row, Uploads, Visitor
+from chalicelib.core.web.page_views import Crumb, DirectoryView, Row, UploadsView, Visitor
 
 from .directory_listing import Entry, name_of
 
@@ -108,7 +108,7 @@ class DirectoryPages:
             thumbnail=_thumbnail(request, entry),
         )
 
-    def _uploads(self, grant: Grant) -> Uploads | None:
+    def _uploads(self, grant: Grant) -> UploadsView | None:
         """Return the uploads that are allowed here: the rule for an example name decides."""
         example = paths.decode(quote(grant.path) + "name")
         upload_grant = self._rules.grant_for(grant, "write", example)
@@ -117,7 +117,9 @@ class DirectoryPages:
         rule = upload_grant.rule
         part_bytes = None if rule.max_bytes is None else multipart_parameters.part_bytes(rule.max_bytes)
         inbox = self._rules.grant_for(grant, "read", example) is None
-        return Uploads(upload_grant.may_replace, rule.max_bytes, rule.content_types, rule.checksum, part_bytes, inbox)
+        return UploadsView(
+            upload_grant.may_replace, rule.max_bytes, rule.content_types, rule.checksum, part_bytes, inbox
+        )
 
 
 def _thumbnail(request: Request, entry: Entry) -> str:

@@ -7,6 +7,7 @@ from chalicelib.core import replies
 from chalicelib.core.access.principals import ApiKeys
 from chalicelib.core.access.sessions import CLOSING_COOKIE, Sessions, check_same_origin
 from chalicelib.core.web.access_log import AccessLogEntry
+from chalicelib.core.web.challenges import challenge
 from chalicelib.core.web.message import Reply, Request, is_plain
 from chalicelib.core.web.page_views import SignInView, Visitor
 from chalicelib.core.web.paths import LOGIN, LOGOUT, Path
@@ -67,7 +68,7 @@ class SignIn:
     def _page(self, status: int, request: Request, form: dict[str, str], *, failed: bool) -> Reply:
         visitor = Visitor("", by_cookie=False, link_expires_at=None, sign_in=True, base_url=request.base_url)
         html = self._pages.sign_in(SignInView(visitor, _next_path(form, "/"), failed))
-        headers = {"WWW-Authenticate": replies.challenge(self._realm, basic=False)} if status == 401 else {}
+        headers = {"WWW-Authenticate": challenge(self._realm, basic=False)} if status == 401 else {}
         return replies.page(status, html, headers=headers)
 
 

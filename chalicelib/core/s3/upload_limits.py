@@ -67,6 +67,17 @@ def required_headers(request: Request, grant: Grant, step: str | None) -> dict[s
     return promised
 
 
+def describe(rule: Rule) -> list[str]:
+    """Return the limits of a rule in words, for `explain`: "uploads …"."""
+    return [
+        *([f"at most {rule.max_bytes:,} bytes"] if rule.max_bytes is not None else []),
+        *([f"of type {' or '.join(rule.content_types)}"] if rule.content_types else []),
+        *([] if rule.overwrite else ["that overwrite nothing (If-None-Match: *)"]),
+        *(["with x-amz-checksum-sha256"] if rule.checksum else []),
+        *(f"with {name}: {value}" for name, value in rule.require_headers),
+    ]
+
+
 def _check_no_overwrite(request: Request, grant: Grant, step: str | None) -> None:
     """Raise PreconditionRequired if the upload could replace a file. `passthrough.headers` signs the condition."""
     if not grant.may_replace and request.headers.get("if-none-match", "").strip() != "*":

@@ -51,7 +51,7 @@ class Row(NamedTuple):
     thumbnail: str
 
 
-class Uploads(NamedTuple):
+class UploadsView(NamedTuple):
     """The uploads that a directory accepts, with the limits of `rules.Rule`.
 
     Attributes:
@@ -89,7 +89,7 @@ class DirectoryView(NamedTuple):
     next_url: str
     is_first: bool
     url: str
-    uploads: Uploads | None
+    uploads: UploadsView | None
     may_share: bool
 
 

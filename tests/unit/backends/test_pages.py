@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from chalicelib.backends.templates import HtmlPages, readable_size
 from chalicelib.core.ports import Pages
-from chalicelib.core.web.page_views import Crumb, DirectoryView, ProblemView, Row, SignInView, Uploads, Visitor
+from chalicelib.core.web.page_views import Crumb, DirectoryView, ProblemView, Row, SignInView, UploadsView, Visitor
 from tests.support.builders import NOW
 
 BASE = "https://files.example.com"
@@ -20,8 +20,8 @@ ANYONE = Visitor("", by_cookie=False, link_expires_at=None, sign_in=True, base_u
 ANN = Visitor("key:ann", by_cookie=True, link_expires_at=None, sign_in=True, base_url=BASE)
 GUEST = Visitor("", by_cookie=False, link_expires_at=int(NOW), sign_in=True, base_url=BASE)
 
-ANY_UPLOADS = Uploads(True, None, (), checksum=False, part_bytes=None, inbox=False)
-LIMITED_UPLOADS = Uploads(False, 50_000_000, ("image/*", "text/plain"), False, part_bytes=5_242_880, inbox=False)
+ANY_UPLOADS = UploadsView(True, None, (), checksum=False, part_bytes=None, inbox=False)
+LIMITED_UPLOADS = UploadsView(False, 50_000_000, ("image/*", "text/plain"), False, part_bytes=5_242_880, inbox=False)
 
 NASTY_NAMES = (
     "<img src=x onerror=alert(1)>.txt",

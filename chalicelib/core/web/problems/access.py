@@ -1,4 +1,11 @@
-"""The refusals of access: credentials, rules, sessions and links."""
+"""The refusals of access: credentials, rules, sessions and links.
+
+Problem
+├── Unauthorized 401: CredentialsMissing, CredentialsInvalid, UrlKeyInvalid, CookieInvalid
+├── Forbidden, CrossSite, LinkInvalid, Prefetched 403
+├── NotRevocable 409
+└── LinkGone 410: LinkExpired, LinkUsedUp, LinkRevoked
+"""
 
 from .base import Problem
 

@@ -1,4 +1,15 @@
-"""Problem itself, and the refusals that any request can meet."""
+"""Problem itself, and the refusals that any request can meet.
+
+Problem
+├── BadRequest 400: BadPath, BadParameter, BadHeader
+├── NotFound 404
+├── MethodNotAllowed 405
+├── PreconditionFailed 412
+├── KeyTooLong 414
+├── Misconfigured, InternalError 500
+├── NotOffered 501
+└── Unavailable 503
+"""
 
 from collections.abc import Mapping, Sequence
 

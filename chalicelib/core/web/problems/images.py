@@ -1,4 +1,12 @@
-"""The refusals of images: the size, the source, or the image itself."""
+"""The refusals of images: the size, the source, or the image itself.
+
+Problem
+├── SizeNotAllowed, SourceNotAllowed 403
+├── ImageTooLarge 413
+├── NotAnImage 415
+├── ImageBroken 422
+└── SourceFailed 502
+"""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,11 @@
-"""The refusals of uploads: the request does not promise what S3 or the rule demands of an upload."""
+"""The refusals of uploads: the request does not promise what S3 or the rule demands of an upload.
+
+Problem
+├── LengthRequired, SizeRequired 411
+├── PayloadTooLarge, PartTooLarge 413
+├── UnsupportedMediaType 415
+└── PreconditionRequired, ChecksumRequired, HeaderRequired 428
+"""
 
 from collections.abc import Sequence
 
