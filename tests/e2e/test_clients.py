@@ -1,6 +1,5 @@
-"""How real clients behave: uploads in one step and two, session tokens, HEAD inline, and libraries other than curl."""
+"""How real clients behave: curl's upload and its parallel requests, requests, session tokens, and HEAD inline."""
 
-import json
 import subprocess
 from urllib.parse import quote
 
@@ -21,29 +20,6 @@ def test_upload_waits_for_the_redirect(site: Site) -> None:
     followed = subprocess.run([*arguments, "-L", site.of("big.bin")], check=True, capture_output=True, text=True)
     assert followed.stdout == f"200 {16 * 2**20}"
     assert int(site.curl("-L", "-I", site.of("big.bin")).headers["content-length"]) == 16 * 2**20
-
-
-def test_chunked_upload_is_refused(site: Site) -> None:
-    """S3 takes no chunked upload, so the service refuses it at once, and tells what to do."""
-    answer = site.curl("-T", site.file(b"x"), "-H", "Transfer-Encoding: chunked", site.of("chunked.txt"))
-    assert (answer.status, json.loads(answer.body)["code"]) == (411, "length-required")
-
-
-def test_two_steps(site: Site) -> None:
-    """An empty PUT returns the URL, to which every client can then send the file."""
-    location = site.location(site.of("two.txt"), "-X", "PUT", "-d", "")
-    assert site.curl("-T", site.file(b"two"), location, user=None).status == 200
-    assert site.curl("-L", site.of("two.txt")).body == b"two"
-
-
-def test_presign(site: Site) -> None:
-    """The answer is the URL as JSON, with the headers that the client must send."""
-    url = f"{site.of('presigned.txt')}?presign"
-    answer = requests.put(url, auth=AUTH, headers={"x-amz-meta-a": "1"}, timeout=10)
-    signed = answer.json()
-    assert (answer.status_code, signed["method"], signed["headers"]) == (200, "PUT", {"x-amz-meta-a": "1"})
-    assert requests.request(signed["method"], signed["url"], data=b"x", headers=signed["headers"], timeout=10).ok
-    assert requests.get(site.of("presigned.txt"), auth=AUTH, timeout=10).content == b"x"
 
 
 def test_requests_library(site: Site) -> None:

@@ -121,15 +121,34 @@ def test_every_block_is_of_a_kind_that_is_run() -> None:
 # One request, and two requests
 
 
-def test_in_one_request(docs_site: Site, store: Store, folder: Path) -> None:
-    shell(folder, example("sh", "notes/photo.jpg", docs_site))
-    assert stored(store, "notes/photo.jpg") == PHOTO
-    promising = example("sh", "photos/one.jpg", docs_site)
-    shell(folder, promising)
-    assert stored(store, "photos/one.jpg") == PHOTO
-    head = client_of(store).head_object(Bucket=store.bucket, Key="photos/one.jpg")
-    assert (head["ContentType"], head["CacheControl"]) == ("image/jpeg", "private, max-age=60")
-    assert "412" in shell(folder, promising, check=False).stderr
+EXAMPLES = (
+    ("sh", "notes/photo.jpg", "notes/photo.jpg"),
+    ("sh", "photos/one.jpg", "photos/one.jpg"),
+    ("sh", "notes/two.jpg", "notes/two.jpg"),
+    ("python", "three.jpg", "inbox/three.jpg"),
+    ("python", "four.jpg", "inbox/four.jpg"),
+    ("python", "six.jpg", "inbox/six.jpg"),
+    ("js", "five.jpg", "inbox/five.jpg"),
+)
+
+
+def test_every_example_uploads_a_file_and_an_empty_file(docs_site: Site, store: Store, folder: Path) -> None:
+    if shutil.which("node") is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("node is not installed")
+    client, programs = client_of(store), {"python": (sys.executable, "-Werror", "-c")}
+    programs["js"] = ("node", "--no-warnings", "--input-type=module", "--eval")
+    for body in (b"", PHOTO):
+        (folder / "photo.jpg").write_bytes(body)
+        for language, words, key in EXAMPLES:
+            client.delete_object(Bucket=store.bucket, Key=key)
+            text = example(language, words, docs_site)
+            shell(folder, text) if language == "sh" else run(folder, *programs[language], text)
+            assert stored(store, key) == body, key
+            if not key.startswith("notes/"):
+                assert client.head_object(Bucket=store.bucket, Key=key)["ContentType"] == "image/jpeg"
+    head = client.head_object(Bucket=store.bucket, Key="photos/one.jpg")
+    assert head["CacheControl"] == "private, max-age=60"
+    assert "412" in shell(folder, example("sh", "photos/one.jpg", docs_site), check=False).stderr
 
 
 def test_each_line_of_the_command_is_needed(docs_site: Site, folder: Path) -> None:
@@ -139,49 +158,6 @@ def test_each_line_of_the_command_is_needed(docs_site: Site, folder: Path) -> No
     for less in (*lines, "?size=$(wc -c < photo.jpg | tr -d ' ')"):
         refused = shell(folder, command.replace(less, ""), check=False).stderr
         assert re.search(r"error: (411|415|428)", refused), less
-
-
-def test_in_two_steps(docs_site: Site, store: Store, folder: Path) -> None:
-    shell(folder, example("sh", "notes/two.jpg", docs_site))
-    assert stored(store, "notes/two.jpg") == PHOTO
-
-
-@pytest.mark.parametrize(
-    ("words", "key"), [("three.jpg", "inbox/three.jpg"), ("four.jpg", "inbox/four.jpg"), ("six.jpg", "inbox/six.jpg")]
-)
-def test_python(docs_site: Site, store: Store, folder: Path, words: str, key: str) -> None:
-    run(folder, sys.executable, "-Werror", "-c", example("python", words, docs_site))
-    assert stored(store, key) == PHOTO
-    assert client_of(store).head_object(Bucket=store.bucket, Key=key)["ContentType"] == "image/jpeg"
-
-
-def test_javascript(docs_site: Site, store: Store, folder: Path) -> None:
-    if shutil.which("node") is None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)("node is not installed")
-    run(folder, "node", "--no-warnings", "--input-type=module", "--eval", example("js", "five.jpg", docs_site))
-    assert stored(store, "inbox/five.jpg") == PHOTO
-
-
-def test_an_empty_file_arrives_by_every_example(docs_site: Site, store: Store, folder: Path) -> None:
-    (folder / "photo.jpg").write_bytes(b"")
-    for language, words, key in (
-        ("sh", "notes/photo.jpg", "notes/photo.jpg"),
-        ("sh", "photos/one.jpg", "photos/empty.jpg"),
-        ("sh", "notes/two.jpg", "notes/two.jpg"),
-        ("python", "three.jpg", "inbox/three.jpg"),
-        ("python", "four.jpg", "inbox/four.jpg"),
-        ("python", "six.jpg", "inbox/six.jpg"),
-        ("js", "five.jpg", "inbox/five.jpg"),
-    ):
-        client_of(store).delete_object(Bucket=store.bucket, Key=key)
-        program = example(language, words, docs_site).replace("one.jpg", "empty.jpg")
-        if language == "sh":
-            shell(folder, program)
-        elif language == "python":
-            run(folder, sys.executable, "-Werror", "-c", program)
-        else:
-            run(folder, "node", "--no-warnings", "--input-type=module", "--eval", program)
-        assert stored(store, key) == b"", key
 
 
 def open_page(chromium: Browser, site: Site, content: str | None = None) -> Page:
