@@ -75,12 +75,6 @@ def test_no_method_redirects_a_client_without_a_key(site: Site) -> None:
             assert challenge.startswith("Basic ")
 
 
-def test_a_deny_rule_above_an_allow_rule_decides_for_every_method(site: Site) -> None:
-    methods = ("GET", "PUT", "DELETE", "OPTIONS")
-    answers = site.curl_all([("-X", method, site.at("/secret/x")) for method in methods])
-    assert [answer.status for answer in answers] == [403] * 4
-
-
 def test_nothing_secret_is_in_the_log(site: Site) -> None:
     """Neither keys nor tokens nor presigned URLs reach the log."""
     site.location(site.of("target.txt"))

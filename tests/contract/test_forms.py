@@ -122,7 +122,9 @@ def test_there_is_no_form_where_a_form_cannot_keep_the_rule(upload_site: Site) -
     for path, status in (
         ("/photos/?form&type=text/html", 415),
         ("/photos/?form", 415),
-        ("/photos/?form&type=image/png;,text/html", 415),
+        *((f"/{folder}/?form&type=image/png;,text/html", 415) for folder in ("photos", "forms")),
+        ("/photos/?form&type=image/png%0A", 415),
+        ("/forms/?form&type=", 415),
         ("/once/?form", 501),
         ("/summed/?form", 501),
         ("/brief/?form", 501),
@@ -130,6 +132,7 @@ def test_there_is_no_form_where_a_form_cannot_keep_the_rule(upload_site: Site) -
     ):
         answer = upload_site.curl("-d", "", upload_site.at(path))
         assert (answer.status, "fields" in answer.json()) == (status, False), path
+        assert not path.startswith("/photos/") or "?form&type=image/" in answer.json()["detail"]
     for user in (None, "ci:wrong"):
         url = upload_site.at("/photos/?form&type=image/png")
         assert upload_site.curl("-d", "", url, user=user).status == 401

@@ -156,37 +156,6 @@ def test_a_version_of_an_image(images: Site, folder: str) -> None:
     assert shows(images.curl("-L", f"{images.of(key)}?w=64&versionId={old}"), "PNG", (64, 40))
 
 
-def test_the_rules_of_the_source_decide(images: Site, store: Store, folder: str) -> None:
-    """A refused client gets no image, and does not learn if the source exists."""
-    sized = f"public/sizes/{folder}a.png"
-    for key in (f"{folder}a.png", sized):
-        images.put(key, quarters())
-    before = derivatives(store)
-    for path in (f"{folder}a.png", f"{folder}none.png"):
-        for width in ("64", "nonsense"):
-            assert images.curl(f"{images.of(path)}?w={width}", user=None).code == "credentials-missing"
-    assert images.curl(f"{images.of('secret/a.png')}?w=64").code == "forbidden"
-    assert images.curl(f"{images.of(f'{folder}none.png')}?w=64").code == "not-found"
-    for query in ("w=64", "w=320&q=1", "h=320"):
-        refusal = images.curl(f"{images.of(sized)}?{query}", user=None)
-        assert refusal.code == "size-not-allowed"
-        assert "96x96, 320x" in refusal.json()["detail"]
-    assert derivatives(store) == before
-    assert shows(images.curl("-L", f"{images.of(sized)}?w=320&v=42", user=None), "PNG", (320, 200))
-
-
-def test_a_link_for_one_use_opens_one_image(images: Site, folder: str) -> None:
-    images.put(f"{folder}a.png", quarters())
-    images.put(f"{folder}b.png", quarters()[:900])
-    url = images.link(f"/{folder}a.png", uses=1)
-    assert images.open(f"{url}&w=0").code == "bad-parameter"
-    assert shows(images.open(f"{url}&w=64"), "PNG", (64, 40))
-    assert [images.open(f"{url}&w={width}").code for width in (64, 65)] == ["link-used-up"] * 2
-    broken = images.link(f"/{folder}b.png", uses=1)
-    assert images.open(f"{broken}&w=64").code == "image-broken"
-    assert images.open(broken).status == 200
-
-
 # -- posted images --
 
 
@@ -250,17 +219,6 @@ def test_an_image_of_another_site(images: Site, internet: FakeInternet) -> None:
     assert images.curl(images.at("/-/resize?w=64")).json()["detail"].startswith("?u:")
     assert resized(images, SOURCE, query="q=3").json()["detail"].startswith("?w:")
     assert "hidden" not in images.log.read_text()
-
-
-def test_strangers_get_no_images_of_other_sites(images: Site, internet: FakeInternet) -> None:
-    """A stranger does not even learn which parameter is missing, and the service fetches nothing for a stranger."""
-    requests = len(internet.seen)
-    assert resized(images, SOURCE, user=None).code == "credentials-missing"
-    assert images.curl(images.at("/-/resize"), user=None).status == 401
-    assert images.curl("-d", "x", images.at("/-/thumbnail"), user=None).status == 401
-    token = images.link("/", uses=None).partition("?")[2]
-    assert images.curl(images.at(f"/-/resize?u=https://{HOST}/a.jpg&w=9&{token}"), user=None).code == "link-invalid"
-    assert len(internet.seen) == requests
 
 
 def test_a_page_shows_images_by_a_publishable_key_and_by_a_link(images: Site) -> None:

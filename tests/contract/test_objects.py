@@ -119,12 +119,6 @@ def test_overrides(site: Site) -> None:
     assert site.curl("-L", f"{url}?v=42&unknown=1").body == b"%PDF"
 
 
-def test_metadata(site: Site) -> None:
-    """The URL signs `x-amz-*` headers, the client sends them, and the object keeps them."""
-    site.put("labelled.txt", b"x", "-H", "x-amz-meta-build:  42   and more ")
-    assert site.curl("-L", "-I", site.of("labelled.txt")).headers["x-amz-meta-build"].split() == ["42", "and", "more"]
-
-
 def test_versions(site: Site) -> None:
     """`versionId` reaches one version, for reading and for deleting."""
     first = site.put("versions/file.txt", b"first").headers["x-amz-version-id"]

@@ -204,7 +204,7 @@ def test_headers_that_are_passed_on(upload_site: Site, store: Store, name: str) 
         "Content-Disposition": 'attachment; filename="a b.csv"',
         "Content-Encoding": "gzip",
         "Content-Language": "de",
-        "x-amz-meta-build": "42 and more",
+        "x-amz-meta-build": " 42   and more ",  # S3 signs one blank in place of several blanks
         "x-amz-tagging": "team=web&state=new",
         "x-amz-storage-class": probes.storage_class(store),
         **({"x-amz-server-side-encryption": "AES256"} if probes.encrypts(store) else {}),
@@ -216,7 +216,7 @@ def test_headers_that_are_passed_on(upload_site: Site, store: Store, name: str) 
     headers = stored["ResponseMetadata"]["HTTPHeaders"]
     for field in ("Content-Type", "Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Language"):
         assert headers[field.lower()] == fields[field]
-    assert stored["Metadata"] == {"build": "42 and more"}
+    assert stored["Metadata"]["build"].split() == ["42", "and", "more"]
     tags = client_of(store).get_object_tagging(Bucket=store.bucket, Key=key)["TagSet"]
     assert {tag["Key"]: tag["Value"] for tag in tags} == {"team": "web", "state": "new"}
     assert stored.get("StorageClass", "STANDARD") == fields["x-amz-storage-class"]

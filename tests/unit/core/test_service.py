@@ -1,7 +1,6 @@
 """The service: methods, reserved paths, steps of an upload in parts, versions, and the order of its checks."""
 
 import json
-from urllib.parse import urlsplit
 
 from chalicelib.core.access.actions import METHODS
 from chalicelib.core.s3.stores import Credentials
@@ -22,15 +21,6 @@ def test_other_methods_are_refused_with_the_list_of_methods() -> None:
         assert (reply.status, reply.headers["Allow"]) == (405, "GET, HEAD, PUT, DELETE, OPTIONS")
     reply = ask("OPTIONS", "/public/a")
     assert (reply.status, reply.headers["Allow"], reply.body) == (204, "GET, HEAD, PUT, POST, DELETE, OPTIONS", b"")
-
-
-def test_a_directory_is_an_ordinary_key_for_writers_but_a_whole_mount_is_no_key() -> None:
-    service = signpost(rules=OPEN, mounts=[mount(), mount("/docs", bucket="docs")])
-    for method in ("PUT", "DELETE"):
-        assert urlsplit(ask(method, "/d//", service=service).headers["Location"]).path == "/d//"
-        for raw_path in ("/", "/docs", "/docs/"):
-            reply = ask(method, raw_path, service=service)
-            assert (reply.status, code(reply)) == (400, "bad-path")
 
 
 def test_a_path_without_a_mount_is_not_found_for_callers_who_may_read_it() -> None:

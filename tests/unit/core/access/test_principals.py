@@ -8,15 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.core.access.principals import (
-    ANYONE,
-    ApiKey,
-    ApiKeys,
-    AuthorizationHeader,
-    Principal,
-    UrlKeys,
-    identify,
-)
+from chalicelib.core.access.principals import ANYONE, ApiKey, ApiKeys, AuthorizationHeader, Principal, UrlKeys, identify
 from chalicelib.core.access.signing import fingerprint
 from chalicelib.core.web.problems.access import CredentialsInvalid, UrlKeyInvalid
 from tests.support.builders import ANN, CI, KEYS, NOW, api_key, basic, bearer, request, secret_of

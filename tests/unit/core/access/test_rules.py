@@ -68,28 +68,6 @@ def test_a_rule_is_for_the_principals_and_the_actions_that_it_names() -> None:
         assert [other for other in ACTIONS if decide(numbered(allow("/a", action)), ANN, other, "/a") == 1] == [action]
 
 
-def test_the_first_rule_that_matches_decides() -> None:
-    for rules, caller, decision in [
-        ([allow("/**", "read"), deny("/a", "read")], ANN, 1),
-        ([deny("/a", "read"), allow("/**", "read")], ANN, "forbidden"),
-        ([deny("/a", "read"), allow("/**", "read")], ANYONE, "credentials-missing"),
-        ([deny("/a", "write"), allow("/**", "read")], ANN, 2),
-        ([deny("/b/**", "read"), allow("/**", "read")], ANN, 2),
-        ([deny("/**", "read", "key:ci"), allow("/**", "read")], ANN, 2),
-        ([deny("/**", "read", "key:ci"), allow("/**", "read")], CI, "forbidden"),
-        ([allow("/a", "read", "key:ci"), deny("/**", "read"), allow("/a", "read")], CI, 1),
-        ([allow("/a", "read", "key:ci"), deny("/**", "read"), allow("/a", "read")], ANN, "forbidden"),
-        ([deny("/*", "read"), allow("/a", "read")], ANN, "forbidden"),
-        ([allow("/{user}", "read", "anyone"), deny("/**", "read")], ANYONE, "credentials-missing"),
-        ([allow("/a", "read"), allow("/a", "read"), deny("/a", "read")], ANN, 1),
-        ([deny("/a", "read", "anyone"), allow("/a", "read", "authenticated")], ANN, "forbidden"),
-        ([allow("/a", "read", "authenticated"), deny("/a", "read", "anyone")], ANN, 1),
-        ([], ANN, "forbidden"),
-        ([], ANYONE, "credentials-missing"),
-    ]:
-        assert decide(numbered(*rules), caller, "read", "/a") == decision
-
-
 def test_anyone_is_asked_for_credentials_and_a_known_principal_is_refused() -> None:
     rules = RuleSet(numbered(allow("/b", "read"), deny("/a", "read")))
     with pytest.raises(CredentialsMissing) as asked:

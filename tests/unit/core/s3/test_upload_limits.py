@@ -19,7 +19,6 @@ from chalicelib.core.web.problems.uploads import (
     ChecksumRequired,
     HeaderRequired,
     LengthRequired,
-    PartTooLarge,
     PayloadTooLarge,
     PreconditionRequired,
     SizeRequired,
@@ -212,20 +211,6 @@ def test_each_call_promises_its_own_headers() -> None:
     assert promised(rule, query, step=ABORT) == promised(rule, query, step=LIST) == {}
     with pytest.raises(PreconditionRequired, match="--data-binary"):
         promised(rule, query, step=COMPLETE)
-
-
-def test_all_parts_together_are_no_larger_than_the_whole_may_be() -> None:
-    limit = 12 * 1024**2
-    rule = FREE._replace(max_bytes=limit)
-    sizes = {1: 5 * 1024**2, 2: 5 * 1024**2, 3: 2 * 1024**2}
-    for number, size in sizes.items():
-        query = {"partNumber": str(number), "uploadId": "u", "size": str(size)}
-        assert promised(rule, query, step=PART) == {"content-length": str(size)}
-        with pytest.raises(PartTooLarge, match="parts of 5,242,880 bytes"):
-            promised(rule, query | {"size": str(size + 1)}, step=PART)
-    for number_above in ("4", "10000"):
-        with pytest.raises(PartTooLarge):
-            promised(rule, {"partNumber": number_above, "uploadId": "u", "size": "1"}, step=PART)
 
 
 @given(

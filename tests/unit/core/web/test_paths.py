@@ -7,12 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.core.web.paths import (
-    MAX_KEY_BYTES,
-    check_key_length,
-    decode,
-    directories_above,
-)
+from chalicelib.core.web.paths import MAX_KEY_BYTES, check_key_length, decode, directories_above
 from chalicelib.core.web.problems.base import BadPath, KeyTooLong
 
 KEYS = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=60).filter(
