@@ -135,8 +135,11 @@ EXAMPLES = (
 def test_every_example_uploads_a_file_and_an_empty_file(docs_site: Site, store: Store, folder: Path) -> None:
     if shutil.which("node") is None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)("node is not installed")
-    client, programs = client_of(store), {"python": (sys.executable, "-Werror", "-c")}
-    programs["js"] = ("node", "--no-warnings", "--input-type=module", "--eval")
+    client = client_of(store)
+    programs = {
+        "python": [sys.executable, "-Werror", "-c"],
+        "js": ["node", "--no-warnings", "--input-type=module", "--eval"],
+    }
     for body in (b"", PHOTO):
         (folder / "photo.jpg").write_bytes(body)
         for language, words, key in EXAMPLES:
