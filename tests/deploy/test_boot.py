@@ -10,7 +10,7 @@ import subprocess
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.contract.sites import SECRET, Store, Table, client_of
+from tests.contract.sites import SECRET, Store, client_of
 from tests.support.builders import Fields, basic, url_event
 
 from .conftest import FUNCTION_URL, REST_API, SIGNING_SECRET, Container, EntryPoint, Machine
@@ -60,10 +60,7 @@ def test_every_method_reaches_the_key(containers: Both, store: Store) -> None:
     """The body is binary, so it arrives as base64."""
     for container in containers:
         for raw_path, key in {
-            "/two%20words+a%2Bb.txt": "two words+a+b.txt",
-            "/a%2Fb%2fc%252F%2525//.txt": "a/b/c%2F%25//.txt",
-            "/%C3%BCn%C3%AF/e%CC%81/%E6%97%A5%F0%9F%9A%80.txt": "ünï/e\u0301/日🚀.txt",
-            "/what%3F%23%26=;.txt": "what?#&=;.txt",
+            "/a%20b+%2B%2Fc%252F//%C3%BC%F0%9F%9A%80%3F%23.txt": "a b++/c%2F//ü🚀?#.txt",
             "/directory//": "directory//",
         }.items():
             body, place = b"\x89PNG\r\n\x00\xff" + key.encode(), {"Bucket": store.bucket, "Key": f"tenant/{key}"}
@@ -102,27 +99,6 @@ def test_settings_with_a_mistake_are_a_500_and_the_log_has_the_mistake(machine: 
         assert mistake not in str(problem)
 
 
-def test_each_request_has_one_log_line_without_secrets(machine: Machine, containers: Both) -> None:
-    requests: list[tuple[int, str, str, Fields]] = [
-        (307, "PUT", "", AS_CI),
-        (307, "GET", "versionId=1", AS_CI),
-        (200, "GET", "presign", AS_CI),
-        (403, "GET", "token=a-token", AS_CI),
-        (401, "GET", "", [("Authorization", f"Bearer {SECRET}x"), ("Cookie", "session=a-cookie")]),
-    ]
-    keys = [machine.environ[name] for name in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN") if machine.environ[name]]
-    for container in containers:
-        before = len(container.log_lines())
-        for status, method, query, headers in requests:
-            answer = container.ask(method, "/a.txt", query, headers)
-            assert answer.status == status
-            assert ("www-authenticate" in answer.headers) == (status == 401)
-            assert ("location" in answer.headers) == (status == 307)
-        assert [line["status"] for line in container.log_lines()[before:]] == [status for status, *_ in requests]
-        for secret in (SECRET, AS_CI[0][1][6:], "a-token", "a-cookie", "X-Amz-", *keys):
-            assert secret not in container.function.output()
-
-
 # Links and pages
 
 
@@ -140,21 +116,13 @@ def test_a_link_opens_once_whichever_container_is_asked(containers: Both, store:
         opened = first.ask("GET", "/linked/a.txt", link)
         assert send("GET", opened.headers["location"]).body == b"a"
         assert [container.ask("GET", "/linked/a.txt", link).status for container in (first, second)] == [410, 410]
-        assert link.removeprefix("token=") not in first.function.output()
-        assert SIGNING_SECRET not in first.function.output()
+        assert {line["status"] for line in first.log_lines()[-3:]} == {201, 307, 410}  # all lines are JSON
+        for secret in (link.removeprefix("token="), SIGNING_SECRET, SECRET, AS_CI[0][1][6:], "X-Amz-"):
+            assert secret not in first.function.output()
 
 
-def test_a_link_opens_nothing_without_the_table_or_the_secret(
-    machine: Machine, containers: Both, table: Table, settings: str
-) -> None:
+def test_a_link_opens_nothing_without_the_secret(machine: Machine, settings: str) -> None:
     """The function starts without the secret, and requests that need no secret work."""
-    for container in containers:
-        link = make_link(container)
-        with table.gone():
-            answer = container.ask("GET", "/linked/a.txt", link)
-        assert (answer.status, answer.headers["retry-after"]) == (503, "5")
-        assert "location" not in answer.headers
-        assert container.ask("GET", "/linked/a.txt", link).status == 307
     with machine.run(FUNCTION_URL, settings, AWS_ENDPOINT_URL_SECRETS_MANAGER="http://127.0.0.1:1") as container:
         assert container.ask("POST", "/linked/a.txt", "link", AS_CI, b"{}").status == 503
         assert container.ask("GET", "/linked/a.txt", headers=AS_CI).status == 307

@@ -72,10 +72,7 @@ def test_wget(origin: Site, cdn: str, tmp_path: Path) -> None:
 def test_wget_mirrors_a_directory(origin: Site, cdn: str, tmp_path: Path) -> None:
     needs("wget")
     command = ("wget", "-q", "-r", "-np", "-nH", "--header", "Accept: text/html", "--reject-regex", "[?&]download")
-    for url, key in (
-        (origin.link("/kept/", uses=None), ()),
-        (f"{cdn}/kept/", ("--user", "ci", "--password", SECRET)),
-    ):
+    for url, key in ((origin.link("/kept/", uses=None), ()), (f"{cdn}/kept/", ("--user", "ci", "--password", SECRET))):
         assert run(tmp_path, *command, *key, url) == (0, "")
         files = {path.name.partition("?")[0]: path.read_text() for path in tmp_path.rglob("*.txt*")}
         assert files == {"a.txt": "kept/a.txt", "b.txt": "kept/sub/b.txt"}

@@ -139,11 +139,6 @@ def test_head_is_answered_inline_where_the_settings_want_it_and_the_length_arriv
     assert [answer.status for answer in at_both("GET")] == [307, 307]
 
 
-def test_a_challenge_reaches_the_client_with_the_realm(settings_file: Path) -> None:
-    for answer in at_both(raw_path="/nothing"):
-        assert answer.headers["www-authenticate"].startswith('Basic realm="Acme files"')
-
-
 def test_a_method_that_no_route_has_is_refused(settings_file: Path) -> None:
     for method in ("TRACE", "BREW", ""):
         assert [answer.status for answer in at_both(method)] == [405, 405]

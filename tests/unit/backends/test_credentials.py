@@ -1,7 +1,6 @@
 """The credentials that sign URLs: fixed credentials, or credentials of boto3's chain, else a 503."""
 
 import json
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,8 +15,7 @@ from tests.support.builders import CREDENTIALS, soon
 def answer_with(environment: pytest.MonkeyPatch, folder: Path, **credentials: str) -> None:
     """Let the chain run a program that prints credentials, as for SSO."""
     (folder / "answer.json").write_text(json.dumps({"Version": 1, **credentials}))
-    code = f"print(open({str(folder / 'answer.json')!r}).read())"
-    (folder / "config").write_text(f'[default]\ncredential_process = {sys.executable} -c "{code}"\n')
+    (folder / "config").write_text(f"[default]\ncredential_process = cat {folder / 'answer.json'}\n")
     environment.setenv("AWS_CONFIG_FILE", str(folder / "config"))
 
 

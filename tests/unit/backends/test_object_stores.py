@@ -166,7 +166,7 @@ def test_a_listing_is_sorted_and_continues_after_a_key_that_need_not_exist(bucke
         assert bucket.names("", after, True, 1000) == sorted(key for key in KEYS if key > after)
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(
     st.sets(st.one_of(st.text("ab/é", min_size=1, max_size=4), st.sampled_from(KEYS)), max_size=10),
     st.one_of(st.text("ab/é", max_size=3), st.sampled_from(KEYS)),

@@ -283,11 +283,7 @@ def test_a_png_shows_its_declared_colours() -> None:
 def test_a_grey_png_has_a_curve_and_a_range() -> None:
     for mode, (chunks, value, expected) in product(
         ("L", "LA"),
-        (
-            ({"gAMA": LINEAR}, 55, 128),
-            ({"cICP": b"\1\x0d\0\0"}, 16, 0),
-            ({"cICP": b"\1\x0d\0\0"}, 235, 255),
-        ),
+        (({"gAMA": LINEAR}, 55, 128), ({"cICP": b"\1\x0d\0\0"}, 16, 0), ({"cICP": b"\1\x0d\0\0"}, 235, 255)),
     ):
         data = with_chunks(Image.new("L", (8, 8), value).convert(mode), chunks)
         assert difference(shown(data, 8, 0), plain((expected,) * 3)) <= 1, (mode, chunks)
