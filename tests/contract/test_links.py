@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from urllib.parse import quote
 
 import pytest
 import requests
@@ -57,17 +56,14 @@ def gone(answer: Answer) -> bool:
 # Reading
 
 
-def test_a_link_opens_once_by_default(site: Site) -> None:
+def test_a_link_opens_once_by_default_and_otherwise_as_often_as_its_number_of_uses(site: Site) -> None:
     link = site.curl("-X", "POST", f"{site.of('linked.txt')}?link").json()
     assert link["url"] == f"{site.of('linked.txt')}?token={link['token']}"
     assert (link["uses"], len(link["token"])) == (1, 60)
     assert site.open(link["url"]).body == BODY
     assert gone(site.open(link["url"]))
-
-
-def test_a_link_opens_as_often_as_its_number_of_uses(site: Site) -> None:
-    link = site.link("/linked.txt", uses=3)
-    assert [answer.status for answer in site.curl_all([("-L", link)] * 4, None)] == [200, 200, 200, 410]
+    answers = site.curl_all([("-L", site.link("/linked.txt", uses=3))] * 4, user=None)
+    assert [answer.status for answer in answers] == [200, 200, 200, 410]
 
 
 def test_a_link_without_a_number_of_uses_needs_no_table(site: Site, table: Table) -> None:
@@ -93,11 +89,12 @@ def test_a_request_for_a_link_that_cannot_be_made_is_refused(site: Site) -> None
 
 
 def test_a_link_is_the_url_of_its_file_whatever_the_name(site: Site) -> None:
-    for key in ("100% sure.txt", "a+b;c&d='e'.txt", "日本/ünï #1?.txt", "a//b.txt", "e\u0301.txt"):
-        site.put(key, key.encode())
-        link = site.link(f"/{quote(key)}")
-        assert link.startswith(f"{site.of(key)}?token=")
-        assert site.open(link).body == key.encode()
+    keys = ("100% sure.txt", "a+b;c&d='e'.txt", "日本/ünï #1?.txt", "a//b.txt", "e\u0301.txt")
+    site.curl_all([("-L", "-T", site.file(key.encode()), site.of(key)) for key in keys])
+    made = site.curl_all([("-X", "POST", f"{site.of(key)}?link") for key in keys])
+    links = [answer.json()["url"] for answer in made]
+    assert all(link.startswith(f"{site.of(key)}?token=") for link, key in zip(links, keys, strict=True))
+    assert [answer.body.decode() for answer in site.curl_all([("-L", link) for link in links], None)] == [*keys]
 
 
 def test_no_cache_keeps_the_redirect_of_a_link(site: Site) -> None:

@@ -29,7 +29,7 @@ def stored(embedded: Embedded) -> Embedded:
     return embedded
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(place=st.integers(0, 999), character=st.sampled_from("aZ09%+/&=.-_~#?;é \x00"))
 def test_no_character_of_a_url_can_be_changed(running: Embedded, place: int, character: str) -> None:
     url = running.presign("get_object", "a+b/ü %41.txt", ResponseContentType="text/plain")
@@ -74,7 +74,7 @@ def test_a_target_that_is_not_a_uri_is_refused(embedded: Embedded) -> None:
         assert b" 400 " in answer or b" 403 " in answer, target
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     values=st.fixed_dictionaries(
         {}, optional={name: st.text(max_size=20) for name in (*AUTH_PARAMETERS, "X-Amz-Security-Token")}
@@ -139,7 +139,7 @@ def test_the_list_of_signed_headers_must_be_sorted_and_complete(embedded: Embedd
         assert embedded.send("GET", url, headers={**headers, "Authorization": authorization}).error == MISMATCH
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(value=st.text(st.characters(max_codepoint=255, exclude_characters="\r\n"), max_size=60))
 def test_garbage_in_the_authorization_header_is_refused(running: Embedded, value: str) -> None:
     for authorization in (value, f"AWS4-HMAC-SHA256 {value}", f"AWS4-HMAC-SHA256 Credential={value},SignedHeaders="):
