@@ -20,8 +20,6 @@ import pytest
 from botocore.awsrequest import AWSPreparedRequest
 from botocore.exceptions import ConnectionClosedError, HTTPClientError, ReadTimeoutError
 from botocore.httpsession import URLLib3Session
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from chalicelib.backends.dynamodb import DynamoLinkUseCounter
 from chalicelib.core.access.link_tokens import Link, Reading
@@ -203,7 +201,7 @@ def test_a_file_may_have_any_name(counter: LinkUseCounter) -> None:
         redeem(counter, link, name, "1")
 
 
-# Races, and the counters compared
+# Races
 
 
 def outcome_of(start: threading.Barrier, counter: LinkUseCounter, link: Link, file: str, part: str) -> str:
@@ -224,50 +222,6 @@ def test_of_many_racing_requests_as_many_win_as_the_link_has_uses(counter: LinkU
                 outcomes = Counter(pool.map(race, [str(number % files) for number in range(RACERS)]))
             assert uses - outcomes["Unavailable"] <= outcomes["won"] <= uses
             assert outcomes.keys() <= {"won", "LinkUsedUp", "Unavailable"}
-
-
-class Call(NamedTuple):
-    """A call of a counter, some seconds after the call before."""
-
-    method: str
-    link: int
-    file: str
-    part: str
-    attempt: str
-    pause: float
-
-
-CALLS = st.builds(
-    Call,
-    method=st.sampled_from(["redeem"] * 8 + ["check", "check", "revoke"]),
-    link=st.integers(0, 1),
-    file=st.sampled_from(["ann", "bob", ""]),
-    part=st.sampled_from(["whole", "1", "2"]),
-    attempt=st.sampled_from("abcdef"),
-    pause=st.sampled_from([0, 0.1, 1, 29.95, 59.9, 60, 61]),
-)
-
-
-def outcomes(counter: LinkUseCounter, links: list[Link], calls: list[Call]) -> Iterator[str]:
-    now = NOW
-    for call in calls:
-        now += call.pause
-        link = links[call.link]
-        try:
-            if call.method == "redeem":
-                redeem(counter, link, call.file, call.part, attempt=call.attempt, now=now)
-            else:
-                (counter.check if call.method == "check" else counter.revoke)(link, soon())
-            yield "done"
-        except Problem as problem:
-            yield type(problem).__name__
-
-
-@settings(max_examples=30 if os.environ.get("CI") else 10)
-@given(st.lists(CALLS, min_size=5, max_size=15), st.integers(1, 3))
-def test_the_counter_in_memory_answers_as_dynamodb_does(table: Table, calls: list[Call], uses: int) -> None:
-    links = [new_link(uses), new_link(uses)]
-    assert list(outcomes(table.counter(), links, calls)) == list(outcomes(MemoryLinkUseCounter(), links, calls))
 
 
 # DynamoDB
