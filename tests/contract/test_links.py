@@ -142,16 +142,11 @@ def test_head_and_options_take_no_use_and_answer_410_when_used_up(site: Site, se
         assert (whole.body, used_up.status, options.status) == (BODY, 410, 410)
 
 
-def test_presign_takes_a_use(site: Site) -> None:
-    link = site.link("/linked.txt")
-    signed = site.open(f"{link}&presign").json()
-    assert site.curl(signed["url"], user=None).body == BODY
-    assert gone(site.open(f"{link}&presign"))
-
-
-def test_a_link_downloads_under_another_name(site: Site) -> None:
-    answer = site.open(f"{site.link('/linked.txt')}&download=its%20name.txt")
-    assert answer.headers["content-disposition"] == 'attachment; filename="its name.txt"'
+def test_presign_takes_a_use_and_names_the_download(site: Site) -> None:
+    url = f"{site.link('/linked.txt')}&presign&download=its%20name.txt"
+    answer = site.curl(site.open(url).json()["url"], user=None)
+    assert (answer.body, answer.headers["content-disposition"]) == (BODY, 'attachment; filename="its name.txt"')
+    assert gone(site.open(url))
 
 
 def test_a_token_decides_whatever_key_is_sent_beside_the_token(site: Site) -> None:

@@ -43,6 +43,14 @@ def test_any_text_is_refused_or_decoded_exactly_once(raw_path: str) -> None:
     assert all(character.isprintable() or ord(character) >= 0xA0 for character in path)
 
 
+def test_a_path_is_decoded_once() -> None:
+    for raw_path, path in [
+        *(("/%252e%252e/x", "/%2e%2e/x"), ("/%252F", "/%2F"), ("/100%25", "/100%"), ("/a%2Bb+c", "/a+b+c")),
+        *(("/e%CC%81", "/e\u0301"), ("/%C2%A0", "/\u00a0"), ("/a%5Cb", "/a\\b"), ("/.../a./..b", "/.../a./..b")),
+    ]:
+        assert decode(raw_path) == path
+
+
 def test_a_path_that_cannot_be_a_key_is_refused() -> None:
     for raw_path in (
         *("/%", "/a%", "/%2", "/%zz", "/%2g", "/%%20", "/%u0041", "/a%\u0664\u0661"),  # escapes
