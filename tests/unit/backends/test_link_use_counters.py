@@ -193,14 +193,6 @@ def test_a_free_range_takes_no_use_and_does_not_prolong_the_60_seconds(counter: 
     redeem(counter, link, part="3", now=1_118)
 
 
-def test_a_file_may_have_any_name(counter: LinkUseCounter) -> None:
-    names = ["#file", ":now", "a b.c[0]", "id", "expires", "é" * 100]
-    link = new_link(len(names))
-    for name in names:
-        redeem(counter, link, name)
-        redeem(counter, link, name, "1")
-
-
 # Races
 
 

@@ -1,6 +1,5 @@
 """The contract of `ports.ObjectStore`, for the store in memory and for the real store at the embedded S3."""
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 from uuid import uuid4
@@ -133,16 +132,6 @@ def test_an_image_is_created_with_its_media_type_and_never_replaced(bucket: Buck
     fields = bucket.head("-/derived/a")
     assert (fields["content-type"], fields["content-length"]) == ("image/webp", "256")
     assert bucket.read("-/derived/a", fields["etag"]) == WEBP.body
-
-
-def test_of_four_creations_at_once_one_writes_and_all_return(bucket: Bucket) -> None:
-    bodies = [bytes([number]) * 9 for number in range(4)]
-    threads = [threading.Thread(target=bucket.create, args=("race", Image("image/png", body))) for body in bodies]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert bucket.read("race", bucket.head("race")["etag"]) in bodies
 
 
 # List
