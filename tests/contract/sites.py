@@ -211,7 +211,6 @@ class Site(NamedTuple):
     url: str
     log: Path
     folder: Path
-    table: Table
     run_curl: Callable[[Iterable[drivers.Call]], list[Answer]]
 
     def at(self, path: str) -> str:
@@ -329,7 +328,7 @@ def open_site(
     if driver == "curl":
         port = free_port()
         with log.open("w") as output, dev_server.serve(port, variables, output, entry_point=entry_point):
-            yield Site(f"http://localhost:{port}", log, folder, table, partial(drivers.curl, folder))
+            yield Site(f"http://localhost:{port}", log, folder, partial(drivers.curl, folder))
         return
     log.touch()
     service = drivers.application(file, log, variables)
@@ -338,7 +337,7 @@ def open_site(
         handle = drivers.by_event(service, is_rest_api=is_rest_api)
     else:
         handle = drivers.in_process(service, base_url, is_rest_api=is_rest_api)
-    yield Site(base_url, log, folder, table, drivers.Client(base_url, handle, folder).curl)
+    yield Site(base_url, log, folder, drivers.Client(base_url, handle, folder).curl)
 
 
 def free_port() -> int:
