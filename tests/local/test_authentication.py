@@ -31,13 +31,13 @@ def stored(embedded: Embedded) -> Embedded:
 
 @settings(max_examples=50, deadline=None)
 @given(place=st.integers(0, 999), character=st.sampled_from("aZ09%+/&=.-_~#?;é \x00"))
-def test_no_character_of_a_url_can_be_changed(running: Embedded, place: int, character: str) -> None:
-    url = running.presign("get_object", "a+b/ü %41.txt", ResponseContentType="text/plain")
-    path = len(running.endpoint) + 1
+def test_no_character_of_a_url_can_be_changed(embedded: Embedded, place: int, character: str) -> None:
+    url = embedded.presign("get_object", "a+b/ü %41.txt", ResponseContentType="text/plain")
+    path = len(embedded.endpoint) + 1
     position = path + place % (len(url) - path)
     changed = f"{url[:position]}{character}{url[position + 1 :]}"
     if unquote_plus(changed) != unquote_plus(url):
-        answer = running.send_raw(running.request_bytes("GET", changed))
+        answer = embedded.send_raw(embedded.request_bytes("GET", changed))
         assert re.match(rb"HTTP/1.1 40[03] |<!DOCTYPE HTML>", answer), answer
 
 
@@ -81,12 +81,12 @@ def test_a_target_that_is_not_a_uri_is_refused(embedded: Embedded) -> None:
     ).filter(bool),
     kept=st.sets(st.sampled_from(AUTH_PARAMETERS)),
 )
-def test_garbage_in_the_query_is_refused(running: Embedded, values: dict[str, str], kept: set[str]) -> None:
-    url = running.presign("get_object")
+def test_garbage_in_the_query_is_refused(embedded: Embedded, values: dict[str, str], kept: set[str]) -> None:
+    url = embedded.presign("get_object")
     for name in set(AUTH_PARAMETERS) - kept:
         url = re.sub(f"([?&]){name}=[^&]*", r"\1", url)
     garbage = "&".join(f"{name}={quote(value.encode('utf-8', 'replace'))}" for name, value in values.items())
-    assert running.send("GET", f"{url}&{garbage}").status in (400, 403)
+    assert embedded.send("GET", f"{url}&{garbage}").status in (400, 403)
 
 
 def test_the_key_its_secret_and_its_region_are_checked(embedded: Embedded) -> None:
@@ -141,10 +141,10 @@ def test_the_list_of_signed_headers_must_be_sorted_and_complete(embedded: Embedd
 
 @settings(max_examples=30, deadline=None)
 @given(value=st.text(st.characters(max_codepoint=255, exclude_characters="\r\n"), max_size=60))
-def test_garbage_in_the_authorization_header_is_refused(running: Embedded, value: str) -> None:
+def test_garbage_in_the_authorization_header_is_refused(embedded: Embedded, value: str) -> None:
     for authorization in (value, f"AWS4-HMAC-SHA256 {value}", f"AWS4-HMAC-SHA256 Credential={value},SignedHeaders="):
         message = f"GET /{BUCKET}/k HTTP/1.1\r\nHost: h\r\nAuthorization: {authorization}\r\n\r\n"
-        assert re.match(rb"HTTP/1.1 40[03] ", running.send_raw(message.encode("latin-1")))
+        assert re.match(rb"HTTP/1.1 40[03] ", embedded.send_raw(message.encode("latin-1")))
 
 
 def test_a_request_needs_exactly_one_signature(stored: Embedded) -> None:

@@ -25,19 +25,19 @@ def etag(embedded: Embedded) -> str:
 
 @settings(max_examples=20, deadline=None)
 @given(key=st.text(st.characters(exclude_categories=("Cc", "Cs", "Cn")), min_size=1, max_size=30))
-def test_every_key_is_stored_unchanged(running: Embedded, key: str) -> None:
+def test_every_key_is_stored_unchanged(embedded: Embedded, key: str) -> None:
     if key.startswith("/") or {".", ".."} & set(key.split("/")):
         return  # botocore's HTTP client changes such paths
     body = key.encode()
-    assert running.put(key, body).status == 200
-    assert running.get(key).body == body
-    assert running.send("HEAD", running.presign("head_object", key)).headers["Content-Length"] == str(len(body))
-    assert running.stored(key)["Body"].read() == body
+    assert embedded.put(key, body).status == 200
+    assert embedded.get(key).body == body
+    assert embedded.send("HEAD", embedded.presign("head_object", key)).headers["Content-Length"] == str(len(body))
+    assert embedded.stored(key)["Body"].read() == body
     # A key comes first of all keys that begin with the key. Other tests store keys in the bucket, too.
-    listed = running.s3.list_objects_v2(Bucket=BUCKET, Prefix=key, MaxKeys=1)["Contents"]
+    listed = embedded.s3.list_objects_v2(Bucket=BUCKET, Prefix=key, MaxKeys=1)["Contents"]
     assert [entry["Key"] for entry in listed] == [key]
-    assert running.send("DELETE", running.presign("delete_object", key)).status == 204
-    assert running.get(key).error == (404, "NoSuchKey")
+    assert embedded.send("DELETE", embedded.presign("delete_object", key)).status == 204
+    assert embedded.get(key).error == (404, "NoSuchKey")
 
 
 def test_a_target_may_be_encoded_in_another_way_than_it_was_signed(embedded: Embedded) -> None:
