@@ -51,7 +51,7 @@ def parameters(url: str) -> dict[str, str]:
     return dict(parse_qsl(urlsplit(url).query, keep_blank_values=True, strict_parsing=True))
 
 
-@settings(max_examples=2 * settings().max_examples)
+@settings(max_examples=min(500, 4 * settings().max_examples))
 @given(
     at=MOUNTS,
     method=st.sampled_from(["GET", "HEAD", "PUT", "DELETE", "POST"]),
