@@ -11,7 +11,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 FAST_TESTS := tests/unit/core tests/unit/events tests/unit/settings
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: setup run test test-fast test-browser test-clients lint test-s3 bench bench-images package deploy screenshots clean
+.PHONY: setup run test test-fast test-deploy test-browser test-clients lint test-s3 bench bench-images package deploy screenshots clean
 
 setup: $(VENV)/ready
 
@@ -20,11 +20,15 @@ run: $(VENV)/ready
 
 # Prints the ten slowest tests.
 test: lint
-	$(PYTEST) -n 2 --dist worksteal --durations 10 --ignore tests/browser --ignore tests/clients
+	$(PYTEST) -n 2 --dist worksteal --durations 10 --ignore tests/deploy --ignore tests/browser --ignore tests/clients
 
 # For the time between two edits: few examples of each property, under 30 seconds.
 test-fast: $(VENV)/ready
 	$(PYTEST) --hypothesis-profile fast -m "not slow" $(FAST_TESTS)
+
+# The zip, the template and the deployment, against a simulated AWS; pip fetches the packages of the zip.
+test-deploy: $(VENV)/ready
+	$(PYTEST) -n 2 --dist worksteal tests/deploy
 
 # What a browser sees, against the embedded S3; `make test-s3` does it against another.
 test-browser: $(VENV)/ready
