@@ -52,7 +52,7 @@ BAD_VALUES = [
     ("mounts[1]", "public_endpoint", ["'ftp://a'"], "is not a URL without a path"),
     ("mounts[1]", "pubic_endpoint", ["1"], 'is unknown; did you mean "public_endpoint"?'),
     ("mounts[1]", "stable_seconds", ["151"], "is 151, so url_seconds must be at least 302, but is 300"),
-    ("mounts[1]", "stable_seconds", ["302401"], "must be a whole number from 0 to 302,400"),
+    ("mounts[1]", "stable_seconds", ["-1", "302401"], "must be a whole number from 0 to 302,400"),
     ("mounts[1]", "cache_seconds", ["-1", "604801"], "must be a whole number from 0 to 604,800"),
     ("mounts[1]", "url_seconds", ["0", "604801"], "must be a whole number from 1 to 604,800"),
     ("mounts[1]", "colour", ["1"], "is unknown"),
