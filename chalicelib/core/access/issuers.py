@@ -5,6 +5,11 @@ from typing import Final, NamedTuple
 
 MAX_TOKEN_BYTES: Final = 8 * 1024
 LEEWAY_SECONDS: Final = 30  # by which the clocks of the issuer and of the service may differ
+FEWER_GROUPS: Final = (
+    "Let the issuer put fewer groups into its tokens (Entra ID: groupMembershipClaims = ApplicationGroup), "
+    "or let `groups` of the table name a claim with roles."
+)
+"""How a token with too many groups is repaired."""
 
 
 class Issuer(NamedTuple):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from types import TracebackType
 
 from .message import Request
-from .problems.access import Forbidden
+from .problems.access import CredentialsInvalid, Forbidden
 from .problems.base import InternalError, Misconfigured, Problem, Unavailable
 
 
@@ -16,7 +16,7 @@ class AccessLogEntry:
         principal: the name of the principal.
         action, rule: the action of the request, and the number of the rule that decides.
         bucket, key: the object that is signed.
-        code, error: the code of a refusal, and the reason of a failure; None for other requests.
+        code, error: the code of a refusal, and the reason of a failure or of a refused token; None for other requests.
     """
 
     __slots__ = ("action", "bucket", "code", "error", "key", "path", "principal", "rule")
@@ -32,10 +32,12 @@ class AccessLogEntry:
         self.error: object = None
 
     def add_problem(self, problem: Problem) -> None:
-        """Note a refusal; the reason of a failure is for the administrator, and never reaches the client."""
+        """Note a refusal; the reason in `error` is for the administrator, and never reaches the client."""
         self.code = problem.code
         if isinstance(problem, Forbidden):
             self.rule = problem.rule
+        elif isinstance(problem, CredentialsInvalid):
+            self.error = problem.reason
         elif isinstance(problem, Misconfigured):
             self.error = problem.mistakes
         elif problem.status >= 500:

@@ -28,15 +28,20 @@ class CredentialsMissing(Unauthorized):
 
 
 class CredentialsInvalid(Unauthorized):
-    """The credentials are bad. A wrong id, a wrong secret and a wrong form get the same answer."""
+    """The credentials are bad. A wrong id, secret, form or token gets the same answer.
+
+    `reason` is for the log, never for the client, and holds no part of the credentials.
+    """
 
     code = "credentials-invalid"
 
-    def __init__(self) -> None:
+    def __init__(self, reason: str = "") -> None:
         super().__init__(
-            "The key's id or its secret is wrong, or the Authorization header is not `Basic` with id:secret "
-            "or `Bearer` with the secret. Check both, or ask for a new key."
+            "The key's id or its secret is wrong, or the token of an identity provider is not valid here, or the "
+            "Authorization header is not `Basic` with id:secret or `Bearer` with the secret or the token. "
+            "Check both, or ask for a new key or token."
         )
+        self.reason = reason
 
 
 class UrlKeyInvalid(Unauthorized):

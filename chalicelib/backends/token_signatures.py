@@ -1,0 +1,85 @@
+"""Signatures of tokens, verified by the primitives of `cryptography`."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Final
+
+from chalicelib.core.access.issuers import IssuerKey
+from chalicelib.core.access.signing import decode
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.hashes import HashAlgorithm
+
+Verify = Callable[[bytes, bytes], None]
+"""Takes a signature and the data; raises InvalidSignature where the key did not make the signature."""
+
+MAX_VERIFIERS: Final = 64  # kept, one for each key and algorithm: to build the key takes as long as to verify
+
+
+class CryptographySignatures:
+    """`ports.TokenSignatures`. The constructor loads `cryptography`, so that no request has to wait for it."""
+
+    def __init__(self) -> None:
+        from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
+        from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
+
+        self._ec, self._ed25519, self._padding, self._rsa, self._utils = ec, ed25519, padding, rsa, utils
+        self._hashes = {"256": SHA256(), "384": SHA384(), "512": SHA512()}
+        self._verifiers: dict[tuple[str, ...], Verify] = {}
+
+    def verifies(self, key: IssuerKey, algorithm: str, data: bytes, signature: bytes) -> bool:
+        """Whether the key made the signature; False also for a key that cannot be built."""
+        from cryptography.exceptions import InvalidSignature
+
+        if algorithm not in key.algorithms:
+            return False
+        try:
+            self._verifier(key.jwk, algorithm)(signature, data)
+        except (InvalidSignature, ValueError, KeyError):  # KeyError: a member of the JWK is missing
+            return False
+        return True
+
+    def _verifier(self, jwk: Mapping[str, str], algorithm: str) -> Verify:
+        """Return the verifier of a key, which is made once."""
+        name = (algorithm, *(jwk.get(member, "") for member in ("kty", "crv", "n", "e", "x", "y")))
+        if name not in self._verifiers:
+            if len(self._verifiers) == MAX_VERIFIERS:
+                self._verifiers.clear()
+            self._verifiers[name] = self._new_verifier(jwk, algorithm)
+        return self._verifiers[name]
+
+    def _new_verifier(self, jwk: Mapping[str, str], algorithm: str) -> Verify:
+        """Return the verifier of RFC 7518 §3.3 to §3.5 or RFC 8037 §3.1; raise ValueError or KeyError for a bad key."""
+        if algorithm == "EdDSA":
+            return self._ed25519.Ed25519PublicKey.from_public_bytes(_bytes(jwk["x"])).verify
+        family, hashed = algorithm[:2], self._hashes[algorithm[2:]]
+        if family == "ES":
+            return self._ecdsa(jwk, hashed)
+        key = self._rsa.RSAPublicNumbers(e=_number(jwk["e"]), n=_number(jwk["n"])).public_key()
+        mgf = self._padding.MGF1(hashed)
+        scheme = self._padding.PSS(mgf, hashed.digest_size) if family == "PS" else self._padding.PKCS1v15()
+        return lambda signature, data: key.verify(signature, data, scheme, hashed)
+
+    def _ecdsa(self, jwk: Mapping[str, str], hashed: "HashAlgorithm") -> Verify:
+        """Return the verifier of signatures that hold R and S as numbers of a fixed length (RFC 7518 §3.4)."""
+        length = hashed.digest_size
+        curve = self._ec.SECP256R1() if length == 32 else self._ec.SECP384R1()
+        key = self._ec.EllipticCurvePublicNumbers(_number(jwk["x"]), _number(jwk["y"]), curve).public_key()
+
+        def verify(signature: bytes, data: bytes) -> None:
+            if len(signature) != 2 * length:
+                raise ValueError("the signature has a wrong length")
+            numbers = int.from_bytes(signature[:length]), int.from_bytes(signature[length:])
+            key.verify(self._utils.encode_dss_signature(*numbers), data, self._ec.ECDSA(hashed))
+
+        return verify
+
+
+def _bytes(text: str) -> bytes:
+    data = decode(text)
+    if data is None:
+        raise ValueError("a member of the JWK is not base64url")
+    return data
+
+
+def _number(text: str) -> int:
+    return int.from_bytes(_bytes(text))
