@@ -10,7 +10,8 @@ answer that does not come from the backend itself, such as the page of a proxy.
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from .access.issuers import Issuer, IssuerKey
+from .access.issuer_ports import IssuerKeys as IssuerKeys
+from .access.issuer_ports import TokenSignatures as TokenSignatures
 from .access.link_tokens import Link, Reading
 from .s3.mounts import Target
 from .s3.stores import Credentials
@@ -257,32 +258,4 @@ class Pages(Protocol):
         Args:
             name: the name below `/-/assets/`.
         """
-        ...
-
-
-class IssuerKeys(Protocol):
-    """Has the public keys of the issuers."""
-
-    def known(self, issuer: Issuer, deadline: Deadline) -> Sequence[IssuerKey]:
-        """Return the keys of an issuer, without a network call where the keys at hand are fresh.
-
-        Where the keys at hand are over 24 hours old, this container fetches new keys once; when the fetch fails, the
-        old keys are returned. Raises Unavailable where there are no keys at all.
-        """
-        ...
-
-    def after_unknown(self, issuer: Issuer, deadline: Deadline) -> Sequence[IssuerKey]:
-        """Return the keys after a token named a key that `known` does not have; at most one fetch in 60 seconds.
-
-        Raises Unavailable where the fetch fails. Within the 60 seconds after a fetch, the keys at hand are returned;
-        within the 60 seconds after a fetch that failed, Unavailable is raised.
-        """
-        ...
-
-
-class TokenSignatures(Protocol):
-    """Verifies the signatures of tokens."""
-
-    def verifies(self, key: IssuerKey, algorithm: str, data: bytes, signature: bytes) -> bool:
-        """Whether the key made the signature of the data. `algorithm` is one of `key.algorithms`. Never raises."""
         ...

@@ -13,7 +13,7 @@ from .jwt import Token, check_times, read_token
 from .principals import Principal
 
 if TYPE_CHECKING:
-    from chalicelib.core.ports import IssuerKeys, TokenSignatures
+    from .issuer_ports import IssuerKeys, TokenSignatures
 
 MAX_REMEMBERED_TOKENS: Final = 128
 
