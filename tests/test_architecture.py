@@ -37,7 +37,7 @@ BEYOND = {
     *(f"chalicelib.core.{name}" for name in ("ports", "s3.post_policy", "web.page_views")),
     *(f"chalicelib.core.{name}" for name in ("link_uses", "web.image_parameters", "web.problems.images")),
     *(f"chalicelib.core.access.{name}" for name in ("client_address", "link_tokens", "sessions")),
-    *("chalicelib.backends.aws_calls", "chalicelib.backends.bounded"),
+    *(f"chalicelib.backends.{name}" for name in ("aws_calls", "bounded", "bounded_https", "issuer_fetch")),
 }
 
 
