@@ -16,7 +16,7 @@ _SHA256: Final = Check(
     "the SHA-256 of a secret, 64 hex digits, as `python -m chalicelib key new ID` prints it",
     is_secret=True,
 )
-_GROUP: Final = Check(pattern(r"[^\s:]+"), "a name without spaces and colons")
+GROUP: Final = Check(pattern(r"[^\s:]+"), "a name without spaces and colons")
 
 
 def read_api_keys(document: Document) -> tuple[ApiKey, ...]:
@@ -26,7 +26,7 @@ def read_api_keys(document: Document) -> tuple[ApiKey, ...]:
         key = ApiKey(
             id=table.text("id", KEY_ID),
             sha256=table.text("sha256", _SHA256).lower(),
-            groups=table.texts("groups", _GROUP),
+            groups=table.texts("groups", GROUP),
             in_urls=table.flag("in_urls", default=False),
         )
         table.finish()
