@@ -29,7 +29,7 @@ from tests.support.fake_sockets.sitecustomize import VARIABLE, FakeSockets
 
 HOST = "images.example.com"
 ADDRESS = "93.184.216.34"
-CERTIFIED = (HOST, "*.cdn.example.com")  # the names in the site's certificate
+CERTIFIED = (HOST, "login.example.com", "*.cdn.example.com")  # the names in the site's certificate
 
 Script = Callable[[BufferedIOBase], object]
 """Writes a whole answer, head and body, at its own pace."""
