@@ -191,7 +191,7 @@ def test_every_bad_answer_is_a_failure_with_its_reason(world: World) -> None:
         ({"body": jwks(rsa()) + large}, f"{keys}: answers with more than 65,536 bytes"),
         ({"body": jwks(rsa()), "headers": {"X": large.decode()[:60_000], "Y": "y" * 9999}}, "more than 65,536 bytes"),
     ):
-        served(KEYS, **answer)  # type: ignore[arg-type]
+        served(KEYS, **answer)
         world.fails(reason, NAMED)
         world.now += MINUTE
     world.internet.script(KEYS, lambda stream: stream.write(b"no HTTP"))
