@@ -1,4 +1,4 @@
-"""The administrator's tool: `python -m chalicelib check | key new ID | explain METHOD PATH | link PATH | policy`.
+"""The administrator's tool: `python -m chalicelib COMMAND`.
 
 The exit status is 0, 1 for a refusal, and 2 for a mistake in the settings or in the command line.
 """
@@ -6,6 +6,7 @@ The exit status is 0, 1 for a refusal, and 2 for a mistake in the settings or in
 import argparse
 import hashlib
 import json
+import os
 import secrets
 import sys
 import time
@@ -13,6 +14,7 @@ from collections.abc import Callable, Sequence
 from urllib.parse import quote
 
 from chalicelib import bootstrap, stages
+from chalicelib.backends.issuer_snapshot import SNAPSHOT
 from chalicelib.core.access.actions import METHODS
 from chalicelib.core.access.link_tokens import LINK_ACTIONS, MAX_LINK_SECONDS, MAX_USES
 from chalicelib.core.access.rules import RuleSet
@@ -23,6 +25,7 @@ from chalicelib.core.web.problems.base import Problem
 from chalicelib.environment import BUCKET, DEFAULT_REGION, REGION, SECRET, Environment, of_process
 from chalicelib.explain import explain, pasted, principal_of
 from chalicelib.iam_policy import policy, stack_policy
+from chalicelib.issuer_snapshots import describe, fetch_snapshot
 from chalicelib.settings.api_keys import KEY_ID
 from chalicelib.settings.load import InvalidSettings, Settings
 
@@ -80,6 +83,12 @@ def _parser() -> argparse.ArgumentParser:
         help="default: a day",
     )
     link.add_argument("--uses", type=_number(0, MAX_USES), default=1, help="default: 1; 0: no limit")
+
+    issuers = commands.add_parser("issuers", parents=[stage], help="list the issuers, and the keys in their snapshot")
+    issuers.add_argument(
+        "--fetch", action="store_true", help=f"fetch the keys of all issuers, and write {SNAPSHOT} beside the settings"
+    )
+    issuers.set_defaults(run=_issuers)
 
     role = commands.add_parser("policy", parents=[stage], help="print the IAM policy that the functions' role needs")
     role.add_argument("--write", action="store_true", help="write the policy to .chalice/policy-STAGE.json instead")
@@ -210,6 +219,16 @@ def _link(options: argparse.Namespace) -> int:
         return 1
     print(f"{settings.public_url or ''}{quote(path)}?token={token}")
     return 0
+
+
+def _issuers(options: argparse.Namespace) -> int:
+    environment = _environment(options.stage)
+    issuers = _settings(environment).issuers
+    directory = os.path.dirname(environment.settings_file)
+    failures = fetch_snapshot(issuers, directory, time.time) if options.fetch else []
+    print(*describe(issuers, directory, time.time()), sep="\n")
+    print(*failures, sep="\n", file=sys.stderr, end="\n" if failures else "")
+    return int(bool(failures))
 
 
 def _policy(options: argparse.Namespace) -> int:
