@@ -86,7 +86,8 @@ def matches(pattern: str, text: str) -> bool:
 
 def _claim(issuer: Issuer, claims: Claims, path: Sequence[str]) -> object:
     """Return the claim at a path, None where there is none. An `email` that nobody has verified is no claim."""
-    if path[0] == "email" and claims.get("email_verified") is not True and not issuer.email_trusted:
+    is_verified = claims.get("email_verified", issuer.email_trusted) is True
+    if path[0] == "email" and not is_verified:
         return None
     value: object = claims
     for name in path:
