@@ -1,11 +1,14 @@
 """`python -m chalicelib issuers`: writes the snapshot of the keys of issuers, and says which keys are at hand."""
 
+import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 from .backends.issuer_fetch import fetch_keys
-from .backends.issuer_snapshot import KeySet, is_url, read_snapshot, source_of, write_snapshot
+from .backends.issuer_snapshot import SNAPSHOT, KeySet, is_url, read_snapshot, source_of
+from .core.access.issuer_keys import as_jwks
 from .core.access.issuers import Issuer, IssuerKey
 from .core.web.problems.base import Unavailable
 from .core.web.times import Deadline
@@ -37,6 +40,17 @@ def fetch_snapshot(issuers: Sequence[Issuer], directory: str, clock: Callable[[]
             failures.append(f"{_names(tables)}: {problem.reason}")
     write_snapshot(directory, {source: key_sets[source] for source in sources if source in key_sets})
     return failures
+
+
+def write_snapshot(directory: str, key_sets: Mapping[str, KeySet]) -> None:
+    """Write the keys of each source into the snapshot."""
+    entries = {
+        source: {"fetched_at": int(fetched_at), **as_jwks(keys)} for source, (keys, fetched_at) in key_sets.items()
+    }
+    file = Path(directory, SNAPSHOT)
+    new_file = file.with_name(f"{SNAPSHOT}.new")  # the old snapshot stays until the new snapshot is complete
+    new_file.write_text(json.dumps(entries, indent=2) + "\n", encoding="utf-8")
+    new_file.replace(file)
 
 
 def describe(issuers: Sequence[Issuer], directory: str, now: float) -> list[str]:

@@ -1,11 +1,9 @@
 """The snapshot: the file beside the settings with keys of issuers, which saves the fetches of new containers."""
 
-import json
 import os
-from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from chalicelib.core.access.issuer_keys import as_jwks, keys_of
+from chalicelib.core.access.issuer_keys import keys_of
 from chalicelib.core.access.issuers import Issuer, IssuerKey
 from chalicelib.core.access.strict_json import read_object
 
@@ -48,15 +46,3 @@ def read_snapshot(directory: str | os.PathLike[str]) -> dict[str, KeySet]:
         return {}
     except (OSError, AttributeError, KeyError, TypeError, ValueError):
         raise ValueError(f"{file}: cannot be read; run `python -m chalicelib issuers --fetch`") from None
-
-
-def write_snapshot(directory: str | os.PathLike[str], key_sets: Mapping[str, KeySet]) -> str:
-    """Write the keys of each source into the snapshot, and return the file; raise OSError."""
-    entries = {
-        source: {"fetched_at": int(fetched_at), **as_jwks(keys)} for source, (keys, fetched_at) in key_sets.items()
-    }
-    file = os.path.join(directory, SNAPSHOT)
-    with open(f"{file}.new", "w", encoding="utf-8") as stream:  # the old snapshot stays until the new one is complete
-        stream.write(json.dumps(entries, indent=2) + "\n")
-    os.replace(stream.name, file)
-    return file

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from chalicelib.backends.issuer_keys import FetchedIssuerKeys
-from chalicelib.backends.issuer_snapshot import KeySet, read_snapshot, write_snapshot
+from chalicelib.backends.issuer_snapshot import KeySet, read_snapshot
 from chalicelib.core.access.issuers import Issuer
 from chalicelib.core.web.problems.base import Unavailable
+from chalicelib.issuer_snapshots import write_snapshot
 from tests.support.builders import NOW, soon
 from tests.support.fake_internet import ADDRESS, FakeInternet
 from tests.support.fake_sockets.sitecustomize import FakeSockets
@@ -52,7 +53,7 @@ class World:
         """Start a new container with a snapshot of this age in seconds."""
         keys = self.keys.known(NAMED, soon())
         named = tuple(keys[0]._replace(kid=kid) for kid in kids)
-        write_snapshot(self.directory, {NAMED.jwks: KeySet(named, self.now - age)})
+        write_snapshot(str(self.directory), {NAMED.jwks: KeySet(named, self.now - age)})
         self.start()
         self.requests()
 
