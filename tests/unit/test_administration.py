@@ -190,8 +190,8 @@ def test_a_link_opens_its_action_and_everything_below_its_directory(tool: Tool) 
 
 def test_link_refuses_for_the_reasons_of_the_service(tool: Tool, environment: pytest.MonkeyPatch) -> None:
     for arguments, status, words in [
-        (("/builds/a.txt", "--as", "guest"), 1, "403 forbidden: You are key:guest, who may not share here."),
-        (("/secret/a.txt", "--as", "ci"), 1, "403 forbidden: You are key:ci, who may not read here."),
+        (("/builds/a.txt", "--as", "guest"), 1, "403 forbidden: The key guest may not share here."),
+        (("/secret/a.txt", "--as", "ci"), 1, "403 forbidden: The key ci may not read here."),
         (("/builds/a.txt", "--as", "nobody"), 1, "There is no key 'nobody'"),
         (("/a/../b", "--as", "ci"), 1, "400 bad-path"),
         (("/a.txt",), 2, "--as"),

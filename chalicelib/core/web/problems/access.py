@@ -7,6 +7,8 @@ Problem
 └── LinkGone 410: LinkExpired, LinkUsedUp, LinkRevoked
 """
 
+from chalicelib.core.web.principal_names import kind_and_id
+
 from .base import Problem
 
 
@@ -76,10 +78,11 @@ class Forbidden(Problem):
     status, title, code = 403, "Forbidden", "forbidden"
 
     def __init__(self, principal: str, action: str, rule: int | None) -> None:
+        kind, name = kind_and_id(principal)
+        who = f"The {kind} {name}".rstrip()
         words = {"versions": "read old versions", "purge": "erase versions"}.get(action, action)
         super().__init__(
-            f"You are {principal}, who may not {words} here. "
-            f"Use another key, or ask the administrator for a rule that allows it."
+            f"{who} may not {words} here. Use another key, or ask the administrator for a rule that allows it."
         )
         self.principal, self.action, self.rule = principal, action, rule
 
