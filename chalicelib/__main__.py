@@ -4,16 +4,14 @@ The exit status is 0, 1 for a refusal, and 2 for a mistake in the settings or in
 """
 
 import argparse
-import hashlib
 import json
 import os
-import secrets
 import sys
 import time
 from collections.abc import Callable, Sequence
 from urllib.parse import quote
 
-from chalicelib import bootstrap, stages
+from chalicelib import bootstrap, key_secrets, stages
 from chalicelib.backends.issuer_snapshot import SNAPSHOT
 from chalicelib.core.access.actions import METHODS
 from chalicelib.core.access.link_tokens import LINK_ACTIONS, MAX_LINK_SECONDS, MAX_USES
@@ -52,13 +50,18 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--strict", action="store_true", help="fail on warnings too")
     check.set_defaults(run=_check)
 
-    key = commands.add_parser("key", help="make API keys").add_subparsers(required=True, metavar="COMMAND")
+    key = commands.add_parser("key", help="make API keys, and new secrets for API keys").add_subparsers(
+        required=True, metavar="COMMAND"
+    )
     new = key.add_parser("new", help="make an API key: print the secret once, and the TOML to paste")
     new.add_argument("id", metavar="ID", type=_key_id, help="lower-case letters, digits and '-'")
     new.add_argument(
         "--in-urls", action="store_true", help="make a publishable key, only for the URLs of images on a page"
     )
     new.set_defaults(run=_key_new)
+    rotate = key.add_parser("rotate", parents=[stage], help="make a new secret for an API key, beside its old secret")
+    rotate.add_argument("id", metavar="ID", help="the ID of an API key in the settings")
+    rotate.set_defaults(run=_key_rotate)
 
     explained = commands.add_parser("explain", parents=[stage], help="say how the service answers a request, and why")
     explained.add_argument("method", metavar="METHOD", type=str.upper, choices=METHODS)
@@ -94,23 +97,6 @@ def _parser() -> argparse.ArgumentParser:
     role.add_argument("--write", action="store_true", help="write the policy to .chalice/policy-STAGE.json instead")
     role.set_defaults(run=_policy)
     return parser
-
-
-_PUBLISHABLE = """\
-The key, shown only now:      {secret}
-Its use:                      <img src="https://YOUR-HOST/-/resize?w=320&k={secret}&u=URL">
-The key is publishable: every reader of a page with this key has the key. It opens only /-/resize and /-/thumbnail, as
-far as the rules that name the key allow. Name the sizes: else strangers choose the sizes, and you pay for them.
-In signpost.toml:
-
-{table}
-in_urls = true
-
-[[rules]]
-path = "/-/resize"
-allow = ["read"]
-to = ["key:{id}"]
-image_sizes = ["320x"]"""
 
 
 def _key_id(text: str) -> str:
@@ -169,14 +155,24 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _key_new(options: argparse.Namespace) -> int:
-    secret = secrets.token_urlsafe(32)  # 256 random bits
-    table = f'[[keys]]\nid = "{options.id}"\nsha256 = "{hashlib.sha256(secret.encode()).hexdigest()}"'
-    if options.in_urls:
-        print(_PUBLISHABLE.format(id=options.id, secret=secret, table=table))
-        return 0
-    print(f"The secret, shown only now:   {secret}")
-    print(f"Its use:                      curl -L -u {options.id}:{secret} URL")
-    print(f"In signpost.toml:\n\n{table}")
+    print(key_secrets.new_key(options.id, in_urls=options.in_urls))
+    return 0
+
+
+def _key_rotate(options: argparse.Namespace) -> int:
+    settings = _settings(_environment(options.stage))
+    key = next((key for key in settings.keys if key.id == options.id), None)
+    if key is None:
+        print(f"There is no key {options.id!r}.", file=sys.stderr)
+        return 1
+    if len(key.sha256) > 1:
+        print(
+            f"The key {key.id!r} has two values in sha256. Remove the value of the old secret and deploy, then rotate "
+            "the key again.",
+            file=sys.stderr,
+        )
+        return 2
+    print(key_secrets.new_secret(key))
     return 0
 
 

@@ -44,7 +44,7 @@ _OTHER_NAME: Final = (
 def read_issuers(document: Document, tables: Iterable[Table]) -> tuple[Issuer, ...]:
     """Return the issuers of the `[[issuers]]` tables; no two tables may have the same name."""
     issuers = tuple(_read_issuer(table) for table in tables)
-    document.check_unique("issuers", "name", [issuer.name for issuer in issuers])
+    document.check_unique("issuers", "name", [(issuer.name,) for issuer in issuers])
     return issuers
 
 

@@ -46,12 +46,22 @@ class Document:
             tables = []
         return [Table(name, index, values, self._variables, self.mistakes) for index, values in enumerate(tables)]
 
-    def check_unique(self, name: str, key: str, values: Sequence[str]) -> None:
-        """Report each `[[name]]` table whose value of a key is the value of an earlier table too."""
+    def check_unique(self, name: str, key: str, values: Sequence[tuple[str, ...]]) -> None:
+        """Report each `[[name]]` table that has a value of a key twice, or a value which an earlier table has too.
+
+        Args:
+            name: the name of the tables.
+            key: the key.
+            values: for each table, the values of the key.
+        """
         first_index: dict[str, int] = {}
-        for index, value in enumerate(values):
-            if value and first_index.setdefault(value, index) != index:
-                self.mistakes.add((name, index, key), f"is the same as in {name}[{first_index[value] + 1}]")
+        for index, value in ((index, value) for index, table in enumerate(values) for value in table):
+            if value in first_index:
+                first = first_index[value]
+                same = "has a value twice" if first == index else f"is the same as in {name}[{first + 1}]"
+                self.mistakes.add((name, index, key), same)
+            elif value:
+                first_index[value] = index
 
     def finish(self) -> None:
         """Report the tables that no method has read."""

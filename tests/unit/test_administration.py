@@ -1,4 +1,4 @@
-"""The administrator's tool: `check`, `key new`, `explain` and `link`."""
+"""The administrator's tool: `check`, `key`, `explain` and `link`."""
 
 import hashlib
 import re
@@ -120,6 +120,30 @@ def test_a_new_key_has_a_secret_and_the_table_to_paste(tool: Tool, file: Path) -
     refused = tool("key", "new", "Not An Id")
     assert refused.status == 2
     assert "lower-case letters" in refused.err
+
+
+def test_a_new_secret_of_a_key_stands_beside_the_old_secret_until_it_is_removed(tool: Tool, file: Path) -> None:
+    run = tool("key", "rotate", "ci")
+    assert (run.status, run.err) == (0, "")
+    secret = re.search(r"shown only now: +(\S{43})\n", run.out)
+    line = re.search(r'^sha256 = \["(\S+)", "(\S+)"\]$', run.out, re.MULTILINE)
+    assert secret
+    assert line
+    new, old = (hashlib.sha256(text.encode()).hexdigest() for text in (secret[1], "ci"))
+    assert line.groups() == (new, old)
+    steps = run.out.partition(line[0])[2]
+    assert re.search(rf'Deploy.*Give .*Remove .*sha256 = "{new}"\n.*Deploy', steps, re.DOTALL)
+    assert run.out.count(secret[1]) == 1
+    assert tool("key", "rotate", "ci").out != run.out
+    file.write_text(SETTINGS.replace(f'sha256 = "{old}"', line[0]))
+    assert "2 keys" in tool("check").out
+    for key_id, status, words in [
+        ("ci", 2, "The key 'ci' has two values in sha256. Remove the value of the old secret and deploy, then"),
+        ("nobody", 1, "There is no key 'nobody'."),
+    ]:
+        refused = tool("key", "rotate", key_id)
+        assert (refused.status, refused.out) == (status, "")
+        assert words in refused.err
 
 
 def test_a_new_publishable_key_opens_only_images(tool: Tool, file: Path) -> None:

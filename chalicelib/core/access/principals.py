@@ -60,13 +60,14 @@ class ApiKey(NamedTuple):
 
     Attributes:
         id: the name of the key.
-        sha256: the SHA-256 of its secret, in hex; the secret itself is stored nowhere.
+        sha256: the SHA-256 of its secret, in hex; the secret itself is stored nowhere. The key has two of them while a
+            new secret replaces an old secret.
         groups: the groups of the key, which rules can name.
         in_urls: whether the key is publishable: the key stands in the URLs of images on pages, and works only there.
     """
 
     id: str
-    sha256: str
+    sha256: tuple[str, ...]
     groups: tuple[str, ...]
     in_urls: bool = False
 
@@ -75,6 +76,11 @@ class ApiKey(NamedTuple):
         groups = (f"group:{name}" for name in self.groups)
         authenticated = () if self.in_urls else ("authenticated",)
         return Principal(self.id, ("anyone", *authenticated, *groups, f"key:{self.id}"))
+
+
+def sha256_of(secret: str) -> str:
+    """Return the SHA-256 of a secret, in hex, as `ApiKey.sha256` holds it."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 class ApiKeys:
@@ -88,7 +94,7 @@ class ApiKeys:
 
     def __init__(self, keys: Sequence[ApiKey]) -> None:
         self._keys = keys
-        self._by_digest = {key.sha256: key for key in keys}
+        self._by_digest = {digest: key for key in keys for digest in key.sha256}
         self._principals = {key.id: key.principal() for key in keys}
 
     def with_secret(self, secret: str, key_id: str | None = None) -> ApiKey | None:
@@ -104,7 +110,7 @@ class ApiKeys:
         return key if key and key.in_urls else None
 
     def _look_up(self, secret: str) -> ApiKey | None:
-        return self._by_digest.get(hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest())
+        return self._by_digest.get(sha256_of(secret))
 
     def with_id(self, key_id: str) -> ApiKey | None:
         """Return the key that has this id."""

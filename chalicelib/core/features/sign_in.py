@@ -58,11 +58,12 @@ class SignIn:
     def _sign_in(self, request: Request, sessions: Sessions, now: float, log_entry: AccessLogEntry) -> Reply:
         check_same_origin(request)
         form = _form(request)
-        api_key = self._api_keys.with_secret(form.get("secret", ""), form.get("id", ""))
+        secret = form.get("secret", "")
+        api_key = self._api_keys.with_secret(secret, form.get("id", ""))
         if api_key is None:
             return self._page(401, request, form, failed=True)
         log_entry.principal = self._api_keys.principal(api_key).name
-        cookie = sessions.cookie(api_key, now, request.deadline)
+        cookie = sessions.cookie(api_key, secret, now, request.deadline)
         return replies.see_other(request.base_url + _next_path(form, "/"), cookie)
 
     def _page(self, status: int, request: Request, form: dict[str, str], *, failed: bool) -> Reply:

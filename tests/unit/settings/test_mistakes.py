@@ -63,6 +63,10 @@ BAD_VALUES = [
     ("mounts[1]", "colour", ["1"], "is unknown"),
     ("keys[1]", "id", ['"CI"', '"a_b"'], "is not lower-case letters, digits and '-'"),
     ("keys[1]", "sha256", [f'"{EMPTY_SHA}"', '"abc"', f'"{SHA}0"'], "is not the SHA-256 of a secret, 64 hex digits"),
+    ("keys[1]", "sha256", [f'["{SHA}", "abc"]'], "is not the SHA-256 of a secret, 64 hex digits"),
+    ("keys[1]", "sha256", ["[]"], "is missing; give the SHA-256 of a secret, 64 hex digits"),
+    ("keys[1]", "sha256", [str([char * 64 for char in "abc"])], "has more than two values; remove the values of"),
+    ("keys[1]", "sha256", [f'["{SHA}", "{SHA.upper()}"]'], "has a value twice"),
     ("keys[1]", "groups", ["['a b']", "['a:b']"], "is not a name without spaces and colons"),
     ("keys[1]", "groups", ["'a'"], 'must be a list: groups = ["…"]'),
     ("keys[1]", "in_urls", ["'no'", "0"], "must be true or false"),
@@ -175,6 +179,7 @@ def test_a_table_of_the_wrong_kind_or_without_a_required_key_is_a_mistake(tmp_pa
         MOUNT + MOUNT.replace('"/"', '"/a"') * 2: ":10: mounts[3].path: is the same as in mounts[2]",
         f"{MOUNT}{key}{key.replace(SHA, 'a' * 64)}": ":9: keys[2].id: is the same as in keys[1]",
         f"{MOUNT}{key}{key.replace('ci', 'b')}": ":10: keys[2].sha256: is the same as in keys[1]",
+        f"{MOUNT}{key}[[keys]]\nid = 'b'\nsha256 = ['{'b' * 64}', '{SHA}']": ":10: keys[2].sha256: is the same as in ",
     }.items():
         assert any(mistake.startswith(words) for mistake in mistakes(tmp_path, text)), text
     (mistake,) = mistakes(tmp_path, "[[mounts]]\npath = '/'\nbucket = 'acme'")

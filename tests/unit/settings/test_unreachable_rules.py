@@ -15,7 +15,7 @@ from chalicelib.settings.unreachable_rules import RuleAnalysis
 from tests.support.oracles import deciding
 from tests.support.settings_files import MOUNT, inspected
 
-KEYS = [ApiKey(id="a", sha256="1", groups=("g",)), ApiKey(id="b", sha256="2", groups=("g", "h"))]
+KEYS = [ApiKey(id="a", sha256=("1",), groups=("g",)), ApiKey(id="b", sha256=("2",), groups=("g", "h"))]
 ISSUERS = [Issuer("i", "https://i.example", ("a",))]
 GROUPS = {"user:i:a": ("h",)}
 PEOPLE = [  # the tags of people; an issuer can have every person and every group
@@ -206,7 +206,7 @@ def test_many_earlier_rules_are_named_by_the_first_three(tmp_path: Path) -> None
 @pytest.mark.slow
 def test_ten_thousand_rules_are_analysed() -> None:
     """This takes about a second; a step for each pair of rules would take minutes."""
-    keys = [ApiKey(id=f"k{number}", sha256=str(number), groups=("g",)).principal() for number in range(200)]
+    keys = [ApiKey(id=f"k{number}", sha256=(str(number),), groups=("g",)).principal() for number in range(200)]
     paths = [*(f"/a{number % 100}/b{number}/**" for number in range(9_999)), "/a1/b1/x"]
     rules = [
         Rule(number=n, path=path, allows=n % 2 == 0, actions=("read", "list"), to=("group:g", "key:k1"))
