@@ -145,11 +145,13 @@ def _check(options: argparse.Namespace) -> int:
     environment = _environment(options.stage)
     settings, warnings = bootstrap.inspect_settings(environment)
     _warn(warnings)
+    issuers = describe(settings.issuers, os.path.dirname(environment.settings_file), time.time())
     count = len(warnings)
     print(f"{environment.settings_file}: no mistake{f', {count} warning' if count else ''}{'s'[: count > 1]}")
     for mount in settings.mounts:
         origin, _, base = mount.bucket_url
         print(f"  {mount.path}/…  →  {origin}{base}/{mount.prefix}…  {mount.url_seconds} s")
+    print(*(f"  {line}\n" for line in issuers), sep="", end="")
     print(f"  {len(settings.keys)} keys, {len(settings.rules)} rules")
     return 1 if warnings and options.strict else 0
 

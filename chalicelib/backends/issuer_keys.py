@@ -53,7 +53,8 @@ class FetchedIssuerKeys:
         return self._fetch(self._source(issuer), issuer, deadline)
 
     def _source(self, issuer: Issuer) -> "_Source":
-        return self._sources.setdefault(source_of(issuer), _Source(KeySet((), _NEVER)))
+        name = source_of(issuer)
+        return self._sources.get(name) or self._sources.setdefault(name, _Source(KeySet((), _NEVER)))
 
     def _fetch(self, source: "_Source", issuer: Issuer, deadline: Deadline) -> Sequence[IssuerKey]:
         """Return the keys after a fetch. A fetch that began in the last 60 seconds counts, and so does its failure."""

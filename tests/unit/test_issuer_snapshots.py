@@ -78,5 +78,7 @@ def test_a_failed_fetch_keeps_the_old_keys_and_names_the_issuer(
     assert (tool("issuers").status, "issuers.json: cannot be read" in tool("issuers").err) == (2, True)
     tool("issuers", "--fetch")
     assert "issuers.json" not in tool("issuers").err
+    assert f"\n  named: {BASE}/other: no keys yet" in tool("check").out
     (tmp_path / "keys.json").unlink()
-    assert "file: keys.json: cannot be read: No such file or directory\n1 mistake" in tool("issuers").err
+    for command in ("issuers", "check"):
+        assert "file: keys.json: cannot be read: No such file or directory\n1 mistake" in tool(command).err
