@@ -9,19 +9,22 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from urllib.parse import quote
 
 from chalicelib import bootstrap, key_secrets, stages
 from chalicelib.backends.issuer_snapshot import SNAPSHOT
 from chalicelib.core.access.actions import METHODS
 from chalicelib.core.access.link_tokens import LINK_ACTIONS, MAX_LINK_SECONDS, MAX_USES
+from chalicelib.core.access.principals import Principal
 from chalicelib.core.access.rules import RuleSet
 from chalicelib.core.features.links import DEFAULT_LINK_SECONDS
 from chalicelib.core.web import paths
 from chalicelib.core.web.numbers import whole_number
 from chalicelib.core.web.problems.base import Problem
 from chalicelib.environment import BUCKET, DEFAULT_REGION, REGION, SECRET, Environment, of_process
-from chalicelib.explain import explain, pasted, principal_of
+from chalicelib.explain import explain, pasted, principal_of, rules_of
+from chalicelib.explained_token import explain_token
 from chalicelib.iam_policy import policy, stack_policy
 from chalicelib.issuer_snapshots import describe, fetch_snapshot
 from chalicelib.settings.api_keys import KEY_ID
@@ -64,10 +67,14 @@ def _parser() -> argparse.ArgumentParser:
     rotate.set_defaults(run=_key_rotate)
 
     explained = commands.add_parser("explain", parents=[stage], help="say how the service answers a request, and why")
-    explained.add_argument("method", metavar="METHOD", type=str.upper, choices=METHODS)
-    explained.add_argument("url", metavar="PATH", help="a URL, or its path and query, as you would paste it")
-    explained.add_argument(
-        "--as", dest="caller", metavar="ID", help="the caller: the ID of a key, key:ID, group:NAME …; default: anyone"
+    explained.add_argument("method", metavar="METHOD", type=str.upper, choices=METHODS, nargs="?")
+    explained.add_argument("url", metavar="PATH", nargs="?", help="a URL, or its path and query, as you would paste it")
+    caller = explained.add_mutually_exclusive_group()
+    caller.add_argument(
+        "--as", metavar="ID", dest="caller", help="the caller: the ID of a key, user:ISSUER:ID …; default: anyone"
+    )
+    caller.add_argument(
+        "--token", metavar="FILE", type=Path, help="the caller has the token of an issuer in this file: explain it too"
     )
     explained.set_defaults(run=_explain)
 
@@ -179,16 +186,40 @@ def _key_rotate(options: argparse.Namespace) -> int:
 
 
 def _explain(options: argparse.Namespace) -> int:
+    if options.url is None and options.token is None:
+        print("Name METHOD and PATH, or a token: explain GET /a.txt, explain --token FILE.", file=sys.stderr)
+        return 2
     environment = _environment(options.stage)
     settings = _settings(environment)
-    principal = principal_of(settings, options.caller)
-    if principal is None:
-        print(f"There is no key {options.caller!r}.", file=sys.stderr)
-        return 1
+    principal, refused = principal_of(settings, options.caller), False
+    if options.token:
+        principal, refused = _explain_token(options.token, settings, environment)
+    elif principal is None:
+        text = f"There is no {options.caller!r}: name the ID of a key, or a principal as rules name it in `to`."
+        print(text, file=sys.stderr)
+    if principal is None or options.url is None:
+        return int(refused or principal is None)
     request = pasted(options.method, options.url, settings.public_url, bootstrap.deadline(None))
     explained = explain(settings, bootstrap.link_tokens(environment), principal, request, int(time.time()))
     print(*explained.lines, sep="\n")
-    return int(explained.refused)
+    return int(explained.refused or refused)
+
+
+def _explain_token(file: Path, settings: Settings, environment: Environment) -> tuple[Principal | None, bool]:
+    """Print what a token is, and return its principal, and whether the token is refused."""
+    tokens = bootstrap.issuer_tokens(settings, environment)
+    if tokens is None:
+        print("The settings have no [[issuers]]: docs/identity.md has tables to paste.", file=sys.stderr)
+        return None, True
+    try:
+        text = file.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        print(f"{file}: cannot be read as a text; name the file of a token.", file=sys.stderr)
+        return None, True
+    explained = explain_token(settings, tokens, text, time.time(), bootstrap.deadline(None))
+    rules = rules_of(settings, explained.principal) if explained.principal else ()
+    print(*explained.lines, *rules, sep="\n")
+    return explained.principal, explained.refused
 
 
 def _link(options: argparse.Namespace) -> int:

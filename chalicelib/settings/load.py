@@ -4,9 +4,8 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from os import PathLike
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from chalicelib.core.access.issuers import Issuer
 from chalicelib.core.access.principals import ApiKey
 from chalicelib.core.access.rules import Rule
 from chalicelib.core.s3.mounts import Mount
@@ -18,6 +17,9 @@ from .mounts import MAX_URL_SECONDS, read_mounts
 from .rules import read_rules
 from .schema import Document
 from .urls import IMAGE_HOST, ORIGIN, PUBLIC_URL, without_usual_port
+
+if TYPE_CHECKING:
+    from chalicelib.core.access.issuers import Issuer
 
 _DEFAULT_URL_SECONDS: Final = 300
 
@@ -53,7 +55,7 @@ class Settings(NamedTuple):
     image_hosts: tuple[str, ...]
     authorization_header: str | None = None
     cdn_secret: str | None = None
-    issuers: tuple[Issuer, ...] = ()
+    issuers: "tuple[Issuer, ...]" = ()
     groups: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
     def __repr__(self) -> str:
@@ -145,7 +147,7 @@ def _settings(document: Document, region: str) -> Settings:
     return settings
 
 
-def _read_identity(document: Document) -> tuple[tuple[Issuer, ...], Mapping[str, tuple[str, ...]]]:
+def _read_identity(document: Document) -> "tuple[tuple[Issuer, ...], Mapping[str, tuple[str, ...]]]":
     """Return the issuers, and the groups of people. Without these tables, their readers are not loaded."""
     tables, groups = document.tables("issuers"), document.table("groups")
     if not tables and not groups.values:

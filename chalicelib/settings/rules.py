@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from chalicelib.core.access.issuers import Issuer
 from chalicelib.core.access.principals import ApiKey
 from chalicelib.core.access.rules import ACTIONS, Rule
 from chalicelib.core.web.paths import IMAGE_ENDPOINTS
@@ -12,6 +11,9 @@ from chalicelib.core.web.paths import IMAGE_ENDPOINTS
 from .checks import PATTERN_CHARACTERS, Check, is_path, pattern
 from .mistakes import did_you_mean
 from .schema import Document, Table
+
+if TYPE_CHECKING:
+    from chalicelib.core.access.issuers import Issuer
 
 _MAX_UPLOAD_BYTES: Final = 5 * 1024**4  # S3 User Guide, "Amazon S3 multipart upload limits": the largest object
 
@@ -97,7 +99,7 @@ class _Names(NamedTuple):
 
 
 def read_rules(
-    document: Document, keys: Sequence[ApiKey], issuers: Sequence[Issuer], groups: Mapping[str, Sequence[str]]
+    document: Document, keys: Sequence[ApiKey], issuers: "Sequence[Issuer]", groups: Mapping[str, Sequence[str]]
 ) -> tuple[Rule, ...]:
     """Return the rules in the order of the file.
 

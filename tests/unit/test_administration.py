@@ -1,7 +1,9 @@
 """The administrator's tool: `check`, `key`, `explain` and `link`."""
 
 import hashlib
+import json
 import re
+import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -10,6 +12,7 @@ import pytest
 from tests.support.builders import BASE_URL, Fields, url_event
 from tests.support.entry_points import Answer, at_function_url
 from tests.support.fakes import SIGNING_SECRET
+from tests.support.token_issuer import AUDIENCE, CLAIMS, ISSUER, jwk, token
 from tests.support.tool import Tool
 
 SETTINGS = f"""
@@ -167,12 +170,38 @@ def test_explain_exits_with_1_for_a_refusal(tool: Tool) -> None:
     for arguments, status, words in [
         (("put", "/builds/a%20b.zip", "--as", "ci"), 0, "key:ci asks to write /builds/a b.zip"),
         (("GET", "/secret/x", "--as", "ci"), 1, "rule    1: /secret/** denies read"),
-        (("GET", "/a", "--as", "key:nobody"), 1, "There is no key 'key:nobody'"),
+        (("GET", "/a", "--as", "key:nobody"), 1, "There is no 'key:nobody': name the ID of a key"),
+        ((), 2, "Name METHOD and PATH, or a token"),
+        (("--token", "none"), 1, "The settings have no [[issuers]]: docs/identity.md has tables to paste."),
         (("BREW", "/a"), 2, "invalid choice: 'BREW'"),
     ]:
         run = tool("explain", *arguments)
         assert run.status == status
         assert words in run.out + run.err
+
+
+def test_explain_verifies_a_token_by_the_file_of_keys_beside_the_settings(tool: Tool, file: Path) -> None:
+    table = f'[[issuers]]\nname = "corp"\nissuer = "{ISSUER}"\naudience = "{AUDIENCE}"\njwks = "keys.json"\n'
+    rule = '[[rules]]\npath = "/b/**"\nallow = ["read"]\nto = ["user:corp:alice"]\n'
+    file.write_text(SETTINGS + table + rule)
+    (file.parent / "keys.json").write_text(json.dumps({"keys": [jwk("rsa")]}))
+    tokens = {"new": token({**CLAIMS, "exp": time.time() + 60}), "old": token(), "bad": "x", "binary": ""}
+    for name, text in tokens.items():
+        (file.parent / name).write_text(f"{text}\n")
+    (file.parent / "binary").write_bytes(b"\xff")
+    for arguments, status, words in [
+        (("--token", "new"), 0, "rule    4: /b/** allows read to user:corp:alice"),
+        (("get", "/b/x", "--token", "new"), 0, "answer  307: "),
+        (("get", "/c", "--token", "new"), 1, "answer  403 forbidden: "),
+        (("get", "/b/x", "--token", "old"), 1, "answer  401 credentials-invalid: The token has expired."),
+        (("--token", "bad"), 1, "answer  401 credentials-invalid: The token does not have three parts."),
+        (("--token", "binary"), 1, "binary: cannot be read as a text; name the file of a token."),
+        (("--token", "none"), 1, "none: cannot be read as a text"),
+        (("get", "/b/x", "--token", "new", "--as", "ci"), 2, "not allowed with argument"),
+    ]:
+        run = tool("explain", *(str(file.parent / word) if word in {*tokens, "none"} else word for word in arguments))
+        assert (run.status, words in run.out + run.err) == (status, True), run
+        assert tokens["new"].split(".")[2] not in str(run)
 
 
 def link(tool: Tool, *arguments: str) -> str:
