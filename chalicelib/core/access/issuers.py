@@ -27,7 +27,7 @@ class Issuer(NamedTuple):
             as for `groups`.
         email_trusted: whether `email` may be the subject of a token without `email_verified`.
         jwks: the https URL or the file of the issuer's keys; empty where discovery finds the URL.
-        inner: whether the host of the issuer may have an inner address.
+        inner: whether the host of `jwks` may have an inner address; without `jwks`, the host of `issuer`.
     """
 
     name: str
