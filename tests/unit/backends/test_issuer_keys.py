@@ -210,11 +210,23 @@ def test_every_bad_answer_is_a_failure_with_its_reason(world: World) -> None:
     assert f"{BASE}/other" not in world.requests()
 
 
-def test_a_fetch_takes_two_seconds_of_the_deadline(world: World) -> None:
-    """Without the bound, the test would hang until the timeout of pytest."""
+def test_a_fetch_takes_two_seconds_of_the_deadline_and_tells_the_issuer_nothing(world: World) -> None:
+    world.keys.known(NAMED, soon(3600))
+    (request,) = world.internet.seen
+    assert request.headers == {
+        "host": HOST,
+        "user-agent": "Signpost",
+        "accept": "application/jwk-set+json, application/json",
+        "accept-encoding": "identity",
+        "connection": "close",
+    }
     world.sockets.silent.add(ADDRESS)
+    world.now += MINUTE
+    with pytest.raises(Unavailable):  # otherwise the test hangs until the timeout of pytest
+        world.keys.after_unknown(NAMED, soon(3600))
     with pytest.raises(Unavailable):
-        world.keys.known(NAMED, soon(3600))
+        FetchedIssuerKeys(world.directory, lambda: NOW).known(NAMED, soon(0.2))
+    assert [timeout <= most for timeout, most in zip(world.sockets.timeouts, (2, 2, 0.2), strict=True)] == [True] * 3
 
 
 def test_an_inner_address_needs_the_word_of_the_settings_and_only_for_the_host_that_they_name(world: World) -> None:
