@@ -17,7 +17,6 @@ from .strict_json import read_object
 MAX_NESTING: Final = 32  # objects and lists inside each other; the tokens of issuers have at most four
 _NOT_TEXT: Final = re.compile("[\0\ud800-\udfff]")  # NUL, and the halves of surrogate pairs
 _TYPES: Final = ("jwt", "at+jwt")  # RFC 7519 §5.1, RFC 9068 §2.1: media types, which have any case
-_UNSUPPORTED: Final = ("crit", "b64")  # RFC 7515 §4.1.11, RFC 7797 §3: change how the token must be read
 _TEXTS: Final = ("iss", "sub", "jti")  # RFC 7519 §4.1: claims that are texts
 
 
@@ -77,8 +76,10 @@ def _read_header(header: Mapping[str, Any]) -> tuple[str, str | None]:
     algorithm, kid, media_type = header.get("alg"), header.get("kid", ""), header.get("typ", "JWT")
     if not isinstance(algorithm, str):
         raise CredentialsInvalid("The header of the token has no `alg`.")
-    if any(name in header for name in _UNSUPPORTED):
-        raise CredentialsInvalid("The header of the token has `crit` or `b64`, which the service does not support.")
+    if "crit" in header:  # RFC 7515 §4.1.11
+        raise CredentialsInvalid("The header of the token has `crit`, and the service supports no extension.")
+    if header.get("b64", True) is not True:  # RFC 7797 §3
+        raise CredentialsInvalid("The `b64` of the token is not true.")
     if not isinstance(media_type, str) or media_type.lower().removeprefix("application/") not in _TYPES:
         raise CredentialsInvalid("The `typ` of the token is neither `JWT` nor `at+jwt`.")
     if not isinstance(kid, str):

@@ -17,6 +17,7 @@ from chalicelib.core.web.problems.access import CredentialsInvalid
 from chalicelib.core.web.problems.base import Unavailable
 from tests.support.builders import DEADLINE, KEYS, NOW, basic, bearer, request
 from tests.support.token_issuer import AUDIENCE, CLAIMS, ISSUER, KIDS, MemoryIssuerKeys, jwk, keys, token
+from tests.support.token_mutants import compare
 
 CORP = Issuer("corp", ISSUER, (AUDIENCE, "other"), groups=("groups",))
 ALL = CORP._replace(algorithms=("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"))
@@ -313,6 +314,16 @@ def test_the_memory_of_verified_tokens_is_bounded() -> None:
     for text, verified in ((texts[-1], 0), (texts[1], 0), (texts[0], 1)):
         tokens.principal(text, NOW, DEADLINE)
         assert SIGNATURES.count == before + verified
+
+
+# Other implementations
+
+
+@pytest.mark.slow
+def test_mutated_tokens_are_decided_as_pyjwt_and_joserfc_decide() -> None:
+    decisions = compare(3_000, seed=1)
+    assert [decision for decision in decisions if decision.startswith("!")] == []
+    assert decisions["accepted by all"] > 300
 
 
 # The header of the request
