@@ -163,8 +163,8 @@ PROVIDERS = {
         },
         {},
         (
-            ("GET", "/home/okta:alice@example.com/a.txt", {}, 307),
-            ("GET", "/home/okta:bob@example.com/a.txt", {}, 403),
+            ("GET", "/people/okta:alice@example.com/a.txt", {}, 307),
+            ("GET", "/people/okta:bob@example.com/a.txt", {}, 403),
             ("GET", "/finance/q3.pdf", {}, 307),
             ("GET", "/finance/q3.pdf", {"groups": ["Everyone"]}, 403),
             ("GET", "/finance/q3.pdf", {"aud": "https://acme.okta.com"}, 401),
