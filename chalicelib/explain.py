@@ -92,7 +92,7 @@ def explain(settings: Settings, links: LinkTokens, principal: Principal, request
         now: Unix time in seconds.
     """
     method, query = request.method, request.query
-    rules, log_entry = RuleSet(settings.rules), AccessLogEntry(request.raw_path)
+    rules, log_entry = RuleSet(settings.rules), AccessLogEntry()
     service = ExplainedService(settings, links, principal)
     lines: list[str] = []
     rule: Rule | None = None

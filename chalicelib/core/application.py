@@ -63,7 +63,7 @@ class Application:
         if self._authorization_header is not None:
             request = request._replace(headers=_with_authorization(self._authorization_header, request.headers))
         started = self._clock()
-        log_entry = AccessLogEntry(request.raw_path)
+        log_entry = AccessLogEntry()
         try:
             reply = self._answer(request, started, log_entry)
         except Problem as problem:

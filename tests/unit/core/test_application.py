@@ -99,6 +99,22 @@ def test_a_log_line_can_always_be_written_as_json() -> None:
         assert "\n" not in json.dumps(service.log[0])
 
 
+def test_a_path_that_cannot_be_decoded_is_in_no_log_error_or_repr() -> None:
+    too_long = "a" * 1_025
+    for start, method in itertools.product(("/%zz", "/\ud800", "/%ff", "//", "/../", f"/{too_long}"), ("GET", "BREW")):
+        service, asked = signpost(), request(method, f"{start}{SECRET}", headers={"accept": "text/html"})
+        reply = service.application.handle(asked)
+        assert reply.status in (400, 405, 414)
+        assert (service.log[0]["path"], SECRET in f"{reply.body!r} {dict(reply.headers)} {service.log} {asked!r}") == (
+            None,
+            False,
+        )
+    for method in ("GET", "BREW"):  # no rule decides about BREW, and the log has its path too
+        service = signpost()
+        service.application.handle(request(method, "/public/%20a"))
+        assert service.log[0]["path"] == "/public/ a"
+
+
 def test_a_page_offers_to_sign_in_only_where_signing_in_can_change_the_answer() -> None:
     """The page names the caller, except for the holder of a link. Signing out is for a caller with a cookie."""
     ann, token = basic("ann"), {"token": "x"}

@@ -350,7 +350,7 @@ def test_a_token_comes_as_bearer_or_as_the_secret_of_basic_with_any_id() -> None
 
 
 def test_only_the_log_tells_the_reason() -> None:
-    entry = AccessLogEntry("/")
+    entry = AccessLogEntry()
     with pytest.raises(CredentialsInvalid) as refused:
         ask(token(claims(aud="mallory")))
     entry.add_problem(refused.value)
