@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from chalicelib.core.access.principals import ApiKey
 from chalicelib.core.access.rules import ACTIONS, Rule
@@ -83,18 +83,19 @@ _ACTIONS_OF_KEYS: Final = {
 }
 
 
-class _Names(NamedTuple):
-    """The principals that the settings make: the tags of keys and listed people, and the issuers."""
+class _Names:
+    """The principals that the settings make: the tags of keys and of listed people, and all people of issuers."""
 
-    tags: set[str]
-    issuers: set[str]
-    issuers_with_groups: set[str]
+    def __init__(self, tags: set[str], issuers: "Sequence[Issuer]") -> None:
+        self.tags = tags
+        self.issuers = {issuer.name for issuer in issuers}
+        self._issuers_with_groups = {issuer.name for issuer in issuers if issuer.groups}
 
     def has(self, principal: str) -> bool:
         """Whether a principal can exist. An issuer can have every person and every group."""
         kind, _, name = principal.partition(":")
         issuer, is_of_issuer, _ = name.partition(":")
-        makers = {"user": self.issuers, "group": self.issuers_with_groups}.get(kind, ())
+        makers = {"user": self.issuers, "group": self._issuers_with_groups}.get(kind, ())
         return principal in self.tags or bool(is_of_issuer and issuer in makers)
 
 
@@ -109,13 +110,9 @@ def read_rules(
         issuers: the issuers, whose people and groups rules can name.
         groups: the groups of people, from `[groups]`.
     """
-    names = _Names(
-        tags={"anyone", "authenticated"}.union(
-            *(key.principal().tags for key in keys), *({f"group:{name}" for name in own} for own in groups.values())
-        ),
-        issuers={issuer.name for issuer in issuers},
-        issuers_with_groups={issuer.name for issuer in issuers if issuer.groups},
-    )
+    listed = (f"group:{name}" for own in groups.values() for name in own)
+    tags = {"anyone", "authenticated", *listed}.union(*(key.principal().tags for key in keys))
+    names = _Names(tags, issuers)
     return tuple(_read_rule(table, names) for table in document.tables("rules"))
 
 

@@ -5,65 +5,47 @@ Without a named owner, `authenticated` in a rule would stand for every account o
 
 import re
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 from chalicelib.core.access.issuers import Issuer
 
 from .schema import Table
 
+GITHUB: Final = "https://token.actions.githubusercontent.com"
+GITLAB: Final = "https://gitlab.com"
+GOOGLE: Final = "https://accounts.google.com"
+ENTRA: Final = "https://login.microsoftonline.com/common"
+
 _NAME: Final = r"[^*]+"
 _BELOW_OWNER: Final = r"[^*/]+/.*"
 _PERSONAL_ACCOUNTS: Final = "9188040d-6c67-4c5b-b112-36a304b66dad"  # Microsoft's tenant of all personal accounts
+_TENANTS_OF_ALL: Final = ("common", "organizations", "consumers", "{tenantid}", _PERSONAL_ACCOUNTS)
 
+_OWNERS: Final[Mapping[str, Mapping[str, str]]] = {
+    GITHUB: {
+        "sub": rf"repo:{_BELOW_OWNER}",
+        "repository": _BELOW_OWNER,
+        **dict.fromkeys(("repository_id", "repository_owner", "repository_owner_id"), _NAME),
+    },
+    GITLAB: {
+        "sub": rf"project_path:{_BELOW_OWNER}",
+        "project_path": _BELOW_OWNER,
+        "namespace_path": rf"{_NAME}|{_BELOW_OWNER}",
+        **dict.fromkeys(("project_id", "namespace_id"), _NAME),
+    },
+    GOOGLE: {"hd": _NAME, "sub": _NAME},
+    ENTRA: {"tid": rf"(?!{_PERSONAL_ACCOUNTS}){_NAME}"},
+}
+"""For each issuer, the claims that can name an owner, and the values that name an owner completely."""
 
-class WorldIssuer(NamedTuple):
-    """An issuer where anyone can get a token.
+_EXAMPLES: Final = {
+    GITHUB: 'require = { repository_owner = "acme" }',
+    GITLAB: 'require = { namespace_path = ["acme", "acme/*"] }',
+    GOOGLE: 'require = { hd = "example.com" }',
+    ENTRA: 'require = { tid = "TENANT-ID" }, and the same TENANT-ID in issuer',
+}
 
-    Attributes:
-        issuer: a regular expression of the issuer, in lower case and without a slash at its end.
-        owners: the claims that can name an owner, and a regular expression of the values that name an owner completely.
-        example: a `require` that names an owner.
-    """
-
-    issuer: str
-    owners: Mapping[str, str]
-    example: str
-
-
-_WORLD_ISSUERS: Final = (
-    WorldIssuer(
-        r"https://token\.actions\.githubusercontent\.com",
-        {
-            "sub": rf"repo:{_BELOW_OWNER}",
-            "repository": _BELOW_OWNER,
-            **dict.fromkeys(("repository_id", "repository_owner", "repository_owner_id"), _NAME),
-        },
-        'require = { repository_owner = "acme" }',
-    ),
-    WorldIssuer(
-        r"https://gitlab\.com",
-        {
-            "sub": rf"project_path:{_BELOW_OWNER}",
-            "project_path": _BELOW_OWNER,
-            "namespace_path": rf"{_NAME}|{_BELOW_OWNER}",
-            **dict.fromkeys(("project_id", "namespace_id"), _NAME),
-        },
-        'require = { namespace_path = ["acme", "acme/*"] }',
-    ),
-    WorldIssuer(
-        r"(?:https://)?accounts\.google\.com",
-        {"hd": _NAME, "sub": _NAME},
-        'require = { hd = "example.com" }',
-    ),
-    WorldIssuer(
-        r"https://(?:login\.microsoftonline\.com|sts\.windows\.net)"
-        rf"/(?:common|organizations|consumers|\{{tenantid\}}|{_PERSONAL_ACCOUNTS})(?:/v2\.0)?",
-        {"tid": rf"(?!{_PERSONAL_ACCOUNTS}){_NAME}"},
-        'require = { tid = "TENANT-ID" }, and the same TENANT-ID in issuer',
-    ),
-)
-
-# The values in which * stands within the name of an owner, at any issuer: "acme*" would admit "acme-evil".
+# The values in which * stands within the name of an owner, at any issuer.
 _OWNER_CLAIMS: Final = ("repository", "repository_owner", "namespace_path", "project_path", "hd", "tid")
 _STAR_IN_OWNER: Final = r"[^/]*\*.*"
 _STAR_IN_SUBJECT: Final = r"(?:repo|project_path):[^/]*\*.*|system:serviceaccount:[^:]*\*.*"
@@ -73,23 +55,31 @@ def check_owner(table: Table, issuer: Issuer) -> None:
     """Report a `require` with an incomplete name of an owner, and an issuer of the whole world without an owner."""
     for path, values in issuer.require:
         expression = _STAR_IN_OWNER if path[-1] in _OWNER_CLAIMS else _STAR_IN_SUBJECT
-        if any(re.fullmatch(expression, value) for value in values):
+        if any("*" in value and re.fullmatch(expression, value) for value in values):
             table.mistake(
                 "require",
                 f'{".".join(path)} has a * within the name of an owner, and "acme*" would admit "acme-evil" too: '
                 'write the whole name, and * only after a slash or a colon: "acme/*"',
             )
             return
-    name = issuer.issuer.lower().rstrip("/")
-    world = next((world for world in _WORLD_ISSUERS if re.fullmatch(world.issuer, name)), None)
-    if world and not any(_names_owner(world, path, values) for path, values in issuer.require):
+    world = _world_issuer(issuer.issuer)
+    if world and not any(_names_owner(_OWNERS[world], path, values) for path, values in issuer.require):
         table.mistake(
             "require",
             "must name an owner, because anyone can get a token of this issuer, so `authenticated` would be the whole "
-            f"world: {world.example}",
+            f"world: {_EXAMPLES[world]}",
         )
 
 
-def _names_owner(world: WorldIssuer, path: tuple[str, ...], values: tuple[str, ...]) -> bool:
-    expression = world.owners.get(path[0]) if len(path) == 1 else None
+def _world_issuer(issuer: str) -> str | None:
+    """Return the issuer of the whole world that an issuer is; None for all other issuers."""
+    name = issuer.lower().rstrip("/")
+    host, _, path = name.removeprefix("https://").partition("/")
+    if host in ("login.microsoftonline.com", "sts.windows.net") and path.split("/")[0] in _TENANTS_OF_ALL:
+        return ENTRA
+    return name if name in _OWNERS else None
+
+
+def _names_owner(owners: Mapping[str, str], path: tuple[str, ...], values: tuple[str, ...]) -> bool:
+    expression = owners.get(path[0]) if len(path) == 1 else None
     return expression is not None and all(re.fullmatch(expression, value) for value in values)
