@@ -34,9 +34,9 @@ class Report:
         self.failures: list[str] = []
 
     def table(self, title: str, seconds: Mapping[str, float], unit: float, unit_name: str) -> None:
-        """Print the median of each contender, and its ratio to the first."""
+        """Print the figure of each contender, and its ratio to the first."""
         yardstick = next(iter(seconds.values()))
-        print(f"{title}: medians of interleaved rounds, CPU time")
+        print(f"{title}: interleaved rounds, CPU time")
         for name, value in seconds.items():
             print(f"  {name:32}{value * unit:8.1f} {unit_name} {value / yardstick:6.2f} times")
 

@@ -41,7 +41,7 @@ class Backends:
     To replace a backend, assign another backend to the attribute before the first request.
 
     Args:
-        settings: name the secret of the CDN, and the hosts of images.
+        settings: name the secret of the CDN, the hosts of images, and the issuers.
         environment: names the secrets, the credentials and the table.
         clock: returns the Unix time in seconds.
 
@@ -53,6 +53,7 @@ class Backends:
         self._environment = environment
         self._clock = clock
         self._image_hosts = settings.image_hosts
+        self._issuers = settings.issuers
         credentials = environment.credentials()
         self.credentials: CredentialSource = FixedCredentials(credentials) if credentials else ChainCredentials()
         self.signing_secrets: Secrets | None = environment.signing_secrets()
@@ -102,7 +103,7 @@ class Backends:
         """The verifier of the signatures of issuers' tokens."""
         from .backends.token_signatures import CryptographySignatures
 
-        return CryptographySignatures()
+        return CryptographySignatures(algorithm for issuer in self._issuers for algorithm in issuer.algorithms)
 
     @cached_property
     def cursor_cipher(self) -> "CursorCipher":

@@ -1,6 +1,6 @@
 """Signatures of tokens, verified by the primitives of `cryptography`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from chalicelib.core.access.issuers import IssuerKey
@@ -16,25 +16,32 @@ MAX_VERIFIERS: Final = 64  # kept, one for each key and algorithm: to build the 
 
 
 class CryptographySignatures:
-    """`ports.TokenSignatures`. The constructor loads `cryptography`, so that no request has to wait for it."""
+    """`ports.TokenSignatures`. The constructor loads `cryptography`, so that no request has to wait for it.
 
-    def __init__(self) -> None:
-        from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
+    Args:
+        algorithms: the values of `alg` whose modules are loaded now. Other modules are loaded by their first token.
+    """
+
+    def __init__(self, algorithms: Iterable[str] = ()) -> None:
+        from cryptography.exceptions import InvalidSignature
         from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
 
-        self._ec, self._ed25519, self._padding, self._rsa, self._utils = ec, ed25519, padding, rsa, utils
+        self._failures = (InvalidSignature, ValueError, KeyError)  # KeyError: a member of the JWK is missing
         self._hashes = {"256": SHA256(), "384": SHA384(), "512": SHA512()}
         self._verifiers: dict[tuple[str, ...], Verify] = {}
+        families = {algorithm[:2] for algorithm in algorithms}
+        if families & {"RS", "PS"}:
+            from cryptography.hazmat.primitives.asymmetric import padding, rsa  # noqa: F401
+        if families & {"ES", "Ed"}:
+            from cryptography.hazmat.primitives.asymmetric import ec, ed25519, utils  # noqa: F401
 
     def verifies(self, key: IssuerKey, algorithm: str, data: bytes, signature: bytes) -> bool:
         """Whether the key made the signature; False also for a key that cannot be built."""
-        from cryptography.exceptions import InvalidSignature
-
         if algorithm not in key.algorithms:
             return False
         try:
             self._verifier(key.jwk, algorithm)(signature, data)
-        except (InvalidSignature, ValueError, KeyError):  # KeyError: a member of the JWK is missing
+        except self._failures:
             return False
         return True
 
@@ -50,26 +57,31 @@ class CryptographySignatures:
     def _new_verifier(self, jwk: Mapping[str, str], algorithm: str) -> Verify:
         """Return the verifier of RFC 7518 §3.3 to §3.5 or RFC 8037 §3.1; raise ValueError or KeyError for a bad key."""
         if algorithm == "EdDSA":
-            return self._ed25519.Ed25519PublicKey.from_public_bytes(_bytes(jwk["x"])).verify
+            from cryptography.hazmat.primitives.asymmetric import ed25519
+
+            return ed25519.Ed25519PublicKey.from_public_bytes(_bytes(jwk["x"])).verify
         family, hashed = algorithm[:2], self._hashes[algorithm[2:]]
         if family == "ES":
             return self._ecdsa(jwk, hashed)
-        key = self._rsa.RSAPublicNumbers(e=_number(jwk["e"]), n=_number(jwk["n"])).public_key()
-        mgf = self._padding.MGF1(hashed)
-        scheme = self._padding.PSS(mgf, hashed.digest_size) if family == "PS" else self._padding.PKCS1v15()
+        from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+        key = rsa.RSAPublicNumbers(e=_number(jwk["e"]), n=_number(jwk["n"])).public_key()
+        scheme = padding.PSS(padding.MGF1(hashed), hashed.digest_size) if family == "PS" else padding.PKCS1v15()
         return lambda signature, data: key.verify(signature, data, scheme, hashed)
 
     def _ecdsa(self, jwk: Mapping[str, str], hashed: "HashAlgorithm") -> Verify:
         """Return the verifier of signatures that hold R and S as numbers of a fixed length (RFC 7518 §3.4)."""
+        from cryptography.hazmat.primitives.asymmetric import ec, utils
+
         length = hashed.digest_size
-        curve = self._ec.SECP256R1() if length == 32 else self._ec.SECP384R1()
-        key = self._ec.EllipticCurvePublicNumbers(_number(jwk["x"]), _number(jwk["y"]), curve).public_key()
+        curve = ec.SECP256R1() if length == 32 else ec.SECP384R1()
+        key = ec.EllipticCurvePublicNumbers(_number(jwk["x"]), _number(jwk["y"]), curve).public_key()
 
         def verify(signature: bytes, data: bytes) -> None:
             if len(signature) != 2 * length:
                 raise ValueError("the signature has a wrong length")
             numbers = int.from_bytes(signature[:length]), int.from_bytes(signature[length:])
-            key.verify(self._utils.encode_dss_signature(*numbers), data, self._ec.ECDSA(hashed))
+            key.verify(utils.encode_dss_signature(*numbers), data, ec.ECDSA(hashed))
 
         return verify
 
