@@ -8,32 +8,28 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 from urllib.parse import quote
 
 from chalicelib import bootstrap, key_secrets, stages
-from chalicelib.backends.issuer_snapshot import SNAPSHOT
-from chalicelib.core.access.actions import METHODS
-from chalicelib.core.access.link_tokens import LINK_ACTIONS, MAX_LINK_SECONDS, MAX_USES
+from chalicelib.command_line import Command, parser
 from chalicelib.core.access.principals import Principal
 from chalicelib.core.access.rules import RuleSet
-from chalicelib.core.features.links import DEFAULT_LINK_SECONDS
 from chalicelib.core.web import paths
-from chalicelib.core.web.numbers import whole_number
 from chalicelib.core.web.problems.base import Problem
 from chalicelib.environment import BUCKET, DEFAULT_REGION, REGION, SECRET, Environment, of_process
 from chalicelib.explain import explain, pasted, principal_of, rules_of
 from chalicelib.explained_token import explain_token
 from chalicelib.iam_policy import policy, stack_policy
 from chalicelib.issuer_snapshots import describe, fetch_snapshot
-from chalicelib.settings.api_keys import KEY_ID
 from chalicelib.settings.load import InvalidSettings, Settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit status."""
-    options = _parser().parse_args(arguments)
+    options = parser(_COMMANDS).parse_args(arguments)
     try:
         return int(options.run(options))
     except InvalidSettings as error:
@@ -41,85 +37,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         count = len(error.mistakes)
         print(*error.mistakes, f"{count} mistake{'s'[: count != 1]}: nothing is served.", sep="\n", file=sys.stderr)
         return 2
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m chalicelib", description="Signpost's administration.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    stage = argparse.ArgumentParser(add_help=False)
-    stage.add_argument("--stage", help="use the environment of a stage in .chalice/config.json, not this environment")
-
-    check = commands.add_parser("check", parents=[stage], help="report every mistake in the settings")
-    check.add_argument("--strict", action="store_true", help="fail on warnings too")
-    check.set_defaults(run=_check)
-
-    key = commands.add_parser("key", help="make API keys, and new secrets for API keys").add_subparsers(
-        required=True, metavar="COMMAND"
-    )
-    new = key.add_parser("new", help="make an API key: print the secret once, and the TOML to paste")
-    new.add_argument("id", metavar="ID", type=_key_id, help="lower-case letters, digits and '-'")
-    new.add_argument(
-        "--in-urls", action="store_true", help="make a publishable key, only for the URLs of images on a page"
-    )
-    new.set_defaults(run=_key_new)
-    rotate = key.add_parser("rotate", parents=[stage], help="make a new secret for an API key, beside its old secret")
-    rotate.add_argument("id", metavar="ID", help="the ID of an API key in the settings")
-    rotate.set_defaults(run=_key_rotate)
-
-    explained = commands.add_parser("explain", parents=[stage], help="say how the service answers a request, and why")
-    explained.add_argument("method", metavar="METHOD", type=str.upper, choices=METHODS, nargs="?")
-    explained.add_argument("url", metavar="PATH", nargs="?", help="a URL, or its path and query, as you would paste it")
-    caller = explained.add_mutually_exclusive_group()
-    caller.add_argument(
-        "--as", metavar="ID", dest="caller", help="the caller: the ID of a key, user:ISSUER:ID …; default: anyone"
-    )
-    caller.add_argument(
-        "--token", metavar="FILE", type=Path, help="the caller has the token of an issuer in this file: explain it too"
-    )
-    explained.set_defaults(run=_explain)
-
-    link = commands.add_parser("link", parents=[stage], help=f"make a link, signed with {SECRET}")
-    link.set_defaults(run=_link)
-    link.add_argument(
-        "path", metavar="PATH", help="the path of the URL; a slash at its end opens everything below the directory"
-    )
-    link.add_argument("--as", dest="caller", metavar="ID", required=True, help="the ID of the API key of the maker")
-    link.add_argument("--action", choices=LINK_ACTIONS, default="read")
-    link.add_argument(
-        "--expires-in",
-        metavar="SECONDS",
-        type=_number(1, MAX_LINK_SECONDS),
-        default=DEFAULT_LINK_SECONDS,
-        help="default: a day",
-    )
-    link.add_argument("--uses", type=_number(0, MAX_USES), default=1, help="default: 1; 0: no limit")
-
-    issuers = commands.add_parser("issuers", parents=[stage], help="list the issuers, and the keys in their snapshot")
-    issuers.add_argument(
-        "--fetch", action="store_true", help=f"fetch the keys of all issuers, and write {SNAPSHOT} beside the settings"
-    )
-    issuers.set_defaults(run=_issuers)
-
-    role = commands.add_parser("policy", parents=[stage], help="print the IAM policy that the functions' role needs")
-    role.add_argument("--write", action="store_true", help="write the policy to .chalice/policy-STAGE.json instead")
-    role.set_defaults(run=_policy)
-    return parser
-
-
-def _key_id(text: str) -> str:
-    if not KEY_ID.passes(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not {KEY_ID.wanted}")
-    return text
-
-
-def _number(minimum: int, maximum: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        number = whole_number(text, minimum, maximum)
-        if number is None:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {minimum:,} to {maximum:,}")
-        return number
-
-    return parse
 
 
 def _environment(stage: str | None) -> Environment:
@@ -284,6 +201,16 @@ def _policy(options: argparse.Namespace) -> int:
     print(f"{file} is written.")
     return 0
 
+
+_COMMANDS: Final[Mapping[str, Command]] = {
+    "check": _check,
+    "key new": _key_new,
+    "key rotate": _key_rotate,
+    "explain": _explain,
+    "link": _link,
+    "issuers": _issuers,
+    "policy": _policy,
+}
 
 if __name__ == "__main__":
     sys.exit(main())
