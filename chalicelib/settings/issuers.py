@@ -1,6 +1,6 @@
 """`[[issuers]]`: the identity providers whose tokens the service accepts; and `[groups]`: the people in groups."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -86,12 +86,23 @@ def warn_of_other_names(
         listed = (name for name, own in groups.items() if any(f"group:{group}" in rule.to for group in own))
         denied = {*listed, *(tag for tag in rule.to if tag.count(":") > 1)}
         for tag in sorted(denied):
-            kind, name, rest = tag.split(":", 2)
-            own_issuer = {issuer.issuer for issuer in issuers if issuer.name == name}
-            others = [f"{kind}:{issuer.name}:{rest}" for issuer in issuers if issuer.issuer in own_issuer]
-            missing = [other for other in others if other not in denied]
-            if missing:
-                mistakes.warn(("rules", rule.number - 1, "to"), partial(_OTHER_NAME.format, tag, missing[0]))
+            other = next((name for name in _other_names(tag, issuers) if not _has(denied, name)), None)
+            if other:
+                mistakes.warn(("rules", rule.number - 1, "to"), partial(_OTHER_NAME.format, tag, other))
+
+
+def _other_names(tag: str, issuers: Sequence[Issuer]) -> Iterator[str]:
+    """The names at other tables with the same issuer; `…` stands for an id that comes from another claim."""
+    kind, name, rest = tag.split(":", 2)
+    for own in (issuer for issuer in issuers if issuer.name == name):
+        for other in issuers:
+            if other.issuer == own.issuer and other is not own:
+                same_claim = own.subject == other.subject if kind == "user" else own.groups == other.groups
+                yield f"{kind}:{other.name}:{rest if same_claim else '…'}"
+
+
+def _has(tags: Iterable[str], name: str) -> bool:
+    return any(tag == name or (name.endswith(":…") and tag.startswith(name[:-1])) for tag in tags)
 
 
 def _read_issuer(table: Table) -> Issuer:

@@ -124,6 +124,10 @@ def test_a_denied_name_at_one_of_two_tables_with_the_same_issuer_is_a_warning(tm
         assert f'where the same person can be "{other}": deny that name too' in warning
         assert inspected(tmp_path, two + rule("deny", to, other)) == ([], [])
         assert inspected(tmp_path, two + rule("allow", to)) == ([], [])
+        of_email = two.replace('name = "ci"', 'name = "ci"\nsubject = "email"')
+        (warning,) = inspected(tmp_path, of_email + rule("deny", to))[1]
+        assert f'where the same person can be "{other.rpartition(":")[0]}:…"' in warning
+        assert inspected(tmp_path, of_email + rule("deny", to, f"{other}@example.com")) == ([], [])
         one = two.replace('login.example.com"\naudience', 'b.example.com"\naudience', 1)
         assert inspected(tmp_path, one + rule("deny", to)) == ([], [])
 
