@@ -1,6 +1,7 @@
 """Signatures of tokens, verified by the primitives of `cryptography`."""
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from chalicelib.core.access.issuers import IssuerKey
@@ -28,7 +29,7 @@ class CryptographySignatures:
 
         self._failures = (InvalidSignature, ValueError, KeyError)  # KeyError: a member of the JWK is missing
         self._hashes = {"256": SHA256(), "384": SHA384(), "512": SHA512()}
-        self._verifiers: dict[tuple[str, ...], Verify] = {}
+        self._verifier = lru_cache(MAX_VERIFIERS)(self._new_verifier)
         families = {algorithm[:2] for algorithm in algorithms}
         if families & {"RS", "PS"}:
             from cryptography.hazmat.primitives.asymmetric import padding, rsa  # noqa: F401
@@ -40,22 +41,14 @@ class CryptographySignatures:
         if algorithm not in key.algorithms:
             return False
         try:
-            self._verifier(key.jwk, algorithm)(signature, data)
+            self._verifier(algorithm, *key.jwk.items())(signature, data)
         except self._failures:
             return False
         return True
 
-    def _verifier(self, jwk: Mapping[str, str], algorithm: str) -> Verify:
-        """Return the verifier of a key, which is made once."""
-        name = (algorithm, *(jwk.get(member, "") for member in ("kty", "crv", "n", "e", "x", "y")))
-        if name not in self._verifiers:
-            if len(self._verifiers) == MAX_VERIFIERS:
-                self._verifiers.clear()
-            self._verifiers[name] = self._new_verifier(jwk, algorithm)
-        return self._verifiers[name]
-
-    def _new_verifier(self, jwk: Mapping[str, str], algorithm: str) -> Verify:
+    def _new_verifier(self, algorithm: str, *members: tuple[str, str]) -> Verify:
         """Return the verifier of RFC 7518 §3.3 to §3.5 or RFC 8037 §3.1; raise ValueError or KeyError for a bad key."""
+        jwk = dict(members)
         if algorithm == "EdDSA":
             from cryptography.hazmat.primitives.asymmetric import ed25519
 
