@@ -1,5 +1,6 @@
 """Mutated tokens, and the decisions of PyJWT and joserfc about them, which the service must share."""
 
+import itertools
 import json
 import re
 import time
@@ -22,23 +23,33 @@ from chalicelib.core.access.issuers import MAX_TOKEN_BYTES, Issuer
 from chalicelib.core.web.problems.access import CredentialsInvalid
 
 from .builders import DEADLINE
-from .token_issuer import ALGORITHMS, AUDIENCE, ISSUER, KIDS, SIGNED, MemoryIssuerKeys, base64url, jwk, keys, sign
+from .token_issuer import AUDIENCE, ISSUER, KIDS, SIGNED, MemoryIssuerKeys, base64url, jwk, keys, sign
 
-TABLE: Final = Issuer(
-    "corp", ISSUER, (AUDIENCE, "other"), algorithms=tuple(name for name in SIGNED if name != "HS256" and name != "none")
-)
+ALGORITHMS = tuple(name for name in SIGNED if name not in ("HS256", "none"))
+TABLE: Final = Issuer("corp", ISSUER, (AUDIENCE, "other"), algorithms=ALGORITHMS)
 ESSENTIAL: Final = ("exp", "iss", "aud", "sub")
 
-# The rules of the service that neither library has, by the words of its reason.
-OWN_RULES: Final = {
-    "size": "more than 8,192 bytes",
-    "NUL or surrogate": "NUL",
-    "typ": "`typ`",
-    "crit": "`crit`",
-    "nesting": "inside each other",
-    "nonce": "signing in",
-}
-
+INSERTED: Final = (
+    *(
+        '"sub":"bob",',
+        '"exp":9e99,',
+        '"exp":1e400,',
+        '"a":1e400,',
+        '"a":NaN,',
+        '"a":-Infinity,',
+        '"a":1.5e3,',
+        '"a":01,',
+    ),
+    *(
+        '"a":"\\u0000",',
+        '"a":"\\ud800",',
+        '"a":"\\ud83d\\ude00",',
+        '"a":"\x01",',
+        '"a":{"b":1,"b":2},',
+        '"alg":"none",',
+    ),
+    *(" ", "[["),
+)
 _NESTED: Final = [json.loads("[" * depth + "]" * depth) for depth in (2, 30, 40)]
 _LONG: Final[dict[str, list[Any]]] = {
     "sub": ["a" * 5_500],
@@ -46,10 +57,10 @@ _LONG: Final[dict[str, list[Any]]] = {
     "deep": [json.loads("[" * 500 + "]" * 500)],
 }
 _BY_TYPE: Final = {key.algorithms: str(key.kid) for key in keys(*KIDS)}
-_PYJWT: Final = {kid: jwt.PyJWK(jwk(kid) | {"alg": ALGORITHMS[kid]}).key for kid in KIDS}
+_PYJWT: Final = {kid: jwt.PyJWK(jwk(kid) | {"alg": keys(kid)[0].algorithms[0]}).key for kid in KIDS}
 _JOSERFC: Final = {kid: joserfc.jwk.import_key({**jwk(kid)}) for kid in KIDS}
 # An unknown member of a header is ignored, as RFC 7515 §4 says.
-_LENIENT: Final = joserfc.jws.JWSRegistry(algorithms=list(TABLE.algorithms), strict_check_header=False)
+_LENIENT: Final = joserfc.jws.JWSRegistry(algorithms=list(ALGORITHMS), strict_check_header=False)
 _LENIENT.max_header_length = MAX_TOKEN_BYTES
 
 
@@ -67,15 +78,13 @@ def pyjwt_accepts(text: str) -> bool:
     """Whether PyJWT accepts a token."""
     kid = key_of(jwt.get_unverified_header(text))
     options: Any = {"require": list(ESSENTIAL)}
-    jwt.decode(text, _PYJWT[kid], list(TABLE.algorithms), options, audience=TABLE.audience, issuer=ISSUER, leeway=30)
+    jwt.decode(text, _PYJWT[kid], list(ALGORITHMS), options, audience=TABLE.audience, issuer=ISSUER, leeway=30)
     return True
 
 
 def joserfc_accepts(text: str) -> bool:
     """Whether joserfc accepts a token."""
-    decoded = joserfc.jwt.decode(
-        text, lambda token: _JOSERFC[key_of(token.headers())], list(TABLE.algorithms), _LENIENT
-    )
+    decoded = joserfc.jwt.decode(text, lambda token: _JOSERFC[key_of(token.headers())], list(ALGORITHMS), _LENIENT)
     registry = joserfc.jwt.JWTClaimsRegistry(
         leeway=30,
         iss={"essential": True, "value": ISSUER},
@@ -133,7 +142,7 @@ class Mutants:
 
     def _change_header(self, header: dict[str, Any], claims: dict[str, Any], now: float) -> None:
         values: dict[str, list[Any]] = {
-            "alg": [*TABLE.algorithms, "HS256", "none", "None", "", "rs256", None, 5, ["RS256"]],
+            "alg": [*ALGORITHMS, "HS256", "none", "None", "", "rs256", None, 5, ["RS256"]],
             "kid": [*KIDS, "new", "", None, 5, ["rsa"], ...],
             "typ": ["JWT", "jwt", "at+jwt", "AT+JWT", "application/at+jwt", "logout+jwt", "JWS", "", None, 5],
             "cty": ["JWT", "json"],
@@ -148,35 +157,11 @@ class Mutants:
 
     def _change_claims(self, header: dict[str, Any], claims: dict[str, Any], now: float) -> None:
         times = [int(now) + offset for offset in (-(10**6), -60, -20, 20, 60, 10**6)]
-        odd: list[Any] = [
-            *map(float, times),
-            str(times[-1]),
-            "",
-            None,
-            True,
-            [times[-1]],
-            {},
-            10**400,
-            -(10**400),
-            1e300,
-            0,
-            -1,
-        ]
+        odd: list[Any] = [*map(float, times), *json.loads('["", null, true, [], {}, "9999999999", 1e300, 0, -1]')]
+        odd += [10**400, -(10**400)]
         values: dict[str, list[Any]] = {
             **{name: [*times, *times, *odd, ...] for name in ("exp", "nbf", "iat")},
-            "aud": [
-                AUDIENCE,
-                "other",
-                ["x", "other"],
-                [],
-                "",
-                None,
-                5,
-                [5, AUDIENCE],
-                {AUDIENCE: 1},
-                f"{AUDIENCE}/",
-                ...,
-            ],
+            "aud": [AUDIENCE, "other", ["x", "other"], f"{AUDIENCE}/", [AUDIENCE, 5], {AUDIENCE: 1}, [], "", None, ...],
             "iss": [ISSUER, f"{ISSUER}/", "", None, 5, [ISSUER], ...],
             "sub": ["alice", "", None, 5, ["alice"], "a\0b", "\ud800", "ü📁", ...],
             "jti": ["x", "", None, 5, ["x"]],
@@ -195,26 +180,7 @@ class Mutants:
 
     def _changed_json(self, text: str) -> str:
         random = self._random
-        inserted = random.choice(
-            (
-                '"sub":"bob",',
-                '"exp":9e99,',
-                '"a":NaN,',
-                '"a":1e400,',
-                '"a":-Infinity,',
-                " ",
-                '"alg":"none",',
-                '"a":"\\u0000",',
-                '"a":{"b":1,"b":2},',
-                '"a":"\x01",',
-                '"a":01,',
-                "[[",
-                '"a":1.5e3,',
-                '"exp":1e400,',
-                '"a":"\\ud800",',
-                '"a":"\\ud83d\\ude00",',
-            )
-        )
+        inserted = random.choice(INSERTED)
         if random.random() < 0.6:
             place = random.choice((1, 1, len(text) - 1))
             return text[:place] + (inserted if place == 1 else "," + inserted.rstrip(",")) + text[place:]
@@ -256,12 +222,8 @@ def compare(count: int, seed: int) -> Counter[str]:
         count: the number of mutants.
         seed: of the random choices.
     """
-    tokens = IssuerTokens(
-        issuers=(TABLE,),
-        keys=MemoryIssuerKeys(keys(*KIDS), keys(*KIDS)),
-        signatures=CryptographySignatures(),
-        groups={},
-    )
+    known = MemoryIssuerKeys(keys(*KIDS), keys(*KIDS))
+    tokens = IssuerTokens(issuers=(TABLE,), keys=known, signatures=CryptographySignatures(), groups={})
     decisions: Counter[str] = Counter()
     with warnings.catch_warnings(action="ignore", category=SecurityWarning):  # EdDSA has a new name in RFC 9864
         for _, text in zip(range(count), Mutants(seed), strict=False):
@@ -280,38 +242,40 @@ def _reason(tokens: IssuerTokens, text: str) -> str:
 
 
 def _decision(text: str, reason: str, by_others: tuple[bool, bool]) -> str:
-    if not reason:
-        return (
-            "accepted by all"
-            if all(by_others)
-            else "accepted, as one library does"
-            if any(by_others)
-            else "! accepted alone"
-        )
-    if not all(by_others):
-        return "refused, as one library does" if any(by_others) else "refused by all"
-    rule = next((rule for rule, words in OWN_RULES.items() if words in reason), None) or _own_rule_of_form(text)
-    return f"refused by the rule of {rule}" if rule else f"! refused alone: {reason}"
+    if any(by_others) and not all(by_others):
+        return f"{'refused' if reason else 'accepted'}, as one library does"
+    if bool(reason) != any(by_others):
+        return f"{'refused' if reason else 'accepted'} by all"
+    rule = _own_rule(text) if reason else None
+    return f"refused by the rule of {rule}" if rule else f"! {reason or 'accepted alone'}"
 
 
-def _own_rule_of_form(text: str) -> str | None:
-    """The rule of strict JSON that a token breaks, judged by other code than the service's."""
+def _own_rule(text: str) -> str | None:
+    """The rule of the service that a token breaks and that no library has, judged by other code than the service's."""
+    repeated: list[str] = []
 
-    def pairs(members: list[tuple[str, Any]]) -> dict[str, Any]:
-        duplicates.extend(name for name, number in Counter(name for name, _ in members).items() if number > 1)
-        return dict(members)
+    def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        repeated.extend(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
+        return dict(pairs)
 
-    for part in text.split(".")[:2]:
-        duplicates: list[str] = []
-        data = urlsafe_b64decode(part + "==")
-        if base64url(data) != part:
-            return "base64url"
-        try:
-            content = json.loads(data.decode("utf-8"), object_pairs_hook=pairs)
-        except ValueError:
-            return "UTF-8"
-        if duplicates:
-            return "duplicate members"
-        if re.search(r"NaN|Infinity", json.dumps(content)):
-            return "numbers"
-    return None
+    parts = [urlsafe_b64decode(part + "==") for part in text.split(".")]
+    if ".".join(map(base64url, parts)) != text:
+        return "base64url"
+    try:
+        header, claims = (json.loads(part.decode("utf-8"), object_pairs_hook=members) for part in parts[:2])
+    except ValueError:
+        return "UTF-8"
+    written = json.dumps([header, claims])
+    brackets = re.sub(r"[^][{}]", "", re.sub(r'"(\\.|[^"\\])*"', "", written))
+    rules = {
+        "size": len(text) > 8_192,
+        "unique members": bool(repeated),
+        "numbers": re.search("NaN|Infinity", written),
+        "NUL and surrogates": re.search(r"\\u0000", written)
+        or re.search("[\ud800-\udfff]", json.dumps([header, claims], ensure_ascii=False)),
+        "typ": str(header.get("typ", "JWT")).lower() not in ("jwt", "at+jwt", "application/at+jwt"),
+        "crit": "crit" in header,
+        "nonce": "nonce" in claims,
+        "nesting": max(itertools.accumulate(1 if bracket in "[{" else -1 for bracket in brackets)) > 33,
+    }
+    return next((rule for rule, is_broken in rules.items() if is_broken), None)
