@@ -115,6 +115,7 @@ class MemoryIssuerKeys:
 
     def known(self, issuer: Issuer, deadline: Deadline) -> Sequence[IssuerKey]:
         """Return the keys at hand."""
+        assert issuer.issuer == ISSUER
         return self.keys
 
     def after_unknown(self, issuer: Issuer, deadline: Deadline) -> Sequence[IssuerKey]:
