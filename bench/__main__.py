@@ -5,77 +5,47 @@ times. With `BASE=REVISION` the redirects and the starts of that revision of Sig
 """
 
 import argparse
-import json
-import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from statistics import median
-from typing import Final, NamedTuple, TypeVar
+from typing import Final
 
 from chalicelib.core.web.message import Reply
-from tests.support.builders import allow, basic, numbered, rest_event
+from tests.support.builders import allow, basic, numbered
 from tests.support.fakes import ask, signpost
 from tests.support.link_use_counter import MemoryLinkUseCounter
 from tests.support.store import MemoryStore
 
-PROJECT: Final = Path(__file__).parent.parent
-SECRET: Final = "a-secret"
+from .measuring import (
+    BARE,
+    CALLS,
+    PROJECT,
+    Report,
+    compare,
+    environ,
+    interleave,
+    interleaved,
+    medians,
+    redirect_event,
+)
+from .starts import SECRET, bench_issuers, bench_starts
 
 # A limit is a ratio of medians.
 MAX_REDIRECT: Final = 3.5  # to a bare Chalice route
 MAX_BY_RULES: Final = 1.15  # with the most rules to with the fewest: the cost does not grow with the rules
-MAX_COLD_START: Final = 2.3  # import and first redirect, to import and first answer of a bare Chalice route
-MAX_FIRST_REDIRECT: Final = 87  # to a bare Chalice route when warm: 2 ms on a machine where the route takes 23 µs
-MAX_TO_BASE: Final = 1.05  # to the base revision
 MAX_LINKS: Final = 2.5  # of a listing with a one-time link for each file to a listing without links
 MAX_TRIES: Final = 3
 
 RULES: Final = (10, 100, 1_000, 10_000)
-GENERATIONS, ROUNDS, CALLS = 8, 8, 100  # a process can be lucky with its memory, so each contender has several
-STARTS: Final = 40
+GENERATIONS, ROUNDS = 8, 8  # a process can be lucky with its memory, so each contender has several
 LISTINGS: Final = 20
 FILES: Final = 1_000
-
-T = TypeVar("T")
-BARE: Final = "a bare Chalice route"
-HEADERS: Final = (
-    ("Accept", "*/*"),
-    ("Host", "files.example.com"),
-    ("User-Agent", "curl/8.10.1"),
-    ("X-Amzn-Trace-Id", "Root=1-67f0e4a1-0123456789abcdef01234567"),
-    ("X-Forwarded-For", "203.0.113.7"),
-    ("X-Forwarded-Port", "443"),
-    ("X-Forwarded-Proto", "https"),
-)
-
-
-class Report:
-    """Prints figures and remembers the figures that are over their limit."""
-
-    def __init__(self) -> None:
-        self.failures: list[str] = []
-
-    def table(self, title: str, seconds: Mapping[str, float], unit: float, unit_name: str) -> None:
-        """Print the median of each contender, and its ratio to the first."""
-        yardstick = next(iter(seconds.values()))
-        print(f"{title}: medians of interleaved rounds, CPU time")
-        for name, value in seconds.items():
-            print(f"  {name:32}{value * unit:8.1f} {unit_name} {value / yardstick:6.2f} times")
-
-    def limit(self, name: str, value: float, limit: float) -> None:
-        """Print a figure beside its limit."""
-        verdict = "ok" if value <= limit else "OVER THE LIMIT"
-        print(f"  {name}: {value:.2f}, at most {limit:.2f}: {verdict}")
-        if value > limit:
-            self.failures.append(name)
 
 
 def main() -> int:
@@ -93,6 +63,7 @@ def main() -> int:
         benchmarks = (
             lambda report: bench_redirects(report, trees, folder),
             lambda report: bench_starts(report, trees, folder),
+            lambda report: bench_issuers(report, folder),
             bench_listings,
         )
         failures = [name for benchmark in benchmarks for name in failures_of(benchmark)]
@@ -122,7 +93,7 @@ def checkout(revision: str) -> Iterator[Path]:
 
 def bench_redirects(report: Report, trees: Mapping[str, Path], folder: Path) -> None:
     """A warm redirect at the REST API's entry point, by the number of rules."""
-    event = redirect_event(f"/team-7/builds/{'x' * 20}.tar.gz")
+    event = redirect_event(f"/team-7/builds/{'x' * 20}.tar.gz", basic("ci", SECRET))
     contenders = {BARE: ("bench.bare", PROJECT, 10)}
     for tree_name, tree in trees.items():
         for count in RULES if tree is PROJECT else (100,):
@@ -163,46 +134,6 @@ def worker(module: str, tree: Path, settings: Path, event: str) -> Iterator[Call
         requests.close()
 
 
-def bench_starts(report: Report, trees: Mapping[str, Path], folder: Path) -> None:
-    """A start on Lambda in a fresh process, with everything compiled: the import, then the first redirect."""
-    event = redirect_event("/team-7/builds/first.tar.gz")
-    contenders = {BARE: ("bench.bare", PROJECT), **{name: ("app", tree) for name, tree in trees.items()}}
-    starts: dict[str, list[Start]] = {name: [] for name in contenders}
-    interleave(
-        {name: partial(start, *contender, folder, event) for name, contender in contenders.items()}, STARTS, starts
-    )
-    first = {name: median(one.first for one in measured) for name, measured in starts.items()}
-    whole = {name: median(one.imported + one.first for one in measured) for name, measured in starts.items()}
-    report.table("A cold start: the import and the first redirect, with 100 rules", whole, 1e3, "ms")
-    report.limit("a cold start, in cold starts of a bare route", whole["Signpost"] / whole[BARE], MAX_COLD_START)
-    compare(report, "a cold start", {name: whole[name] for name in trees})
-    report.table("The first redirect after the import", first, 1e3, "ms")
-    warm = median(one.warm for one in starts[BARE])
-    report.limit("the first redirect, in warm bare routes", first["Signpost"] / warm, MAX_FIRST_REDIRECT)
-
-
-class Start(NamedTuple):
-    """CPU seconds in a fresh process: of the import, of the first answer, and of one answer when warm."""
-
-    imported: float
-    first: float
-    warm: float
-
-
-def start(module: str, tree: Path, folder: Path, event: str) -> Start:
-    """Start a contender in a fresh process."""
-    run = subprocess.run(
-        [sys.executable, str(PROJECT / "bench" / "worker.py"), module, event],
-        cwd=tree,
-        env=environ(tree, folder / "100.toml") | {"PYTHONPYCACHEPREFIX": str(folder), "PYTHONDONTWRITEBYTECODE": ""},
-        input=f"{CALLS}\n",
-        capture_output=True,
-        check=True,
-        text=True,
-    )
-    return Start(*map(float, run.stdout.split()))
-
-
 def bench_listings(report: Report) -> None:
     """A listing of files in a store in memory, without and with a one-time link for each file."""
     keys = [f"builds/{number:06}/first.tar.gz" for number in range(FILES)]
@@ -229,40 +160,6 @@ def bench_listings(report: Report) -> None:
     report.limit("links, in listings without", seconds["with ?links"] / seconds["without links"], MAX_LINKS)
 
 
-def interleaved(contenders: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, float]:
-    """The median seconds of each contender."""
-    measured: dict[str, list[float]] = {name: [] for name in contenders}
-    interleave(contenders, rounds, measured)
-    return medians(measured)
-
-
-def interleave(contenders: Mapping[str, Callable[[], T]], rounds: int, measured: Mapping[str, list[T]]) -> None:
-    """Measure rounds: in each round every contender has its turn, in an order that rotates."""
-    turns = deque(contenders.items())
-    for _ in range(rounds):
-        for name, measure in turns:
-            measured[name].append(measure())
-        turns.rotate()
-
-
-def medians(measured: Mapping[str, list[float]]) -> dict[str, float]:
-    """The median of each contender."""
-    return {name: median(values) for name, values in measured.items()}
-
-
-def compare(report: Report, name: str, seconds: Mapping[str, float]) -> None:
-    """Hold today's figure to the figure of the base revision, where there is a base."""
-    today, *bases = seconds.values()
-    for base in bases:
-        report.limit(f"{name}, to the base", today / base, MAX_TO_BASE)
-
-
-def environ(tree: Path, settings: Path) -> dict[str, str]:
-    """The environment of a contender, as on Lambda."""
-    function = {"AWS_LAMBDA_FUNCTION_NAME": "bench", "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "x"}
-    return {**os.environ, **function, "PYTHONPATH": str(tree), "SIGNPOST_CONFIG": str(settings)}
-
-
 def toml(rules: int) -> str:
     """Settings with a key, a mount and a number of rules."""
     tables = [
@@ -274,11 +171,6 @@ def toml(rules: int) -> str:
     for path in ("/*/builds/**", "/**"):
         tables.append(f'[[rules]]\npath = "{path}"\nallow = ["read", "write"]\nto = ["group:builders"]\n')
     return "\n".join(tables)
-
-
-def redirect_event(path: str) -> str:
-    """A GET as API Gateway sends it, with the headers of curl and of the edge, as JSON."""
-    return json.dumps(rest_event("GET", path, headers=[*HEADERS, *basic("ci", SECRET).items()]))
 
 
 if __name__ == "__main__":

@@ -1,35 +1,35 @@
-"""The administrator's tool: `python -m chalicelib check | key new ID | explain METHOD PATH | link PATH | policy`.
+"""The administrator's tool: `python -m chalicelib COMMAND`.
 
 The exit status is 0, 1 for a refusal, and 2 for a mistake in the settings or in the command line.
 """
 
 import argparse
-import hashlib
 import json
-import secrets
+import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
 from urllib.parse import quote
 
-from chalicelib import bootstrap, stages
-from chalicelib.core.access.actions import METHODS
-from chalicelib.core.access.link_tokens import LINK_ACTIONS, MAX_LINK_SECONDS, MAX_USES
+from chalicelib import bootstrap, key_secrets, stages
+from chalicelib.command_line import Command, parser
+from chalicelib.core.access.principals import Principal
 from chalicelib.core.access.rules import RuleSet
-from chalicelib.core.features.links import DEFAULT_LINK_SECONDS
 from chalicelib.core.web import paths
-from chalicelib.core.web.numbers import whole_number
 from chalicelib.core.web.problems.base import Problem
 from chalicelib.environment import BUCKET, DEFAULT_REGION, REGION, SECRET, Environment, of_process
-from chalicelib.explain import explain, pasted, principal_of
+from chalicelib.explain import explain, pasted, principal_of, rules_of
+from chalicelib.explained_token import explain_token
 from chalicelib.iam_policy import policy, stack_policy
-from chalicelib.settings.api_keys import KEY_ID
+from chalicelib.issuer_snapshots import describe, fetch_snapshot
 from chalicelib.settings.load import InvalidSettings, Settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit status."""
-    options = _parser().parse_args(arguments)
+    options = parser(_COMMANDS).parse_args(arguments)
     try:
         return int(options.run(options))
     except InvalidSettings as error:
@@ -37,87 +37,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         count = len(error.mistakes)
         print(*error.mistakes, f"{count} mistake{'s'[: count != 1]}: nothing is served.", sep="\n", file=sys.stderr)
         return 2
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m chalicelib", description="Signpost's administration.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    stage = argparse.ArgumentParser(add_help=False)
-    stage.add_argument("--stage", help="use the environment of a stage in .chalice/config.json, not this environment")
-
-    check = commands.add_parser("check", parents=[stage], help="report every mistake in the settings")
-    check.add_argument("--strict", action="store_true", help="fail on warnings too")
-    check.set_defaults(run=_check)
-
-    key = commands.add_parser("key", help="make API keys").add_subparsers(required=True, metavar="COMMAND")
-    new = key.add_parser("new", help="make an API key: print the secret once, and the TOML to paste")
-    new.add_argument("id", metavar="ID", type=_key_id, help="lower-case letters, digits and '-'")
-    new.add_argument(
-        "--in-urls", action="store_true", help="make a publishable key, only for the URLs of images on a page"
-    )
-    new.set_defaults(run=_key_new)
-
-    explained = commands.add_parser("explain", parents=[stage], help="say how the service answers a request, and why")
-    explained.add_argument("method", metavar="METHOD", type=str.upper, choices=METHODS)
-    explained.add_argument("url", metavar="PATH", help="a URL, or its path and query, as you would paste it")
-    explained.add_argument(
-        "--as", dest="caller", metavar="ID", help="the caller: the ID of a key, key:ID, group:NAME …; default: anyone"
-    )
-    explained.set_defaults(run=_explain)
-
-    link = commands.add_parser("link", parents=[stage], help=f"make a link, signed with {SECRET}")
-    link.set_defaults(run=_link)
-    link.add_argument(
-        "path", metavar="PATH", help="the path of the URL; a slash at its end opens everything below the directory"
-    )
-    link.add_argument("--as", dest="caller", metavar="ID", required=True, help="the ID of the API key of the maker")
-    link.add_argument("--action", choices=LINK_ACTIONS, default="read")
-    link.add_argument(
-        "--expires-in",
-        metavar="SECONDS",
-        type=_number(1, MAX_LINK_SECONDS),
-        default=DEFAULT_LINK_SECONDS,
-        help="default: a day",
-    )
-    link.add_argument("--uses", type=_number(0, MAX_USES), default=1, help="default: 1; 0: no limit")
-
-    role = commands.add_parser("policy", parents=[stage], help="print the IAM policy that the functions' role needs")
-    role.add_argument("--write", action="store_true", help="write the policy to .chalice/policy-STAGE.json instead")
-    role.set_defaults(run=_policy)
-    return parser
-
-
-_PUBLISHABLE = """\
-The key, shown only now:      {secret}
-Its use:                      <img src="https://YOUR-HOST/-/resize?w=320&k={secret}&u=URL">
-The key is publishable: every reader of a page with this key has the key. It opens only /-/resize and /-/thumbnail, as
-far as the rules that name the key allow. Name the sizes: else strangers choose the sizes, and you pay for them.
-In signpost.toml:
-
-{table}
-in_urls = true
-
-[[rules]]
-path = "/-/resize"
-allow = ["read"]
-to = ["key:{id}"]
-image_sizes = ["320x"]"""
-
-
-def _key_id(text: str) -> str:
-    if not KEY_ID.passes(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not {KEY_ID.wanted}")
-    return text
-
-
-def _number(minimum: int, maximum: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        number = whole_number(text, minimum, maximum)
-        if number is None:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {minimum:,} to {maximum:,}")
-        return number
-
-    return parse
 
 
 def _environment(stage: str | None) -> Environment:
@@ -150,38 +69,74 @@ def _check(options: argparse.Namespace) -> int:
     environment = _environment(options.stage)
     settings, warnings = bootstrap.inspect_settings(environment)
     _warn(warnings)
+    issuers = describe(settings.issuers, os.path.dirname(environment.settings_file), time.time())
     count = len(warnings)
     print(f"{environment.settings_file}: no mistake{f', {count} warning' if count else ''}{'s'[: count > 1]}")
     for mount in settings.mounts:
         origin, _, base = mount.bucket_url
         print(f"  {mount.path}/…  →  {origin}{base}/{mount.prefix}…  {mount.url_seconds} s")
+    print(*(f"  {line}\n" for line in issuers), sep="", end="")
     print(f"  {len(settings.keys)} keys, {len(settings.rules)} rules")
     return 1 if warnings and options.strict else 0
 
 
 def _key_new(options: argparse.Namespace) -> int:
-    secret = secrets.token_urlsafe(32)  # 256 random bits
-    table = f'[[keys]]\nid = "{options.id}"\nsha256 = "{hashlib.sha256(secret.encode()).hexdigest()}"'
-    if options.in_urls:
-        print(_PUBLISHABLE.format(id=options.id, secret=secret, table=table))
-        return 0
-    print(f"The secret, shown only now:   {secret}")
-    print(f"Its use:                      curl -L -u {options.id}:{secret} URL")
-    print(f"In signpost.toml:\n\n{table}")
+    print(key_secrets.new_key(options.id, in_urls=options.in_urls))
+    return 0
+
+
+def _key_rotate(options: argparse.Namespace) -> int:
+    settings = _settings(_environment(options.stage))
+    key = next((key for key in settings.keys if key.id == options.id), None)
+    if key is None:
+        print(f"There is no key {options.id!r}.", file=sys.stderr)
+        return 1
+    if len(key.sha256) > 1:
+        print(
+            f"The key {key.id!r} has two values in sha256. Remove the value of the old secret and deploy, then rotate "
+            "the key again.",
+            file=sys.stderr,
+        )
+        return 2
+    print(key_secrets.new_secret(key))
     return 0
 
 
 def _explain(options: argparse.Namespace) -> int:
+    if options.url is None and options.token is None:
+        print("Name METHOD and PATH, or a token: explain GET /a.txt, explain --token FILE.", file=sys.stderr)
+        return 2
     environment = _environment(options.stage)
     settings = _settings(environment)
-    principal = principal_of(settings, options.caller)
-    if principal is None:
-        print(f"There is no key {options.caller!r}.", file=sys.stderr)
-        return 1
+    principal, refused = principal_of(settings, options.caller), False
+    if options.token:
+        principal, refused = _explain_token(options.token, settings, environment)
+    elif principal is None:
+        text = f"There is no {options.caller!r}: name the ID of a key, or a principal as rules name it in `to`."
+        print(text, file=sys.stderr)
+    if principal is None or options.url is None:
+        return int(refused or principal is None)
     request = pasted(options.method, options.url, settings.public_url, bootstrap.deadline(None))
     explained = explain(settings, bootstrap.link_tokens(environment), principal, request, int(time.time()))
     print(*explained.lines, sep="\n")
-    return int(explained.refused)
+    return int(explained.refused or refused)
+
+
+def _explain_token(file: Path, settings: Settings, environment: Environment) -> tuple[Principal | None, bool]:
+    """Print what a token is, and return its principal, and whether the token is refused."""
+    tokens = bootstrap.issuer_tokens(settings, environment)
+    if tokens is None:
+        print("The settings have no [[issuers]]: docs/identity.md has tables to paste.", file=sys.stderr)
+        return None, True
+    try:
+        text = file.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        print(f"{file}: cannot be read as a text; name the file of a token.", file=sys.stderr)
+        return None, True
+    explained = explain_token(settings, tokens, text, time.time(), bootstrap.deadline(None))
+    rules = rules_of(settings, explained.principal) if explained.principal else ()
+    print(*explained.lines, *rules, sep="\n")
+    return explained.principal, explained.refused
 
 
 def _link(options: argparse.Namespace) -> int:
@@ -212,6 +167,16 @@ def _link(options: argparse.Namespace) -> int:
     return 0
 
 
+def _issuers(options: argparse.Namespace) -> int:
+    environment = _environment(options.stage)
+    issuers = _settings(environment).issuers
+    directory = os.path.dirname(environment.settings_file)
+    failures = fetch_snapshot(issuers, directory, time.time) if options.fetch else []
+    print(*describe(issuers, directory, time.time()), sep="\n")
+    print(*failures, sep="\n", file=sys.stderr, end="\n" if failures else "")
+    return int(bool(failures))
+
+
 def _policy(options: argparse.Namespace) -> int:
     environment = _environment(options.stage)
     settings = _settings(environment)
@@ -236,6 +201,16 @@ def _policy(options: argparse.Namespace) -> int:
     print(f"{file} is written.")
     return 0
 
+
+_COMMANDS: Final[Mapping[str, Command]] = {
+    "check": _check,
+    "key new": _key_new,
+    "key rotate": _key_rotate,
+    "explain": _explain,
+    "link": _link,
+    "issuers": _issuers,
+    "policy": _policy,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -21,6 +21,7 @@ from .service_factory import ServiceFactory
 from .settings.load import InvalidSettings, Settings, inspect, load
 
 if TYPE_CHECKING:
+    from .core.access.issuer_tokens import IssuerTokens
     from .core.access.link_tokens import LinkTokens, Random
     from .core.ports import Clock, Log
 
@@ -45,7 +46,7 @@ def application() -> Application:
     environment = of_process()
     try:
         settings = load(environment.settings_file, environment.variables, environment.region)
-        backends = Backends(settings, environment)
+        backends = Backends(settings, environment, time.time)
         return build(settings, backends, clock=time.time, random=os.urandom, log=_log)
     except InvalidSettings as error:
         return _closed_application(Misconfigured(error.mistakes))
@@ -83,6 +84,11 @@ def inspect_settings(environment: Environment) -> tuple[Settings, tuple[str, ...
     if mistakes:
         raise InvalidSettings(mistakes, warnings)
     return settings, warnings
+
+
+def issuer_tokens(settings: Settings, environment: Environment) -> "IssuerTokens | None":
+    """Return the verifier of the tokens of issuers; None for settings without issuers; raise InvalidSettings."""
+    return ServiceFactory(settings, Backends(settings, environment, time.time), os.urandom).issuer_tokens
 
 
 def link_tokens(environment: Environment) -> "LinkTokens":

@@ -1,5 +1,6 @@
 """The default backends: the first request that needs a backend imports and builds the backend."""
 
+import os
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Final
 
@@ -7,17 +8,20 @@ from .backends.credentials import ChainCredentials, FixedCredentials
 from .backends.secrets import secret_source
 from .core.access.signing import Secrets, no_secrets
 from .environment import Environment
-from .settings.load import Settings
+from .settings.load import InvalidSettings, Settings
 
 if TYPE_CHECKING:
     from .core.ports import (
+        Clock,
         CredentialSource,
         CursorCipher,
         ImageSource,
+        IssuerKeys,
         LinkUseCounter,
         ObjectStore,
         Pages,
         Renderer,
+        TokenSignatures,
     )
 
 _RENDER_SECONDS: Final = 5
@@ -37,16 +41,19 @@ class Backends:
     To replace a backend, assign another backend to the attribute before the first request.
 
     Args:
-        settings: name the secret of the CDN, and the hosts of images.
+        settings: name the secret of the CDN, the hosts of images, and the issuers.
         environment: names the secrets, the credentials and the table.
+        clock: returns the Unix time in seconds.
 
     Raises:
         InvalidSettings: a variable cannot be used.
     """
 
-    def __init__(self, settings: Settings, environment: Environment) -> None:
+    def __init__(self, settings: Settings, environment: Environment, clock: "Clock") -> None:
         self._environment = environment
+        self._clock = clock
         self._image_hosts = settings.image_hosts
+        self._issuers = settings.issuers
         credentials = environment.credentials()
         self.credentials: CredentialSource = FixedCredentials(credentials) if credentials else ChainCredentials()
         self.signing_secrets: Secrets | None = environment.signing_secrets()
@@ -80,6 +87,23 @@ class Backends:
         from .backends.images.web_images import WebImages
 
         return WebImages(self._image_hosts)
+
+    @cached_property
+    def issuer_keys(self) -> "IssuerKeys":
+        """The keys of the issuers; raises InvalidSettings where the snapshot cannot be read."""
+        from .backends.issuer_keys import FetchedIssuerKeys
+
+        try:
+            return FetchedIssuerKeys(os.path.dirname(self._environment.settings_file), self._clock)
+        except ValueError as error:
+            raise InvalidSettings([str(error)]) from None
+
+    @cached_property
+    def token_signatures(self) -> "TokenSignatures":
+        """The verifier of the signatures of issuers' tokens."""
+        from .backends.token_signatures import CryptographySignatures
+
+        return CryptographySignatures(algorithm for issuer in self._issuers for algorithm in issuer.algorithms)
 
     @cached_property
     def cursor_cipher(self) -> "CursorCipher":

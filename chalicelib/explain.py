@@ -15,27 +15,36 @@ from .core.web.problems.base import Problem
 from .core.web.times import Deadline
 from .explained_service import ExplainedService, complete
 from .settings.load import Settings
+from .settings.people import person
 
 
 def principal_of(settings: Settings, caller: str | None) -> Principal | None:
-    """Return the principal that a text names, as in a rule's `to` or by the id alone; None for an unknown key.
+    """Return the principal that a text names, as in a rule's `to` or by the id of a key; None for an unknown name.
 
-    A group stands for a caller who has no other group. A name that no key has is the name of a user.
+    A group stands for a caller who has no other group, and a person of an issuer for a person without its groups.
     """
     keys = {key.id: key.principal() for key in settings.keys}
     if caller is None or caller == "anyone":
         return ANYONE
     if caller in keys:
         return keys[caller]
-    kind, colon, name = caller.partition(":")
-    if kind == "key" and colon:
-        return keys.get(name)
     if caller == "authenticated":
         return Principal("", ("anyone", "authenticated"))
-    if kind == "group" and colon:
-        return Principal("", ("anyone", "authenticated", caller))
-    user = name if kind == "user" and colon else caller
-    return Principal(user, ("anyone", "authenticated", f"user:{user}"))
+    kind, _, name = caller.partition(":")
+    if kind == "key":
+        return keys.get(name)
+    issuer, is_of_issuer, _ = name.partition(":")
+    if is_of_issuer and all(issuer != known.name for known in settings.issuers):
+        return None
+    if kind == "user" and is_of_issuer:
+        return person(caller, settings.groups.get(caller, ()))
+    return Principal("", ("anyone", "authenticated", caller)) if kind == "group" and name else None
+
+
+def rules_of(settings: Settings, principal: Principal) -> tuple[str, ...]:
+    """Describe the rules of the file that name a principal, in their order."""
+    rules = (rule for rule in settings.rules if not set(rule.to).isdisjoint(principal.tags))
+    return tuple(f"rule    {_describe(rule, len(settings.rules))}" for rule in rules)
 
 
 def pasted(method: str, url: str, public_url: str | None, deadline: Deadline) -> Request:
@@ -83,7 +92,7 @@ def explain(settings: Settings, links: LinkTokens, principal: Principal, request
         now: Unix time in seconds.
     """
     method, query = request.method, request.query
-    rules, log_entry = RuleSet(settings.rules), AccessLogEntry(request.raw_path)
+    rules, log_entry = RuleSet(settings.rules), AccessLogEntry()
     service = ExplainedService(settings, links, principal)
     lines: list[str] = []
     rule: Rule | None = None

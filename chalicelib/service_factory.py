@@ -23,6 +23,7 @@ from .default_backends import Backends
 from .settings.load import Settings
 
 if TYPE_CHECKING:
+    from .core.access.issuer_tokens import IssuerTokens
     from .core.access.link_tokens import LinkTokens, Random
     from .core.access.resize_tokens import ResizeTokens
     from .core.access.sessions import Sessions
@@ -90,8 +91,22 @@ class ServiceFactory:
     @cached_property
     def authenticators(self) -> Sequence[Authenticator]:
         """The Authorization header, then the cookie where the service can sign cookies."""
-        header = AuthorizationHeader(self.api_keys)
+        header = AuthorizationHeader(self.api_keys, self.issuer_tokens)
         return (header, self.sessions) if self.sessions else (header,)
+
+    @cached_property
+    def issuer_tokens(self) -> "IssuerTokens | None":
+        """The tokens of issuers, loaded while the function starts; None where the settings name no issuer."""
+        if not self._settings.issuers:
+            return None
+        from .core.access.issuer_tokens import IssuerTokens
+
+        return IssuerTokens(
+            issuers=self._settings.issuers,
+            keys=self._backends.issuer_keys,
+            signatures=self._backends.token_signatures,
+            groups=self._settings.groups,
+        )
 
     @cached_property
     def sessions(self) -> "Sessions | None":

@@ -8,13 +8,19 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
 
+from chalicelib.backends.issuer_snapshot import KeySet, source_of
+from chalicelib.core.access.issuers import Issuer
+from chalicelib.issuer_snapshots import write_snapshot
+
 from .support.builders import rest_event, url_event
+from .support.token_issuer import AUDIENCE, CLAIMS, ISSUER, keys, token
 
 ROOT = Path(__file__).parent.parent
 APP = ROOT / "app.py"
@@ -23,6 +29,14 @@ CORE, EVENTS, BACKENDS = "chalicelib.core", "chalicelib.events", "chalicelib.bac
 
 # To load one of these modules takes longer than a redirect.
 HEAVY = {"boto3", "botocore", "jinja2", "jwt", "cryptography", "PIL", "pyvips", "moto"}
+
+# Modules that only a service with issuers needs.
+IDENTITY = {
+    *(f"chalicelib.backends.{name}" for name in ("issuer_fetch", "issuer_keys", "issuer_snapshot", "token_signatures")),
+    *(f"chalicelib.core.access.{name}" for name in ("issuer_claims", "issuer_keys", "issuer_ports", "issuer_tokens")),
+    *(f"chalicelib.core.access.{name}" for name in ("issuers", "jwt", "strict_json")),
+    *(f"chalicelib.settings.{name}" for name in ("issuers", "people", "world_issuers")),
+}
 
 # Modules that no redirect needs, and that would make every cold start longer.
 BEYOND = {
@@ -37,7 +51,7 @@ BEYOND = {
     *(f"chalicelib.core.{name}" for name in ("ports", "s3.post_policy", "web.page_views")),
     *(f"chalicelib.core.{name}" for name in ("link_uses", "web.image_parameters", "web.problems.images")),
     *(f"chalicelib.core.access.{name}" for name in ("client_address", "link_tokens", "sessions")),
-    *("chalicelib.backends.aws_calls", "chalicelib.backends.bounded"),
+    *(f"chalicelib.backends.{name}" for name in ("aws_calls", "bounded", "bounded_https", "issuer_fetch")),
 }
 
 
@@ -269,13 +283,13 @@ print(json.dumps({"status": status, "connected": connected, "loaded": sorted(sys
 """
 
 
-def test_a_redirect_opens_no_connection_and_loads_nothing_heavy(tmp_path: Path) -> None:
-    file = tmp_path / "signpost.toml"
-    file.write_text(
-        '[[mounts]]\npath = "/"\nbucket = "acme"\n[[rules]]\npath = "/**"\nallow = ["read"]\nto = ["anyone"]\n'
-    )
+SETTINGS = '[[mounts]]\npath = "/"\nbucket = "acme"\n[[rules]]\npath = "/**"\nallow = ["read"]\nto = ["{to}"]\n'
+
+
+def redirect(file: Path, *fields: tuple[str, str]) -> dict[str, set[str]]:
+    """Redirect at both entry points in a fresh process; return the modules that it loaded, and its connections."""
     found = fresh(
-        REDIRECT.replace("EVENTS", repr([rest_event(), url_event()])),
+        REDIRECT.replace("EVENTS", repr([rest_event(headers=fields), url_event(headers=fields)])),
         SIGNPOST_CONFIG=str(file),
         AWS_REGION="eu-west-1",
         AWS_ACCESS_KEY_ID="AKID",
@@ -283,12 +297,31 @@ def test_a_redirect_opens_no_connection_and_loads_nothing_heavy(tmp_path: Path) 
         AWS_SESSION_TOKEN="token",
         AWS_LAMBDA_FUNCTION_NAME="signpost",
     )
-    assert found["status"] == [307, 307]
-    assert found["late"] == []
-    assert found["connected"] == []
-    assert isinstance(found["loaded"], list)
+    assert found.pop("status") == [307, 307]
+    return {name: set(values) for name, values in found.items() if isinstance(values, list)}
+
+
+def test_a_redirect_opens_no_connection_and_loads_nothing_heavy(tmp_path: Path) -> None:
+    file = tmp_path / "signpost.toml"
+    file.write_text(SETTINGS.format(to="anyone"))
+    found = redirect(file)
+    assert found["late"] == found["connected"] == set()
     assert not {name.split(".")[0] for name in found["loaded"]} & HEAVY
-    assert not set(found["loaded"]) & BEYOND
+    assert not found["loaded"] & BEYOND
+
+
+def test_a_token_of_an_issuer_opens_no_connection_and_the_start_loads_all_that_it_needs(tmp_path: Path) -> None:
+    file = tmp_path / "signpost.toml"
+    issuer = Issuer("corp", ISSUER, (AUDIENCE,))
+    table = f'[[issuers]]\nname = "corp"\nissuer = "{ISSUER}"\naudience = "{AUDIENCE}"\n'
+    file.write_text(SETTINGS.format(to="user:corp:alice") + table)
+    write_snapshot(str(tmp_path), {source_of(issuer): KeySet(keys("rsa"), time.time())})
+    text = token({**CLAIMS, "exp": time.time() + 60})
+    found = redirect(file, ("Authorization", f"Bearer {text}"))
+    assert found["late"] == found["connected"] == set()
+    heavy = {name.split(".")[0] for name in found["loaded"]} & HEAVY
+    assert heavy == {"cryptography"}
+    assert not found["loaded"] & (BEYOND - IDENTITY)
 
 
 def test_the_map_has_every_module() -> None:

@@ -63,7 +63,7 @@ class Application:
         if self._authorization_header is not None:
             request = request._replace(headers=_with_authorization(self._authorization_header, request.headers))
         started = self._clock()
-        log_entry = AccessLogEntry(request.raw_path)
+        log_entry = AccessLogEntry()
         try:
             reply = self._answer(request, started, log_entry)
         except Problem as problem:
@@ -77,14 +77,13 @@ class Application:
 
     def _refuse(self, problem: Problem, request: Request, log_entry: AccessLogEntry) -> Reply:
         def html() -> bytes:
-            from .web.page_views import ProblemView, Visitor  # most refusals are JSON
+            from .web.page_views import ProblemView, visitor_of  # most refusals are JSON
 
             is_anonymous = "token" in request.query or log_entry.principal in (None, ANYONE.name)
-            name = "" if is_anonymous else str(log_entry.principal)
-            by_cookie = bool(name) and "authorization" not in request.headers
+            principal = "" if is_anonymous else str(log_entry.principal)
             return self._pages().problem(
                 ProblemView(
-                    visitor=Visitor(name, by_cookie, None, self._sign_in, request.base_url),
+                    visitor=visitor_of(request, principal, sign_in=self._sign_in),
                     status=problem.status,
                     title=problem.title,
                     detail=problem.detail,

@@ -10,6 +10,8 @@ answer that does not come from the backend itself, such as the page of a proxy.
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from .access.issuer_ports import IssuerKeys as IssuerKeys
+from .access.issuer_ports import TokenSignatures as TokenSignatures
 from .access.link_tokens import Link, Reading
 from .s3.mounts import Target
 from .s3.stores import Credentials

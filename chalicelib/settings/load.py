@@ -3,7 +3,8 @@
 import tomllib
 from collections.abc import Iterable, Mapping
 from os import PathLike
-from typing import Final, NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from chalicelib.core.access.principals import ApiKey
 from chalicelib.core.access.rules import Rule
@@ -16,6 +17,9 @@ from .mounts import MAX_URL_SECONDS, read_mounts
 from .rules import read_rules
 from .schema import Document
 from .urls import IMAGE_HOST, ORIGIN, PUBLIC_URL, without_usual_port
+
+if TYPE_CHECKING:
+    from chalicelib.core.access.issuers import Issuer
 
 _DEFAULT_URL_SECONDS: Final = 300
 
@@ -34,10 +38,11 @@ class Settings(NamedTuple):
         public_url: the URL at which clients call the service; None where each request tells the URL.
         head_inline: whether the service answers HEAD itself, where it can.
         cors_origins: the other sites whose pages may call the service.
-        mounts, keys, rules: the tables of the same name, in the order of the file.
+        mounts, keys, rules, issuers: the tables of the same name, in the order of the file.
         image_hosts: the hosts from which the service may fetch images.
         authorization_header: the header that the service reads in place of `Authorization`; None for none.
         cdn_secret: the secret of the CDN, or its reference; None without a CDN.
+        groups: the groups of each person in `[groups]`; a person is written `user:ISSUER:ID`.
     """
 
     realm: str
@@ -50,6 +55,8 @@ class Settings(NamedTuple):
     image_hosts: tuple[str, ...]
     authorization_header: str | None = None
     cdn_secret: str | None = None
+    issuers: "tuple[Issuer, ...]" = ()
+    groups: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
     def __repr__(self) -> str:
         """Show no value of the environment: such a value can be the CDN's secret."""
@@ -91,6 +98,10 @@ def inspect(file: str | PathLike[str], variables: Mapping[str, str], region: str
     """Return the settings as `load` does, and the warnings: settings that cannot be intended, but do no harm."""
     settings, mistakes = _read(file, variables, region)
     _report_unreachable(settings, mistakes, settings.rules)
+    if settings.issuers:
+        from .issuers import warn_of_other_names
+
+        warn_of_other_names(settings.issuers, settings.groups, settings.rules, mistakes)
     if texts := mistakes.texts():
         raise InvalidSettings(texts, mistakes.warnings())
     return settings, mistakes.warnings()
@@ -116,6 +127,7 @@ def _settings(document: Document, region: str) -> Settings:
     public_url = service.text("public_url", PUBLIC_URL, default="").rstrip("/")
     url_seconds = service.whole_number("url_seconds", _DEFAULT_URL_SECONDS, 1, MAX_URL_SECONDS)
     keys = read_api_keys(document)
+    issuers, groups = _read_identity(document)
     settings = Settings(
         realm=service.text("realm", _REALM, default="Signpost"),
         public_url=without_usual_port(public_url) if public_url else None,
@@ -123,14 +135,27 @@ def _settings(document: Document, region: str) -> Settings:
         cors_origins=service.texts("cors_origins", ORIGIN),
         mounts=read_mounts(document, region, url_seconds),
         keys=keys,
-        rules=read_rules(document, keys),
+        rules=read_rules(document, keys, issuers, groups),
         image_hosts=images.texts("hosts", IMAGE_HOST),
         authorization_header=service.optional_text("authorization_header", _CREDENTIALS_HEADER) or None,
         cdn_secret=service.secret("cdn_secret", SIGNING_SECRET) or None,
+        issuers=issuers,
+        groups=groups,
     )
     for table in (service, images, document):
         table.finish()
     return settings
+
+
+def _read_identity(document: Document) -> "tuple[tuple[Issuer, ...], Mapping[str, tuple[str, ...]]]":
+    """Return the issuers, and the groups of people. Without these tables, their readers are not loaded."""
+    tables, groups = document.tables("issuers"), document.table("groups")
+    if not tables and not groups.values:
+        return (), {}
+    from .issuers import read_groups, read_issuers
+
+    issuers = read_issuers(document, tables)
+    return issuers, read_groups(groups, issuers)
 
 
 def _report_unreachable(settings: Settings, mistakes: Mistakes, rules: Iterable[Rule]) -> None:
@@ -138,4 +163,9 @@ def _report_unreachable(settings: Settings, mistakes: Mistakes, rules: Iterable[
     if rules:
         from .unreachable_rules import report_unreachable
 
-        report_unreachable(settings.rules, settings.keys, settings.mounts, mistakes, examined=rules)
+        principals = [key.principal() for key in settings.keys]
+        if settings.issuers:
+            from .people import people
+
+            principals += people(settings.issuers, settings.groups, settings.rules)
+        report_unreachable(settings.rules, principals, settings.mounts, mistakes, examined=rules)

@@ -63,7 +63,7 @@ class Mistakes:
     def _where(self, place: Place, lines: dict[Place, int]) -> str:
         table, index, key = place
         line = lines.get(place) or lines.get((table, index, None))
-        is_single = table in ("service", "images") or (index == 0 and key is None and not line)
+        is_single = table in ("service", "images", "groups") or (index == 0 and key is None and not line)
         name = table if is_single else f"{table}[{index + 1}]"
         return f"{self._file}{f':{line}' if line else ''}: {name}{f'.{key}' if key else ''}"
 

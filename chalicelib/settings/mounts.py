@@ -51,7 +51,7 @@ def read_mounts(document: Document, default_region: str, default_url_seconds: in
     mounts = [_read_mount(table, default_region, default_url_seconds) for table in tables]
     if not document.values.get("mounts"):
         document.mistakes.add(("mounts", 0, None), 'is missing; add [[mounts]] with path = "/" and bucket = "NAME"')
-    document.check_unique("mounts", "path", [mount.path or "/" for mount in mounts])
+    document.check_unique("mounts", "path", [(mount.path or "/",) for mount in mounts])
     _check_prefixes(tables, mounts)
     _check_one_region(tables, mounts)
     return tuple(mounts)

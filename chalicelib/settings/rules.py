@@ -1,8 +1,8 @@
 """`[[rules]]`: the actions and principals that each rule allows or denies, and its demands on uploads."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from chalicelib.core.access.principals import ApiKey
 from chalicelib.core.access.rules import ACTIONS, Rule
@@ -11,6 +11,9 @@ from chalicelib.core.web.paths import IMAGE_ENDPOINTS
 from .checks import PATTERN_CHARACTERS, Check, is_path, pattern
 from .mistakes import did_you_mean
 from .schema import Document, Table
+
+if TYPE_CHECKING:
+    from chalicelib.core.access.issuers import Issuer
 
 _MAX_UPLOAD_BYTES: Final = 5 * 1024**4  # S3 User Guide, "Amazon S3 multipart upload limits": the largest object
 
@@ -39,8 +42,8 @@ _PATH: Final = Check(
 )
 _ACTION: Final = Check(ACTIONS.__contains__, f"one of {', '.join(ACTIONS)}", ACTIONS)
 _PRINCIPAL: Final = Check(
-    pattern(r"anyone|authenticated|(?:group|key|user):\S+"),
-    "anyone, authenticated, group:NAME, key:ID or user:ID",
+    pattern(r"anyone|authenticated|(?:group|key|user):\S+|(?:group|user):[a-z0-9-]+:\S(?:.*\S)?"),
+    "anyone, authenticated, group:NAME, key:ID, user:ISSUER:ID or group:ISSUER:NAME",
     ("anyone", "authenticated"),
 )
 _CONTENT_TYPE: Final = Check(pattern(r"[\w.+-]+/(?:\*|[\w.+-]+)"), 'a media type: "image/png" or "image/*"')
@@ -80,18 +83,40 @@ _ACTIONS_OF_KEYS: Final = {
 }
 
 
-def read_rules(document: Document, keys: Sequence[ApiKey]) -> tuple[Rule, ...]:
+class _Names:
+    """The principals that the settings make: the tags of keys and of listed people, and all people of issuers."""
+
+    def __init__(self, tags: set[str], issuers: "Sequence[Issuer]") -> None:
+        self.tags = tags
+        self.issuers = {issuer.name for issuer in issuers}
+        self._issuers_with_groups = {issuer.name for issuer in issuers if issuer.groups}
+
+    def has(self, principal: str) -> bool:
+        """Whether a principal can exist. An issuer can have every person and every group."""
+        kind, _, name = principal.partition(":")
+        issuer, is_of_issuer, _ = name.partition(":")
+        makers = {"user": self.issuers, "group": self._issuers_with_groups}.get(kind, ())
+        return principal in self.tags or bool(is_of_issuer and issuer in makers)
+
+
+def read_rules(
+    document: Document, keys: Sequence[ApiKey], issuers: "Sequence[Issuer]", groups: Mapping[str, Sequence[str]]
+) -> tuple[Rule, ...]:
     """Return the rules in the order of the file.
 
     Args:
         document: the settings file.
         keys: the API keys, which rules can name with their groups.
+        issuers: the issuers, whose people and groups rules can name.
+        groups: the groups of people, from `[groups]`.
     """
-    tags = {"anyone", "authenticated"}.union(*(key.principal().tags for key in keys))
-    return tuple(_read_rule(table, tags) for table in document.tables("rules"))
+    listed = (f"group:{name}" for own in groups.values() for name in own)
+    tags = {"anyone", "authenticated", *listed}.union(*(key.principal().tags for key in keys))
+    names = _Names(tags, issuers)
+    return tuple(_read_rule(table, names) for table in document.tables("rules"))
 
 
-def _read_rule(table: Table, tags: set[str]) -> Rule:
+def _read_rule(table: Table, names: _Names) -> Rule:
     allow = table.texts("allow", _ACTION)
     deny = table.texts("deny", _ACTION)
     rule = Rule(
@@ -113,12 +138,12 @@ def _read_rule(table: Table, tags: set[str]) -> Rule:
     for key, (actions, words) in _ACTIONS_OF_KEYS.items():
         if key in table.values and set(actions).isdisjoint(allow):
             table.mistake(key, words)
-    _check_principals(table, rule, tags)
+    _check_principals(table, rule, names)
     table.finish()
     return rule
 
 
-def _check_principals(table: Table, rule: Rule, tags: set[str]) -> None:
+def _check_principals(table: Table, rule: Rule, names: _Names) -> None:
     """Report the principals of a rule that no setting makes.
 
     A deny rule with no other principal denies nothing, which is a mistake. A rule that allows too little is a warning.
@@ -127,25 +152,31 @@ def _check_principals(table: Table, rule: Rule, tags: set[str]) -> None:
         table.mistake("to", 'is missing; name the principals: to = ["anyone"], ["authenticated"], ["key:ID"]')
         return
     for written, principal in zip(table.values["to"], rule.to, strict=True):
-        if principal in tags or not _PRINCIPAL.passes(principal):
+        if names.has(principal) or not _PRINCIPAL.passes(principal):
             continue
         is_key = principal.startswith("key:")
-        never = not is_key and tags.isdisjoint(rule.to)
-        text = partial(_unknown_principal, written, principal, tags, never=never)
+        never = not is_key and not any(names.has(other) for other in rule.to)
+        text = partial(_unknown_principal, written, principal, names, never=never)
         if is_key:
             table.mistake("to", text())
-        elif table.mistakes.in_tables("keys"):
-            continue  # a key with a mistake can have this group
+        elif any(table.mistakes.in_tables(name) for name in ("keys", "issuers", "groups")):
+            continue  # a key or an issuer with a mistake can have this group
         elif never and not rule.allows:
             table.mistake("to", text())
         else:
             table.warn("to", text)
 
 
-def _unknown_principal(written: str, principal: str, tags: set[str], *, never: bool) -> str:
+def _unknown_principal(written: str, principal: str, names: _Names, *, never: bool) -> str:
+    start = f'{"can never match: " if never else ""}"{written}"'
     kind, _, name = principal.partition(":")
-    hint = did_you_mean(name, sorted(tag.partition(":")[2] for tag in tags if tag.startswith(f"{kind}:")))
-    if kind == "key":
-        return f'"{written}" names no key{hint}'
-    cause = "is a group that no key has" if kind == "group" else "is nobody: no setting makes users; name a key"
-    return f'{"can never match: " if never else ""}"{written}" {cause}{hint}'
+    issuer, is_of_issuer, _ = name.partition(":")
+    if is_of_issuer and kind != "key" and issuer in names.issuers:
+        return f'{start} is a group, but the table of issuer "{issuer}" has no groups: name the claim of the groups'
+    if is_of_issuer and kind != "key":
+        return f"{start} names no issuer{did_you_mean(issuer, sorted(names.issuers))}"
+    known = sorted(tag.partition(":")[2] for tag in names.tags if tag.startswith(f"{kind}:"))
+    if kind == "user":
+        return f"{start} is nobody: write user:ISSUER:ID for a person, key:ID for a key"
+    cause = "is a group that no key has" if kind == "group" else "names no key"
+    return f"{start} {cause}{did_you_mean(name, known)}"

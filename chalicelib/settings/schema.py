@@ -1,7 +1,7 @@
 """The values of a TOML file by their types: text, list, number. Every value of another type is a mistake."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from chalicelib.core.web.numbers import is_whole_number
@@ -46,12 +46,22 @@ class Document:
             tables = []
         return [Table(name, index, values, self._variables, self.mistakes) for index, values in enumerate(tables)]
 
-    def check_unique(self, name: str, key: str, values: Sequence[str]) -> None:
-        """Report each `[[name]]` table whose value of a key is the value of an earlier table too."""
+    def check_unique(self, name: str, key: str, values: Sequence[tuple[str, ...]]) -> None:
+        """Report each `[[name]]` table that has a value of a key twice, or a value which an earlier table has too.
+
+        Args:
+            name: the name of the tables.
+            key: the key.
+            values: for each table, the values of the key.
+        """
         first_index: dict[str, int] = {}
-        for index, value in enumerate(values):
-            if value and first_index.setdefault(value, index) != index:
-                self.mistakes.add((name, index, key), f"is the same as in {name}[{first_index[value] + 1}]")
+        for index, value in ((index, value) for index, table in enumerate(values) for value in table):
+            if value in first_index:
+                first = first_index[value]
+                same = "has a value twice" if first == index else f"is the same as in {name}[{first + 1}]"
+                self.mistakes.add((name, index, key), same)
+            elif value:
+                first_index[value] = index
 
     def finish(self) -> None:
         """Report the tables that no method has read."""
@@ -111,6 +121,32 @@ class Table:
             self.mistake(key, f'must be a list: {key} = ["…"]')
             return ()
         return tuple([self._checked(key, value, check) for value in values])
+
+    def text_or_texts(self, key: str, check: Check) -> tuple[str, ...]:
+        """Return a text or a list of texts as a tuple, empty where the table does not have the key."""
+        if isinstance(self.values.get(key), str):
+            return (self.text(key, check),)
+        return self.texts(key, check)
+
+    def nested_texts(self, key: str, check: Check) -> tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]:
+        """Return the texts of a table, each with its path of names: a value is a text, a list, or a further table."""
+        values = self._read(key, {})
+        if not isinstance(values, dict):
+            self.mistake(key, f'must be a table: {key} = {{ "…" = "…" }}')
+            return ()
+        return tuple(self._nested(key, (), values, check))
+
+    def _nested(
+        self, key: str, path: tuple[str, ...], values: dict[str, Any], check: Check
+    ) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
+        for name, value in values.items():
+            if isinstance(value, dict):
+                yield from self._nested(key, (*path, name), value, check)
+            elif value == []:
+                self.mistake(key, f"{name} has no value: give at least one value, or remove {name}")
+            else:
+                texts = value if isinstance(value, list) else [value]
+                yield (*path, name), tuple(self._checked(key, text, check) for text in texts)
 
     def pairs(self, key: str, name_check: Check, value_check: Check) -> tuple[tuple[str, str], ...]:
         """Return a table of texts as pairs in the order of the file, empty where this table does not have the key."""

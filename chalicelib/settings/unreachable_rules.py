@@ -10,16 +10,15 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Final, NamedTuple
 
-from chalicelib.core.access.principals import ANYONE, ApiKey, Principal
+from chalicelib.core.access.principals import ANYONE, Principal
 from chalicelib.core.access.rules import Node, Rule
 from chalicelib.core.s3.mounts import Mount
 from chalicelib.core.web.paths import SERVICE_PATHS
 
 from .mistakes import Mistakes, Place
+from .people import NEW_ID
 
-# The path of a rule has no control characters, so no rule has these two names.
-_NEW_NAME: Final = "\0"
-_NEW_ID: Final = "\1"
+_NEW_NAME: Final = "\0"  # the path of a rule has no control characters, so no rule has this name
 
 _ESCAPE: Final = re.compile(r"%[0-9A-Fa-f]{2}")
 
@@ -37,6 +36,7 @@ _NOT_ASKED_OF_SERVICE: Final = (
 _PUBLISHABLE: Final = (
     "a key with in_urls = true opens only /-/resize and /-/thumbnail: name one of these paths, or another key"
 )
+_NO_USER: Final = "an id with a slash has no {user}: name a path without {user}, or choose another claim as the subject"
 
 _First = Callable[[Iterable[dict[tuple[str, str], Rule]]], Rule | None]
 _Follow = Callable[[Sequence[Node], str], list[Node]]
@@ -44,7 +44,7 @@ _Follow = Callable[[Sequence[Node], str], list[Node]]
 
 def report_unreachable(
     rules: Sequence[Rule],
-    keys: Sequence[ApiKey],
+    principals: Iterable[Principal],
     mounts: Sequence[Mount],
     mistakes: Mistakes,
     *,
@@ -57,7 +57,7 @@ def report_unreachable(
     """
     sound = [rule for rule in rules if not mistakes.in_table("rules", rule.number - 1)]
     mount_paths = [""] if mistakes.in_tables("mounts") else [mount.path for mount in mounts]
-    analysis = RuleAnalysis(sound, [key.principal() for key in keys], mount_paths)
+    analysis = RuleAnalysis(sound, principals, mount_paths)
     for rule in examined:
         index = rule.number - 1
         finding = None if mistakes.in_table("rules", index) else analysis.finding(rule)
@@ -90,7 +90,7 @@ class RuleAnalysis:
 
     Args:
         rules: all rules, in the order of the file.
-        principals: the principals of all API keys.
+        principals: the principals of all API keys, and the people that rules can mean (`people.people`).
         mounts: the paths of all mounts, as `Mount.path`.
     """
 
@@ -101,7 +101,7 @@ class RuleAnalysis:
         self._mounts = [path[1:].split("/") if path else [] for path in mounts]
         self._members: dict[str, list[Principal]] = {
             "anyone": [ANYONE],  # a rule that decides for ANYONE decides for everyone
-            "authenticated": [Principal(_NEW_ID, ("anyone", "authenticated"))],
+            "authenticated": [Principal(NEW_ID, ("anyone", "authenticated"))],
         }
         for principal in principals:
             for tag in principal.tags:
@@ -120,7 +120,8 @@ class RuleAnalysis:
             return Finding("path", _NOT_ASKED_OF_SERVICE if is_of_service else _NOT_A_DIRECTORY, never=True)
         known_tags = [tag for tag in rule.to if tag in self._members]
         if known_tags and not any(self._callers(rule, tag) for tag in known_tags):
-            return Finding("to", _PUBLISHABLE, never=True)
+            no_user = not any(member.id for tag in known_tags for member in self._members[tag])
+            return Finding("to", _NO_USER if no_user else _PUBLISHABLE, never=True)
         return self._shadowed(rule, actions)
 
     def _shadowed(self, rule: Rule, actions: Sequence[str]) -> Finding | None:
@@ -140,10 +141,11 @@ class RuleAnalysis:
     def _callers(self, rule: Rule, tag: str) -> list[Principal]:
         """The principals with a tag who can ask at the paths of a rule; of many, the hardest to decide.
 
-        A caller without credentials has no id. A publishable key, which does not authenticate, opens no files.
+        A caller without an id has no `{user}`. A publishable key, which does not authenticate, opens no files.
         """
-        needs_id = tag == "anyone" and "{user}" in rule.path.split("/")
-        members = self._members.get("authenticated" if needs_id else tag, [])
+        needs_id = "{user}" in rule.path.split("/")
+        members = self._members.get("authenticated" if needs_id and tag == "anyone" else tag, [])
+        members = [member for member in members if member.id or not needs_id]
         if rule.path.startswith(SERVICE_PATHS):
             return members
         return [member for member in members if member is ANYONE or "authenticated" in member.tags]

@@ -18,7 +18,7 @@ def test_signing_in_leads_back_and_signing_out_ends_the_session(visit: Visit, di
     page.get_by_role("link", name="Sign in").click()
     sign_in(page)
     expect(page).to_have_url(public.url)
-    expect(page.get_by_text("You are key:ann")).to_be_visible()
+    expect(page.get_by_text("Signed in with key ann")).to_be_visible()
     expect(page.get_by_role("button", name="Upload")).to_be_visible()
     click(page, "Sign out")
     page.goto(directory.url)

@@ -114,7 +114,7 @@ def test_a_form_of_another_site_has_no_effect(visit: Visit, directory: Directory
         submit(page, other_site, f"{base_url}/-/logout")
         expect(page.get_by_role("heading", name=refusal)).to_be_visible()
         page.goto(directory.url)
-        expect(page.get_by_text("You are key:ann")).to_be_visible()
+        expect(page.get_by_text("Signed in with key ann")).to_be_visible()
         submit(anyone, other_site, f"{base_url}/-/login", id="ann", secret=SECRET, next="/")
         expect(anyone.get_by_role("heading", name=refusal)).to_be_visible()
         assert anyone.context.cookies() == []

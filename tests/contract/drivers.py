@@ -71,7 +71,8 @@ def application(file: Path, log: Path, environ: Mapping[str, str]) -> Applicatio
         with log.open("a") as lines:
             lines.write(json.dumps(record) + "\n")
 
-    return bootstrap.build(settings, Backends(settings, environment), clock=time.time, random=os.urandom, log=write)
+    backends = Backends(settings, environment, time.time)
+    return bootstrap.build(settings, backends, clock=time.time, random=os.urandom, log=write)
 
 
 def in_process(service: Application, base_url: str, *, is_rest_api: bool) -> Handle:

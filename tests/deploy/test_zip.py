@@ -14,6 +14,8 @@ from zipfile import ZipFile
 import pytest
 from packaging.requirements import Requirement
 
+from chalicelib.backends.issuer_snapshot import SNAPSHOT
+
 from .aws_account import PROJECT
 from .conftest import PACKAGES, package
 from .packages import requirements, write_source, write_wheels
@@ -211,6 +213,7 @@ def tailored(tmp_path_factory: pytest.TempPathFactory) -> Tailored:
     project = copy(folder / "copy", requirements=requirements(folder / "wheels"))
     settings = project / "chalicelib/signpost.toml"
     settings.write_text(f"{settings.read_text()}{MORE_SETTINGS}")
+    settings.with_name(SNAPSHOT).write_text("{}")
     done = package(project, "out", **environ)
     assert done.returncode == 0, done.stderr
     return Tailored(project, done.stdout, done.stderr)
@@ -221,6 +224,11 @@ def test_its_size_is_printed_and_its_dependencies_are_for_lambdas_machine(tailor
     assert (tailored.out, tailored.err) == (f"out/deployment.zip: {file.stat().st_size:,} bytes\n", "")
     with ZipFile(file) as archive:
         assert archive.read("compiled.py") == b"MACHINE = 'aarch64'\n"
+
+
+def test_the_snapshot_of_issuer_keys_is_in_the_zip_beside_the_settings(tailored: Tailored) -> None:
+    with ZipFile(tailored.project / "out/deployment.zip") as archive:
+        assert archive.read(f"chalicelib/{SNAPSHOT}") == b"{}"
 
 
 def test_the_stack_gets_what_the_settings_need(tailored: Tailored) -> None:

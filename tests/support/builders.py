@@ -1,13 +1,12 @@
 """Builders: values and events with defaults, so that a test names only the fields that the test is about."""
 
 import base64
-import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-from chalicelib.core.access.principals import ANYONE, ApiKey, Principal
+from chalicelib.core.access.principals import ANYONE, ApiKey, Principal, sha256_of
 from chalicelib.core.access.rules import Grant, Rule, RuleSet
 from chalicelib.core.s3.mounts import Mount, Mounts, Target
 from chalicelib.core.s3.stores import Credentials, bucket_url
@@ -38,7 +37,7 @@ def secret_of(key_id: str) -> str:
 
 def api_key(key_id: str, *groups: str) -> ApiKey:
     """A key as the settings hold it."""
-    return ApiKey(key_id, hashlib.sha256(secret_of(key_id).encode()).hexdigest(), groups)
+    return ApiKey(key_id, (sha256_of(secret_of(key_id)),), groups)
 
 
 def basic(key_id: str, secret: str | None = None) -> dict[str, str]:

@@ -96,7 +96,7 @@ def rule_table(rule: Rule) -> str:
 
 
 KEY_TABLES = "".join(
-    f'[[keys]]\nid = "{key.id}"\nsha256 = "{key.sha256}"\ngroups = {json.dumps(key.groups)}\n' for key in KEYS
+    f'[[keys]]\nid = "{key.id}"\nsha256 = {json.dumps(key.sha256)}\ngroups = {json.dumps(key.groups)}\n' for key in KEYS
 )
 
 SETTINGS = (

@@ -29,7 +29,7 @@ from tests.support.fake_sockets.sitecustomize import VARIABLE, FakeSockets
 
 HOST = "images.example.com"
 ADDRESS = "93.184.216.34"
-CERTIFIED = (HOST, "*.cdn.example.com")  # the names in the site's certificate
+CERTIFIED = (HOST, "login.example.com", "*.cdn.example.com")
 
 Script = Callable[[BufferedIOBase], object]
 """Writes a whole answer, head and body, at its own pace."""
@@ -49,15 +49,18 @@ class FakeInternet:
         names: the addresses of each name. A change reaches this process at once, another process at its start.
         ports: for each address, the port of this machine that stands for all its ports.
         seen: the requests to the site, in order.
+
+    Args:
+        certified: the names in the certificate of the site.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, certified: tuple[str, ...] = CERTIFIED) -> None:
         self._folder = TemporaryDirectory(prefix="internet-")
         self._authority = Path(self._folder.name, "authority.pem")
         site = Path(self._folder.name, "site.pem")
         issuer = _certificate("authority", (), None)
         self._authority.write_bytes(issuer.certificate.public_bytes(serialization.Encoding.PEM))
-        own = _certificate("site", CERTIFIED, issuer)
+        own = _certificate("site", certified, issuer)
         site.write_bytes(own.certificate.public_bytes(serialization.Encoding.PEM) + _pem(own.key))
         self._server = _Server(site)
         self.names: dict[str, list[str]] = {}

@@ -1,7 +1,9 @@
-"""The administrator's tool: `check`, `key new`, `explain` and `link`."""
+"""The administrator's tool: `check`, `key`, `explain` and `link`."""
 
 import hashlib
+import json
 import re
+import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -10,6 +12,7 @@ import pytest
 from tests.support.builders import BASE_URL, Fields, url_event
 from tests.support.entry_points import Answer, at_function_url
 from tests.support.fakes import SIGNING_SECRET
+from tests.support.token_issuer import AUDIENCE, CLAIMS, ISSUER, jwk, token
 from tests.support.tool import Tool
 
 SETTINGS = f"""
@@ -122,6 +125,30 @@ def test_a_new_key_has_a_secret_and_the_table_to_paste(tool: Tool, file: Path) -
     assert "lower-case letters" in refused.err
 
 
+def test_a_new_secret_of_a_key_stands_beside_the_old_secret_until_it_is_removed(tool: Tool, file: Path) -> None:
+    run = tool("key", "rotate", "ci")
+    assert (run.status, run.err) == (0, "")
+    secret = re.search(r"shown only now: +(\S{43})\n", run.out)
+    line = re.search(r'^sha256 = \["(\S+)", "(\S+)"\]$', run.out, re.MULTILINE)
+    assert secret
+    assert line
+    new, old = (hashlib.sha256(text.encode()).hexdigest() for text in (secret[1], "ci"))
+    assert line.groups() == (new, old)
+    steps = run.out.partition(line[0])[2]
+    assert re.search(rf'Deploy.*Give .*Remove .*sha256 = "{new}"\n.*Deploy', steps, re.DOTALL)
+    assert run.out.count(secret[1]) == 1
+    assert tool("key", "rotate", "ci").out != run.out
+    file.write_text(SETTINGS.replace(f'sha256 = "{old}"', line[0]))
+    assert "2 keys" in tool("check").out
+    for key_id, status, words in [
+        ("ci", 2, "The key 'ci' has two values in sha256. Remove the value of the old secret and deploy, then"),
+        ("nobody", 1, "There is no key 'nobody'."),
+    ]:
+        refused = tool("key", "rotate", key_id)
+        assert (refused.status, refused.out) == (status, "")
+        assert words in refused.err
+
+
 def test_a_new_publishable_key_opens_only_images(tool: Tool, file: Path) -> None:
     run = tool("key", "new", "site", "--in-urls")
     secret = re.search(r"k=(\S+)&", run.out)
@@ -143,12 +170,38 @@ def test_explain_exits_with_1_for_a_refusal(tool: Tool) -> None:
     for arguments, status, words in [
         (("put", "/builds/a%20b.zip", "--as", "ci"), 0, "key:ci asks to write /builds/a b.zip"),
         (("GET", "/secret/x", "--as", "ci"), 1, "rule    1: /secret/** denies read"),
-        (("GET", "/a", "--as", "key:nobody"), 1, "There is no key 'key:nobody'"),
+        (("GET", "/a", "--as", "key:nobody"), 1, "There is no 'key:nobody': name the ID of a key"),
+        ((), 2, "Name METHOD and PATH, or a token"),
+        (("--token", "none"), 1, "The settings have no [[issuers]]: docs/identity.md has tables to paste."),
         (("BREW", "/a"), 2, "invalid choice: 'BREW'"),
     ]:
         run = tool("explain", *arguments)
         assert run.status == status
         assert words in run.out + run.err
+
+
+def test_explain_verifies_a_token_by_the_file_of_keys_beside_the_settings(tool: Tool, file: Path) -> None:
+    table = f'[[issuers]]\nname = "corp"\nissuer = "{ISSUER}"\naudience = "{AUDIENCE}"\njwks = "keys.json"\n'
+    rule = '[[rules]]\npath = "/b/**"\nallow = ["read"]\nto = ["user:corp:alice"]\n'
+    file.write_text(SETTINGS + table + rule)
+    (file.parent / "keys.json").write_text(json.dumps({"keys": [jwk("rsa")]}))
+    tokens = {"new": token({**CLAIMS, "exp": time.time() + 60}), "old": token(), "bad": "x", "binary": ""}
+    for name, text in tokens.items():
+        (file.parent / name).write_text(f"{text}\n")
+    (file.parent / "binary").write_bytes(b"\xff")
+    for arguments, status, words in [
+        (("--token", "new"), 0, "rule    4: /b/** allows read to user:corp:alice"),
+        (("get", "/b/x", "--token", "new"), 0, "answer  307: "),
+        (("get", "/c", "--token", "new"), 1, "answer  403 forbidden: "),
+        (("get", "/b/x", "--token", "old"), 1, "answer  401 credentials-invalid: The token has expired."),
+        (("--token", "bad"), 1, "answer  401 credentials-invalid: The token does not have three parts."),
+        (("--token", "binary"), 1, "binary: cannot be read as a text; name the file of a token."),
+        (("--token", "none"), 1, "none: cannot be read as a text"),
+        (("get", "/b/x", "--token", "new", "--as", "ci"), 2, "not allowed with argument"),
+    ]:
+        run = tool("explain", *(str(file.parent / word) if word in {*tokens, "none"} else word for word in arguments))
+        assert (run.status, words in run.out + run.err) == (status, True), run
+        assert tokens["new"].split(".")[2] not in str(run)
 
 
 def link(tool: Tool, *arguments: str) -> str:
@@ -190,8 +243,8 @@ def test_a_link_opens_its_action_and_everything_below_its_directory(tool: Tool) 
 
 def test_link_refuses_for_the_reasons_of_the_service(tool: Tool, environment: pytest.MonkeyPatch) -> None:
     for arguments, status, words in [
-        (("/builds/a.txt", "--as", "guest"), 1, "403 forbidden: You are key:guest, who may not share here."),
-        (("/secret/a.txt", "--as", "ci"), 1, "403 forbidden: You are key:ci, who may not read here."),
+        (("/builds/a.txt", "--as", "guest"), 1, "403 forbidden: The key guest may not share here."),
+        (("/secret/a.txt", "--as", "ci"), 1, "403 forbidden: The key ci may not read here."),
         (("/builds/a.txt", "--as", "nobody"), 1, "There is no key 'nobody'"),
         (("/a/../b", "--as", "ci"), 1, "400 bad-path"),
         (("/a.txt",), 2, "--as"),

@@ -6,12 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.backends.token_signatures import CryptographySignatures
+from chalicelib.core.access.issuer_tokens import IssuerTokens
 from chalicelib.core.access.link_tokens import LinkTokens
+from chalicelib.core.access.principals import ANYONE
 from chalicelib.core.access.signing import Signer
 from chalicelib.core.web.paths import Path
-from chalicelib.explain import Explanation, explain, pasted, principal_of
+from chalicelib.explain import Explanation, explain, pasted, principal_of, rules_of
+from chalicelib.explained_token import explain_token
 from chalicelib.settings.load import Settings, load
 from tests.support.builders import DEADLINE
+from tests.support.token_issuer import AUDIENCE, CLAIMS, ISSUER, MemoryIssuerKeys, keys, token
 
 SETTINGS = f"""
 [service]
@@ -39,6 +44,20 @@ checksum = "sha256"
 require_headers = {{ cache-control = "private" }}
 image_sizes = ["320x"]
 pass_headers = ["x-amz-tagging"]
+
+[[issuers]]
+name = "corp"
+issuer = "{ISSUER}"
+audience = "{AUDIENCE}"
+groups = "groups"
+
+[groups]
+editors = ["user:corp:ann"]
+
+[[rules]]
+path = "/people/{{user}}/**"
+allow = ["read", "share"]
+to = ["group:editors"]
 
 [[rules]]
 path = "/shared/**"
@@ -142,10 +161,9 @@ def test_the_caller_is_named_as_in_a_rule(settings: Settings) -> None:
         ("ci", "key:ci", "ci", "307"),
         ("key:ci", "key:ci", "ci", "307"),
         ("group:builders", "group:builders", "", "307"),
-        ("group:x:builders", "group:x:builders", "", "403"),
-        ("user:ann", "user:ann", "ann", "403"),
         ("user:corp:ann", "user:corp:ann", "corp:ann", "403"),
-        ("ann", "user:ann", "ann", "403"),
+        ("user:corp:a/b", "user:corp:a/b", "", "403"),
+        ("group:corp:dev", "group:corp:dev", "", "403"),
         ("authenticated", "authenticated", "", "403"),
         ("anyone", "anyone", "", "401"),
         (None, "anyone", "", "401"),
@@ -154,7 +172,12 @@ def test_the_caller_is_named_as_in_a_rule(settings: Settings) -> None:
         assert principal is not None
         assert (principal.name, principal.id) == (name, id_)
         assert explained(settings, "GET", "/in/a", caller).lines[-1].startswith(f"answer  {start}")
-    assert principal_of(settings, "key:ic") is None
+    for caller in ("key:ic", "ann", "user:ann", "user:crop:ann", "group:crop:dev", "group:", "key:corp:ann", ""):
+        assert principal_of(settings, caller) is None, caller
+    assert explained(settings, "GET", "/people/corp:ann/a", "user:corp:ann").lines[-1].startswith("answer  307: ")
+    assert explained(settings, "GET", "/people/corp:bob/a", "user:corp:ann").lines[-1].startswith("answer  403 ")
+    answer = explained(settings, "POST", "/people/corp:ann/a?link", "user:corp:ann").lines[-1]
+    assert answer == "answer  501 not-offered: A link needs an API key. Ask with an API key that may share this path."
 
 
 def test_the_token_of_a_link_decides_and_is_not_shown(settings: Settings) -> None:
@@ -163,7 +186,7 @@ def test_the_token_of_a_link_decides_and_is_not_shown(settings: Settings) -> Non
     explanation = explained(settings, "GET", f"https://files.example.com/base{path}?token={token}", None)
     assert explanation.lines[1:3] == (
         f"link    the token decides, whoever asks: link:{link.id}",
-        "rule    2: /shared/** allows read, list, write, delete, share to key:ci",
+        "rule    3: /shared/** allows read, list, write, delete, share to key:ci",
     )
     assert explanation.lines[-1].startswith("answer  307: ")
     assert token not in str(explanation)
@@ -171,6 +194,34 @@ def test_the_token_of_a_link_decides_and_is_not_shown(settings: Settings) -> Non
         lines = explained(settings, method, url).lines
         assert lines[-1].startswith("answer  403 ")
         assert not any(line.startswith("rule") for line in lines)
+
+
+def test_a_token_is_explained_with_its_principal_and_the_reason_of_a_refusal(settings: Settings) -> None:
+    memory_keys = MemoryIssuerKeys(keys("rsa"), None)
+    tokens = IssuerTokens(
+        issuers=settings.issuers, keys=memory_keys, signatures=CryptographySignatures(), groups=settings.groups
+    )
+    claims = {**CLAIMS, "sub": "ann", "groups": ["dev"], "exp": NOW + 300}
+    caller = ["caller  'user:corp:ann', {user} is 'corp:ann'", "groups  'group:corp:dev', 'group:editors'"]
+    table = "token   for the table of issuer corp, signed with 'RS256', ends at 1970-01-12T13:51:40Z"
+    for text, lines, reason in [
+        (token(claims), [table, *caller], ""),
+        (token({**claims, "exp": NOW - 300}), [table.replace("51:40", "41:40"), *caller], "401 credentials-invalid: "),
+        (token(claims, kid="new"), [table, *caller], "503 unavailable: "),
+        (token({**claims, "aud": "x"}), [], "401 credentials-invalid: issuer corp: aud has no value of `audience`"),
+        (token({**claims, "sub": 5}), [], "401 credentials-invalid: One of iss, sub, jti in the token is not a text."),
+        ("x" * 8193, [], "401 credentials-invalid: The token has more than 8,192 bytes. Let the issuer put fewer"),
+    ]:
+        explanation = explain_token(settings, tokens, text, NOW, DEADLINE)
+        shown = [*explanation.lines]
+        assert shown[: len(lines)] == lines
+        assert [line.startswith(f"answer  {reason}") for line in shown[len(lines) :]] == [True] * bool(reason)
+        assert explanation.refused == bool(reason)
+        assert (explanation.principal is None) == (not lines)
+        assert all(len(part) < 9 or part not in str(explanation) for part in text.split("."))
+    assert rules_of(settings, principal_of(settings, "user:corp:ann") or ANYONE) == (
+        "rule    2: /people/{user}/** allows read, share to group:editors",
+    )
 
 
 @given(st.sampled_from(["GET", "PUT", "POST", "DELETE", "HEAD", "OPTIONS"]), st.text(), st.sampled_from([None, "ci"]))

@@ -1,30 +1,21 @@
-"""Web images: images of other sites, fetched from allowed hosts only, by HTTPS, at public addresses, and in time.
+"""Web images: images of other sites, fetched from allowed hosts only, by HTTPS, at public addresses, and in time."""
 
-The client chooses the URL. So every URL may be an attack that uses the service to reach an internal address (OWASP,
-"Server-Side Request Forgery Prevention Cheat Sheet").
-"""
+from collections.abc import Collection
+from http.client import HTTPResponse
+from typing import Final, NamedTuple
 
-import socket
-import ssl
-from collections.abc import Collection, Sequence
-from functools import cached_property
-from http.client import HTTPException, HTTPResponse, HTTPSConnection, IncompleteRead
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
-
+from chalicelib.backends.bounded_https import AnswerTooLarge, HttpsClient, read_body
+from chalicelib.backends.https_urls import HttpsUrl
+from chalicelib.backends.public_addresses import NotPublic
 from chalicelib.core.web.image_parameters import MAX_IMAGE_BYTES
 from chalicelib.core.web.problems.base import BadParameter, NotFound, Unavailable
-from chalicelib.core.web.problems.images import ImageTooLarge, SourceFailed
+from chalicelib.core.web.problems.images import ImageTooLarge, SourceFailed, SourceNotAllowed
 from chalicelib.core.web.times import Deadline
 
-from .public_addresses import SocketAddress, resolve
-from .source_urls import AllowedHosts, SourceUrl, parse_source_url
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
+from .source_urls import AllowedHosts, parse_source_url
 
 _REDIRECTS: Final = (301, 302, 303, 307, 308)  # RFC 9110 §15.4
 _MAX_REDIRECTS: Final = 3
-_CHUNK_BYTES: Final = 64 * 1024
 _MAX_FRAMING_BYTES: Final = 1024**2  # headers, and the lines between the chunks of a body
 
 _HEADERS: Final = {
@@ -51,6 +42,7 @@ class WebImages:
 
     def __init__(self, hosts: Collection[str], max_bytes: int = MAX_IMAGE_BYTES) -> None:
         self._allowed_hosts = AllowedHosts(hosts)
+        self._client = HttpsClient("The site of the image does not answer.")
         self._max_bytes = max_bytes
 
     def host(self, url: str) -> str:
@@ -73,68 +65,16 @@ class WebImages:
                 raise SourceFailed("The site of the image redirects to a location that is not a URL.") from None
         raise SourceFailed(f"The site of the image redirects more than {_MAX_REDIRECTS} times.")
 
-    def _ask(self, source: SourceUrl, deadline: Deadline) -> bytes | _Redirect:
+    def _ask(self, source: HttpsUrl, deadline: Deadline) -> bytes | _Redirect:
         """Send one request."""
+        max_bytes = self._max_bytes + _MAX_FRAMING_BYTES
         try:
-            with self._connect(source, deadline) as tls:
-                tls.bound(deadline, self._max_bytes)
-                connection = HTTPSConnection(source.host, source.port, context=self._context)
-                connection.sock = tls  # http.client itself could connect to another address, and without the deadline
-                connection.request("GET", source.target, headers=_HEADERS)
-                with connection.getresponse() as response:
-                    return _read(response, self._max_bytes)
-        except (OSError, HTTPException, ValueError) as error:  # ValueError: http.client reads another text as a number
-            raise Unavailable("The site of the image does not answer.") from error
-
-    def _connect(self, source: SourceUrl, deadline: Deadline) -> "_BoundedSocket":
-        """Connect to an address that was checked; the certificate proves that the server there has the host name."""
-        addresses = resolve(source.host, source.port, deadline)
-        with _connect_to_first(addresses, deadline) as plain:
-            plain.settimeout(deadline.left())  # for the whole handshake
-            return cast(_BoundedSocket, self._context.wrap_socket(plain, server_hostname=source.host))
-
-    @cached_property
-    def _context(self) -> ssl.SSLContext:
-        context = ssl.create_default_context()
-        context.set_alpn_protocols(["http/1.1"])
-        context.sslsocket_class = _BoundedSocket
-        return context
-
-
-class _BoundedSocket(ssl.SSLSocket):
-    """A connection that ends at a deadline, and after a number of bytes, however few bytes arrive at a time.
-
-    http.client bounds neither: it reads headers as long as they arrive, and a chunk of -1 bytes to the end.
-    """
-
-    def bound(self, deadline: Deadline, max_bytes: int) -> None:
-        """Begin to hold the connection to the deadline, and to the bytes of one answer."""
-        self._deadline, self._max_bytes, self._bytes_left = deadline, max_bytes, max_bytes + _MAX_FRAMING_BYTES
-        self.settimeout(deadline.left())  # for sending, and for reading the first bytes
-
-    def recv_into(self, buffer: "WriteableBuffer", nbytes: int | None = None, flags: int = 0) -> int:
-        """Receive as sockets do. http.client reads by this method only."""
-        self.settimeout(self._deadline.left())
-        count = super().recv_into(buffer, nbytes, flags)
-        self._bytes_left -= count
-        if self._bytes_left < 0:
-            raise _too_large(self._max_bytes)
-        return count
-
-
-def _connect_to_first(addresses: Sequence[SocketAddress], deadline: Deadline) -> socket.socket:
-    """Connect to the first address that answers; each address gets an equal part of the time that is left."""
-    last_error = OSError("a host without an address")
-    for index, (family, address) in enumerate(addresses):
-        connection = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            connection.settimeout(deadline.left() / (len(addresses) - index))
-            connection.connect(address)
-            return connection
-        except OSError as error:
-            connection.close()
-            last_error = error
-    raise last_error
+            with self._client.get(source, _HEADERS, deadline, max_bytes=max_bytes) as response:
+                return _read(response, self._max_bytes)
+        except NotPublic:
+            raise SourceNotAllowed() from None
+        except AnswerTooLarge:
+            raise ImageTooLarge(f"The image has more than {self._max_bytes:,} bytes.") from None
 
 
 def _read(response: HTTPResponse, max_bytes: int) -> bytes | _Redirect:
@@ -150,22 +90,4 @@ def _read(response: HTTPResponse, max_bytes: int) -> bytes | _Redirect:
         raise SourceFailed(f"The site of the image answered {response.status}.")
     if response.getheader("Content-Encoding", "identity").lower() != "identity":
         raise SourceFailed("The site sends the image compressed, although the service asked for no compression.")
-    return _read_body(response, max_bytes)
-
-
-def _read_body(response: HTTPResponse, max_bytes: int) -> bytes:
-    length = response.length  # None if the site sends no length
-    if length is not None and length > max_bytes:
-        raise _too_large(max_bytes)
-    body = bytearray()
-    while chunk := response.read(_CHUNK_BYTES):
-        body += chunk
-        if len(body) > max_bytes:
-            raise _too_large(max_bytes)
-    if length is not None and len(body) < length:
-        raise IncompleteRead(b"")  # http.client checks this only where the body is read at once
-    return bytes(body)
-
-
-def _too_large(max_bytes: int) -> ImageTooLarge:
-    return ImageTooLarge(f"The image has more than {max_bytes:,} bytes.")
+    return read_body(response, max_bytes)

@@ -5,21 +5,25 @@ import hashlib
 import hmac
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib.core.web.message import BLANKS, Request
 from chalicelib.core.web.problems.access import CredentialsInvalid, UrlKeyInvalid
 
 from .signing import fingerprint
 
+if TYPE_CHECKING:
+    from .issuer_tokens import IssuerTokens
+
 
 class Principal(NamedTuple):
     """The person or program that makes a request.
 
     Attributes:
-        id: the id of the API key, which `{user}` in a rule stands for; empty for anyone.
-        tags: all names that a rule's `to` can have for the principal: `anyone`, `authenticated`, `group:NAME`,
-            `key:ID`.
+        id: the text that `{user}` in a rule stands for: the id of the API key, or `NAME:ID` of an issuer's token; empty
+            for anyone, and for an id with a slash.
+        tags: all names that a rule's `to` can have for the principal: `anyone`, `authenticated`, `group:NAME`, and
+            `key:ID`; for a principal of an issuer also `group:NAME:GROUP`, and `user:NAME:ID` in place of `key:ID`.
     """
 
     id: str
@@ -56,13 +60,14 @@ class ApiKey(NamedTuple):
 
     Attributes:
         id: the name of the key.
-        sha256: the SHA-256 of its secret, in hex; the secret itself is stored nowhere.
+        sha256: the SHA-256 of its secret, in hex; the secret itself is stored nowhere. The key has two of them while a
+            new secret replaces an old secret.
         groups: the groups of the key, which rules can name.
         in_urls: whether the key is publishable: the key stands in the URLs of images on pages, and works only there.
     """
 
     id: str
-    sha256: str
+    sha256: tuple[str, ...]
     groups: tuple[str, ...]
     in_urls: bool = False
 
@@ -71,6 +76,11 @@ class ApiKey(NamedTuple):
         groups = (f"group:{name}" for name in self.groups)
         authenticated = () if self.in_urls else ("authenticated",)
         return Principal(self.id, ("anyone", *authenticated, *groups, f"key:{self.id}"))
+
+
+def sha256_of(secret: str) -> str:
+    """Return the SHA-256 of a secret, in hex, as `ApiKey.sha256` holds it."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 class ApiKeys:
@@ -84,7 +94,7 @@ class ApiKeys:
 
     def __init__(self, keys: Sequence[ApiKey]) -> None:
         self._keys = keys
-        self._by_digest = {key.sha256: key for key in keys}
+        self._by_digest = {digest: key for key in keys for digest in key.sha256}
         self._principals = {key.id: key.principal() for key in keys}
 
     def with_secret(self, secret: str, key_id: str | None = None) -> ApiKey | None:
@@ -100,7 +110,7 @@ class ApiKeys:
         return key if key and key.in_urls else None
 
     def _look_up(self, secret: str) -> ApiKey | None:
-        return self._by_digest.get(hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest())
+        return self._by_digest.get(sha256_of(secret))
 
     def with_id(self, key_id: str) -> ApiKey | None:
         """Return the key that has this id."""
@@ -127,14 +137,25 @@ class ApiKeys:
 class AuthorizationHeader:
     """Authenticates `Authorization: Basic` with id:secret (RFC 7617), and `Bearer` with id:secret or the secret alone.
 
-    RFC 6750 defines `Bearer`.
+    RFC 6750 defines `Bearer`. Where the service has issuers, a token of an issuer can stand in place of `Bearer`'s
+    value and of `Basic`'s secret, with any id: git, pip and wget send nothing else.
+
+    Args:
+        keys: the API keys.
+        tokens: the tokens of issuers; None for a service without issuers.
     """
 
-    def __init__(self, keys: ApiKeys) -> None:
+    def __init__(self, keys: ApiKeys, tokens: "IssuerTokens | None" = None) -> None:
         self._keys = keys
+        self._tokens = tokens
 
     def __call__(self, request: Request, now: float) -> Principal | None:
-        """Return the key's principal, None without a header; raise CredentialsInvalid for a bad header."""
+        """Return the principal of the key or token, None without a header.
+
+        Raises:
+            CredentialsInvalid: the header is bad.
+            Unavailable: the keys of the issuer of the token cannot be fetched.
+        """
         header = request.headers.get("authorization")
         if header is None:
             return None
@@ -145,9 +166,12 @@ class AuthorizationHeader:
             raise CredentialsInvalid()
         before, colon, after = value.strip(BLANKS).partition(":")
         key = self._keys.with_secret(after, before) if colon else self._keys.with_secret(before)
-        if key is None:
+        if key is not None:
+            return self._keys.principal(key)
+        secret = after if colon else before
+        if self._tokens is None or secret.count(".") < 2:  # a JWT has two dots, and the secret of a new API key none
             raise CredentialsInvalid()
-        return self._keys.principal(key)
+        return self._tokens.principal(secret, now, request.deadline)
 
 
 class UrlKeys:

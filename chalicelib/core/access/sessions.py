@@ -6,7 +6,7 @@ from chalicelib.core.web.message import BLANKS, Request, origin_of
 from chalicelib.core.web.problems.access import CookieInvalid, CrossSite
 from chalicelib.core.web.times import Deadline
 
-from .principals import ApiKey, ApiKeys, Principal
+from .principals import ApiKey, ApiKeys, Principal, sha256_of
 from .signing import MAC_BYTES, Signer, decode, encode
 
 SESSION_SECONDS: Final = 12 * 3600
@@ -19,16 +19,17 @@ CLOSING_COOKIE: Final = f"{COOKIE_NAME}=; Max-Age=0; {_ATTRIBUTES}"
 
 _READ_METHODS: Final = ("GET", "HEAD", "OPTIONS")
 _END_BYTES: Final = 4
-_FINGERPRINT_BYTES: Final = 8  # of a key's SHA-256: the sessions of a key end when the key gets another secret
+_FINGERPRINT_BYTES: Final = 8  # of a secret's SHA-256: a session ends when the key loses the secret that signed in
 
 
 class Sessions:
     """Authenticates the session cookie, and makes the cookie.
 
-    The cookie holds the end of the session, the fingerprint of the key, the id of the key, and a signature.
+    The cookie holds the end of the session, the fingerprint of the secret that signed in, the id of the key, and a
+    signature.
 
     Args:
-        keys: the API keys; a session ends when its key is removed.
+        keys: the API keys; a session ends when its key is removed, or its key loses the secret that signed in.
         signer: a signer whose purpose is sessions alone.
     """
 
@@ -51,16 +52,17 @@ class Sessions:
         if not self._signer.verifies(request.deadline, signature, content):
             raise CookieInvalid(CLOSING_COOKIE)
         end, rest = content[:_END_BYTES], content[_END_BYTES:]
-        key = self._keys.with_id(rest[_FINGERPRINT_BYTES:].decode())
-        if now >= int.from_bytes(end) or key is None or _fingerprint(key) != rest[:_FINGERPRINT_BYTES]:
+        fingerprint, key_id = rest[:_FINGERPRINT_BYTES], rest[_FINGERPRINT_BYTES:].decode()
+        key = self._keys.with_id(key_id)
+        if now >= int.from_bytes(end) or key is None or fingerprint not in map(_fingerprint, key.sha256):
             return None
         if request.method not in _READ_METHODS:
             check_same_origin(request)
         return self._keys.principal(key)
 
-    def cookie(self, key: ApiKey, now: float, deadline: Deadline) -> str:
-        """Return the `Set-Cookie` that opens a session."""
-        content = (int(now) + SESSION_SECONDS).to_bytes(_END_BYTES) + _fingerprint(key) + key.id.encode()
+    def cookie(self, key: ApiKey, secret: str, now: float, deadline: Deadline) -> str:
+        """Return the `Set-Cookie` that opens a session of a key with one of the key's secrets."""
+        content = (int(now) + SESSION_SECONDS).to_bytes(_END_BYTES) + _fingerprint(sha256_of(secret)) + key.id.encode()
         value = encode(content + self._signer.sign(deadline, content))
         return f"{COOKIE_NAME}={value}; Max-Age={SESSION_SECONDS}; {_ATTRIBUTES}"
 
@@ -86,5 +88,5 @@ def _cookie(request: Request) -> str | None:
     return values.pop() if len(values) == 1 else None
 
 
-def _fingerprint(key: ApiKey) -> bytes:
-    return bytes.fromhex(key.sha256)[:_FINGERPRINT_BYTES]
+def _fingerprint(sha256: str) -> bytes:
+    return bytes.fromhex(sha256)[:_FINGERPRINT_BYTES]

@@ -11,7 +11,7 @@ from chalicelib.core.s3.mounts import Mounts
 from chalicelib.core.web import image_parameters, multipart_parameters, paths
 from chalicelib.core.web.access_log import AccessLogEntry
 from chalicelib.core.web.message import Reply, Request
-from chalicelib.core.web.page_views import Crumb, DirectoryView, Row, UploadsView, Visitor
+from chalicelib.core.web.page_views import Crumb, DirectoryView, Row, UploadsView, Visitor, visitor_of
 
 from .directory_listing import Entry, name_of
 
@@ -74,13 +74,9 @@ class DirectoryPages:
     def _visitor(self, request: Request, grant: Grant) -> Visitor:
         """Return the visitor of a page. The holder of a link counts as anonymous."""
         has_name = grant.link is None and grant.principal is not ANYONE
-        return Visitor(
-            name=grant.principal.name if has_name else "",
-            by_cookie=has_name and "authorization" not in request.headers,
-            link_expires_at=grant.link.expires_at if grant.link else None,
-            sign_in=self._sign_in,
-            base_url=request.base_url,
-        )
+        principal = grant.principal.name if has_name else ""
+        link_expires_at = grant.link.expires_at if grant.link else None
+        return visitor_of(request, principal, sign_in=self._sign_in, link_expires_at=link_expires_at)
 
     def _crumbs(self, request: Request, grant: Grant) -> tuple[Crumb, ...]:
         """Return the directories from the top, or from the directory of the link, down to this directory."""

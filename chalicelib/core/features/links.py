@@ -46,12 +46,13 @@ class Links:
             BadRequest: the body cannot be used.
             CredentialsMissing, Forbidden: the caller may not do the link's action, or did not make the link.
             LinkInvalid, NotRevocable: the token cannot be revoked.
-            NotOffered: the service cannot count uses, or cannot sign.
+            NotOffered: the service cannot count uses, or cannot sign; or the caller is a person of an issuer.
             Unavailable: the table does not answer.
         """
         if revokes(request.method, request.query):
             self._revoke(request.query["token"], grant, request.deadline)
             return Reply(204, {"Cache-Control": replies.NO_STORE})
+        check_maker(grant)
         body = json_object(request.body, ("action", "expires_in", "uses"), _EXAMPLE)
         action = choice_field(body, "action", LINK_ACTIONS)
         seconds = number_field(body, "expires_in", DEFAULT_LINK_SECONDS, 1, MAX_LINK_SECONDS)
@@ -71,10 +72,11 @@ class Links:
         """Return a token that reads a file once within a day; None where the caller may not share the file.
 
         Raises:
-            NotOffered: the service cannot count uses.
+            NotOffered: the service cannot count uses; or the caller is a person of an issuer.
         """
         if self._rules.grant_for(grant, "share", grant.path) is None:
             return None
+        check_maker(grant)
         if self._counter is None:
             raise NotOffered(
                 "This service has no table that counts the uses of links. Ask for the listing without ?links."
@@ -91,3 +93,9 @@ class Links:
         if not link.uses or self._counter is None:
             raise NotRevocable()
         self._counter.revoke(link, deadline)
+
+
+def check_maker(grant: Grant) -> None:
+    """Raise NotOffered for a person of an issuer: the token of a link has no place for the groups of its maker."""
+    if grant.principal.name.startswith("user:"):
+        raise NotOffered("A link needs an API key. Ask with an API key that may share this path.")

@@ -14,7 +14,7 @@ from chalicelib.core.web.json_body import json_object, number_field
 from chalicelib.core.web.message import Reply, Request
 from chalicelib.core.web.problems.base import BadRequest
 
-from .links import DEFAULT_LINK_SECONDS
+from .links import DEFAULT_LINK_SECONDS, check_maker
 
 if TYPE_CHECKING:
     from chalicelib.core.ports import ImageSource
@@ -49,8 +49,9 @@ class ResizeLinks:
             SourceNotAllowed: the settings do not list the host.
             SizeNotAllowed: the rule of the caller lists sizes, and does not list a wanted size.
             CredentialsMissing, Forbidden: the caller may not read `/-/resize`.
-            NotOffered: the service cannot sign.
+            NotOffered: the service cannot sign; or the caller is a person of an issuer.
         """
+        check_maker(grant)
         body = json_object(request.body, ("u", "host", "sizes", "expires_in"), _EXAMPLE)
         kind, source = self._kind_and_source(body)
         sizes = _sizes(body)

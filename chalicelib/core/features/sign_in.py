@@ -9,7 +9,7 @@ from chalicelib.core.access.sessions import CLOSING_COOKIE, Sessions, check_same
 from chalicelib.core.web.access_log import AccessLogEntry
 from chalicelib.core.web.challenges import challenge
 from chalicelib.core.web.message import Reply, Request, is_plain
-from chalicelib.core.web.page_views import SignInView, Visitor
+from chalicelib.core.web.page_views import SignInView, visitor_of
 from chalicelib.core.web.paths import LOGIN, LOGOUT, Path
 from chalicelib.core.web.problems.base import BadRequest, NotOffered
 
@@ -58,15 +58,16 @@ class SignIn:
     def _sign_in(self, request: Request, sessions: Sessions, now: float, log_entry: AccessLogEntry) -> Reply:
         check_same_origin(request)
         form = _form(request)
-        api_key = self._api_keys.with_secret(form.get("secret", ""), form.get("id", ""))
+        secret = form.get("secret", "")
+        api_key = self._api_keys.with_secret(secret, form.get("id", ""))
         if api_key is None:
             return self._page(401, request, form, failed=True)
         log_entry.principal = self._api_keys.principal(api_key).name
-        cookie = sessions.cookie(api_key, now, request.deadline)
+        cookie = sessions.cookie(api_key, secret, now, request.deadline)
         return replies.see_other(request.base_url + _next_path(form, "/"), cookie)
 
     def _page(self, status: int, request: Request, form: dict[str, str], *, failed: bool) -> Reply:
-        visitor = Visitor("", by_cookie=False, link_expires_at=None, sign_in=True, base_url=request.base_url)
+        visitor = visitor_of(request, "", sign_in=True)
         html = self._pages.sign_in(SignInView(visitor, _next_path(form, "/"), failed))
         headers = {"WWW-Authenticate": challenge(self._realm, basic=False)} if status == 401 else {}
         return replies.page(status, html, headers=headers)

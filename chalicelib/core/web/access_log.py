@@ -4,25 +4,26 @@ from collections.abc import Iterator
 from types import TracebackType
 
 from .message import Request
-from .problems.access import Forbidden
-from .problems.base import InternalError, Misconfigured, Problem, Unavailable
+from .paths import decode
+from .problems.access import CredentialsInvalid, Forbidden
+from .problems.base import BadPath, InternalError, KeyTooLong, Misconfigured, Problem, Unavailable
 
 
 class AccessLogEntry:
     """The line of one request: the pipeline fills the entry in, and the application logs it. It never holds a secret.
 
     Attributes:
-        path: the path as the client sent it, later the decoded path.
+        path: the decoded path; None until the service decodes it.
         principal: the name of the principal.
         action, rule: the action of the request, and the number of the rule that decides.
         bucket, key: the object that is signed.
-        code, error: the code of a refusal, and the reason of a failure; None for other requests.
+        code, error: the code of a refusal, and the reason of a failure or of a refused token; None for other requests.
     """
 
     __slots__ = ("action", "bucket", "code", "error", "key", "path", "principal", "rule")
 
-    def __init__(self, path: str) -> None:
-        self.path = path
+    def __init__(self) -> None:
+        self.path: str | None = None
         self.principal: str | None = None
         self.action: str | None = None
         self.rule: int | None = None
@@ -32,10 +33,12 @@ class AccessLogEntry:
         self.error: object = None
 
     def add_problem(self, problem: Problem) -> None:
-        """Note a refusal; the reason of a failure is for the administrator, and never reaches the client."""
+        """Note a refusal; the reason in `error` is for the administrator, and never reaches the client."""
         self.code = problem.code
         if isinstance(problem, Forbidden):
             self.rule = problem.rule
+        elif isinstance(problem, CredentialsInvalid):
+            self.error = problem.reason
         elif isinstance(problem, Misconfigured):
             self.error = problem.mistakes
         elif problem.status >= 500:
@@ -60,7 +63,7 @@ class AccessLogEntry:
             "principal": self.principal,
             "method": request.method,
             "action": self.action,
-            "path": self.path,
+            "path": _decoded(request.raw_path) if self.path is None else self.path,
             "rule": self.rule,
             "status": status,
             "code": self.code,
@@ -71,6 +74,14 @@ class AccessLogEntry:
         if self.error:
             record["error"] = self.error
         return record
+
+
+def _decoded(raw_path: str) -> str | None:
+    """Return a path decoded; None where it cannot be decoded: nobody knows what is in it, so it can be a secret."""
+    try:
+        return decode(raw_path)
+    except (BadPath, KeyTooLong):
+        return None
 
 
 def _place(error: BaseException) -> str:

@@ -45,8 +45,8 @@ class Request(NamedTuple):
     unsupported: str = ""
 
     def __repr__(self) -> str:
-        """Show method, path and id only, because query, headers and body hold secrets."""
-        return f"Request({self.method} {self.raw_path!r} {self.request_id})"
+        """Show method and id only, because query, headers and body hold secrets, and a path can hold a secret."""
+        return f"Request({self.method} {self.request_id})"
 
 
 def origin_of(url: str) -> str:

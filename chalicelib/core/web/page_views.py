@@ -2,12 +2,17 @@
 
 from typing import NamedTuple
 
+from .message import Request
+from .principal_names import kind_and_id
+
 
 class Visitor(NamedTuple):
     """The person who looks at a page.
 
     Attributes:
-        name: the name of the principal, like `key:ci`; empty for anyone, and for the holder of a link.
+        name: the id of an API key, or the id that an issuer gives the person; empty for anyone, and for the holder of a
+            link.
+        by_key: whether `name` is the id of an API key.
         by_cookie: whether a cookie keeps the person signed in, so that signing out is offered.
         link_expires_at: when the link that the person uses ends, a Unix time in seconds; None without a link.
         sign_in: whether signing in is offered.
@@ -15,10 +20,25 @@ class Visitor(NamedTuple):
     """
 
     name: str
+    by_key: bool
     by_cookie: bool
     link_expires_at: int | None
     sign_in: bool
     base_url: str
+
+
+def visitor_of(request: Request, principal: str, *, sign_in: bool, link_expires_at: int | None = None) -> Visitor:
+    """Return the visitor of the page that answers a request.
+
+    Args:
+        request: the request.
+        principal: the name of the principal; empty for anyone, and for the holder of a link.
+        sign_in: whether the page offers to sign in.
+        link_expires_at: as in Visitor.
+    """
+    kind, name = kind_and_id(principal)
+    by_cookie = bool(name) and "authorization" not in request.headers
+    return Visitor(name, kind == "key", by_cookie, link_expires_at, sign_in, request.base_url)
 
 
 class Crumb(NamedTuple):

@@ -27,6 +27,7 @@ class FakeSockets:
     Attributes:
         resolved: the names that were asked for, existing or not.
         dialled: the addresses that were connected to, with their ports, answering or not.
+        timeouts: the seconds that each of these connections could take.
         silent: addresses that neither answer nor refuse.
         after_resolving: called when the resolver has its answer, before it returns the answer.
     """
@@ -35,6 +36,7 @@ class FakeSockets:
         self.names, self.ports = names, ports
         self.resolved: list[str] = []
         self.dialled: list[tuple[str, int]] = []
+        self.timeouts: list[float] = []
         self.silent: set[str] = set()
         self.after_resolving: Callable[[], object] = lambda: None
 
@@ -55,6 +57,7 @@ class FakeSockets:
         if connection.family not in (socket.AF_INET, socket.AF_INET6):
             return _connect(connection, address)
         self.dialled.append((address[0], address[1]))
+        self.timeouts.append(connection.gettimeout())
         if address[0] in self.silent:
             time.sleep(connection.gettimeout())
             raise TimeoutError

@@ -16,9 +16,9 @@ from chalicelib.core.web.page_views import Crumb, DirectoryView, ProblemView, Ro
 from tests.support.builders import NOW
 
 BASE = "https://files.example.com"
-ANYONE = Visitor("", by_cookie=False, link_expires_at=None, sign_in=True, base_url=BASE)
-ANN = Visitor("key:ann", by_cookie=True, link_expires_at=None, sign_in=True, base_url=BASE)
-GUEST = Visitor("", by_cookie=False, link_expires_at=int(NOW), sign_in=True, base_url=BASE)
+ANYONE = Visitor("", by_key=False, by_cookie=False, link_expires_at=None, sign_in=True, base_url=BASE)
+ANN = Visitor("ann", by_key=True, by_cookie=True, link_expires_at=None, sign_in=True, base_url=BASE)
+GUEST = Visitor("", by_key=False, by_cookie=False, link_expires_at=int(NOW), sign_in=True, base_url=BASE)
 
 ANY_UPLOADS = UploadsView(True, None, (), checksum=False, part_bytes=None, inbox=False)
 LIMITED_UPLOADS = UploadsView(False, 50_000_000, ("image/*", "text/plain"), False, part_bytes=5_242_880, inbox=False)
@@ -148,7 +148,7 @@ def test_a_name_is_a_text_everywhere() -> None:
     for name in NASTY_NAMES:
         page = directory(row(name), crumbs=(Crumb(name, f"{BASE}/"), Crumb(name, f"{BASE}/a/")))
         assert page.only("title").texts == [name]
-        assert [bdi.texts for bdi in page.all("bdi") if bdi.text not in ("", "key:ann")] == [[name]] * 4
+        assert [bdi.texts for bdi in page.all("bdi") if bdi.text not in ("", "ann")] == [[name]] * 4
         icons = [element for element in page.elements if "icon" in element.attributes.get("class", "").split()]
         labels = [f"Download {name}", f"Share {name}", f"Delete {name}"]
         assert [icon.attributes["aria-label"] for icon in icons] == labels
@@ -204,8 +204,10 @@ def test_a_visitor_can_sign_in_and_sign_out() -> None:
     assert anyone.only("a", href=f"{BASE}/-/login?next=/reports/").text == "Sign in"
     assert "Sign in" not in directory(visitor=ANYONE._replace(sign_in=False)).text
     by_header = directory(visitor=ANN._replace(by_cookie=False, sign_in=False))
-    assert "You are key:ann" in by_header.text
+    assert "Signed in with key ann" in by_header.text
     assert "Sign out" not in by_header.text
+    alice = directory(visitor=ANN._replace(name="alice@example.com", by_key=False))
+    assert "Signed in as alice@example.com" in alice.text
 
 
 def test_the_pages_of_a_directory_lead_to_each_other() -> None:

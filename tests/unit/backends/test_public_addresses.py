@@ -5,7 +5,7 @@ import ipaddress
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.backends.images.public_addresses import is_public
+from chalicelib.backends.public_addresses import is_public
 
 PUBLIC = """1.1.1.1 93.184.216.34 52.218.0.1 99.255.255.255 100.63.255.255 100.128.0.1 172.15.255.255 172.32.0.1
     192.0.1.1 192.169.0.1 223.255.255.254 2001:200::1 2001:4860:4860::8888 2003::1 2606:2800:220:1:248:1893:25c8:1946

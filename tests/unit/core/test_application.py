@@ -99,13 +99,29 @@ def test_a_log_line_can_always_be_written_as_json() -> None:
         assert "\n" not in json.dumps(service.log[0])
 
 
+def test_a_path_that_cannot_be_decoded_is_in_no_log_error_or_repr() -> None:
+    too_long = "a" * 1_025
+    for start, method in itertools.product(("/%zz", "/\ud800", "/%ff", "//", "/../", f"/{too_long}"), ("GET", "BREW")):
+        service, asked = signpost(), request(method, f"{start}{SECRET}", headers={"accept": "text/html"})
+        reply = service.application.handle(asked)
+        assert reply.status in (400, 405, 414)
+        assert (service.log[0]["path"], SECRET in f"{reply.body!r} {dict(reply.headers)} {service.log} {asked!r}") == (
+            None,
+            False,
+        )
+    for method in ("GET", "BREW"):  # no rule decides about BREW, and the log has its path too
+        service = signpost()
+        service.application.handle(request(method, "/public/%20a"))
+        assert service.log[0]["path"] == "/public/ a"
+
+
 def test_a_page_offers_to_sign_in_only_where_signing_in_can_change_the_answer() -> None:
     """The page names the caller, except for the holder of a link. Signing out is for a caller with a cookie."""
     ann, token = basic("ann"), {"token": "x"}
     cases: list[tuple[str, str, dict[str, str], dict[str, str], int, bool, str, bool]] = [
         # method, path, query, headers, status; whether signing in may help, the visitor's name, whether by cookie
         ("GET", "/nothing", {}, {}, 401, True, "", False),
-        ("GET", "/nothing", {}, ann, 403, True, "key:ann", False),
+        ("GET", "/nothing", {}, ann, 403, True, "ann", False),
         ("GET", "/nothing", {}, basic("ann", "wrong"), 401, True, "", False),
         ("PUT", "/nothing", {}, {}, 401, False, "", False),
         ("GET", "/nothing", token, {}, 403, False, "", False),
@@ -124,13 +140,15 @@ def test_a_page_offers_to_sign_in_only_where_signing_in_can_change_the_answer() 
             assert reply.status == status, (method, raw_path, query)
             next_path = raw_path if may_help and sign_in else ""
             assert f"next_path={next_path!r}" in page, (method, raw_path, query, sign_in)
-            visitor = f"Visitor(name={name!r}, by_cookie={by_cookie}, link_expires_at=None, sign_in={sign_in}, "
-            assert f"{visitor}base_url='https://files.example.com'), status={status}, title='" in page, page
+            visitor = f"Visitor(name={name!r}, by_key={bool(name)}, by_cookie={by_cookie}, link_expires_at=None, "
+            assert (
+                f"{visitor}sign_in={sign_in}, base_url='https://files.example.com'), status={status}, title='" in page
+            ), page
             assert "request_id='req-1'" in page
     signed_in = ask("POST", "/-/login", headers={"origin": "https://files.example.com"}, body=login("ann"))
     cookie = signed_in.headers["Set-Cookie"].partition(";")[0]
     page = ask("GET", "/nothing", headers={"cookie": cookie, **BROWSER}).body.decode()
-    assert "Visitor(name='key:ann', by_cookie=True, " in page
+    assert "Visitor(name='ann', by_key=True, by_cookie=True, " in page
     assert "next_path='/nothing'" in page
     page_with_key = ask("GET", "/nothing", headers={"cookie": cookie, **ann, **BROWSER}).body.decode()
     assert "by_cookie=False" in page_with_key

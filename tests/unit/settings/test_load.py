@@ -14,6 +14,7 @@ from chalicelib.settings.load import InvalidSettings, Settings, load
 from tests.support.settings_files import MOUNT, loaded, mistakes, table
 
 SHA = "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8"
+OTHER_SHA = "0" * 64
 VARIABLES = {"CDN_SECRET": "cdn-secret" * 4, "BUCKET": "acme", "ACCESS_KEY": "tenant$ann:x", "SECRET_KEY": "a b'c"}
 # Every key that there is. No two keys of one type have the same value, so a swap of two keys gives other settings.
 EVERY_KEY = f"""
@@ -43,7 +44,7 @@ stable_seconds = 30
 cache_seconds = 9
 [[keys]]
 id = "ci"
-sha256 = "{SHA}"
+sha256 = ["{SHA}", "{OTHER_SHA}"]
 groups = ["builders"]
 in_urls = true
 [[rules]]
@@ -107,7 +108,7 @@ def test_a_key_that_is_left_out_has_a_default(tmp_path: Path) -> None:
             head_inline=False,
             cors_origins=(),
             mounts=loaded(tmp_path, f'{mount}region = "us-east-2"\nprefix = ""\nurl_seconds = 300\n').mounts,
-            keys=(ApiKey(id="a", sha256=SHA, groups=()),),
+            keys=(ApiKey(id="a", sha256=(SHA,), groups=()),),
             rules=(Rule(number=1, path="/a", allows=True, actions=("write",), to=("anyone",)),),
             image_hosts=(),
         )

@@ -19,6 +19,11 @@ TABLES = {
     "keys[1]": ("[[keys]]", {"id": '"ci"', "sha256": f'"{SHA}"'}),
     "rules[1]": ("[[rules]]", {"path": '"/a"', "allow": '["write", "read"]', "to": '["anyone"]'}),
     "images": ("[images]", {}),
+    "issuers[1]": (
+        "[[issuers]]",
+        {"name": '"corp"', "issuer": '"https://login.example.com"', "audience": '"https://files.example.com"'},
+    ),
+    "groups": ("[groups]", {}),
 }
 
 URL = "is not the URL at which clients call the service: "
@@ -58,6 +63,10 @@ BAD_VALUES = [
     ("mounts[1]", "colour", ["1"], "is unknown"),
     ("keys[1]", "id", ['"CI"', '"a_b"'], "is not lower-case letters, digits and '-'"),
     ("keys[1]", "sha256", [f'"{EMPTY_SHA}"', '"abc"', f'"{SHA}0"'], "is not the SHA-256 of a secret, 64 hex digits"),
+    ("keys[1]", "sha256", [f'["{SHA}", "abc"]'], "is not the SHA-256 of a secret, 64 hex digits"),
+    ("keys[1]", "sha256", ["[]"], "is missing; give the SHA-256 of a secret, 64 hex digits"),
+    ("keys[1]", "sha256", [str([char * 64 for char in "abc"])], "has more than two values; remove the values of"),
+    ("keys[1]", "sha256", [f'["{SHA}", "{SHA.upper()}"]'], "has a value twice"),
     ("keys[1]", "groups", ["['a b']", "['a:b']"], "is not a name without spaces and colons"),
     ("keys[1]", "groups", ["'a'"], 'must be a list: groups = ["…"]'),
     ("keys[1]", "in_urls", ["'no'", "0"], "must be true or false"),
@@ -65,7 +74,7 @@ BAD_VALUES = [
     ("rules[1]", "path", [f"'/-/{name}'" for name in ("", "*", "**", "x", "login", "{user}")] + ["'/-'"], RULE_PATH),
     ("rules[1]", "path", ["'/-/resize/'", "'/-/resize/**'"], RULE_PATH),
     ("rules[1]", "allow", ['["raed"]'], 'list, write, delete, share, versions, purge; did you mean "read"?'),
-    ("rules[1]", "to", ["['anybody']"], 'group:NAME, key:ID or user:ID; did you mean "anyone"?'),
+    ("rules[1]", "to", ["['anybody']"], 'key:ID, user:ISSUER:ID or group:ISSUER:NAME; did you mean "anyone"?'),
     ("rules[1]", "to", ["[]"], 'is missing; name the principals: to = ["anyone"]'),
     ("rules[1]", "overwrite", ["'no'"], "is 'no' and must be true or false"),
     ("rules[1]", "max_bytes", ["-1", "5497558138881"], "must be a whole number from 0 to 5,497,558,138,880"),
@@ -84,6 +93,29 @@ BAD_VALUES = [
     ),
     ("rules[1]", "image_sizes", [f"['{size}']" for size in ("320 x", "320x2x1", "-1x", "1.5x", "٣x", "x10000")], SIZE),
     ("rules[1]", "image_size", ["[]"], 'is unknown; did you mean "image_sizes"?'),
+    ("issuers[1]", "name", ['"Corp"', '"a:b"', '""'], "is not lower-case letters, digits and '-'"),
+    (
+        "issuers[1]",
+        "issuer",
+        ["'http://a'", "'login.example.com'", "'https://a/?b'", "'https://'", "''"],
+        "is not the issuer exactly as its tokens name it",
+    ),
+    ("issuers[1]", "audience", ["''", "['']", "' a'"], "is not the name of this service in the tokens"),
+    ("issuers[1]", "audience", ["[]"], "is missing; give the name of this service"),
+    ("issuers[1]", "audience", ["5"], 'must be a list: audience = ["…"]'),
+    ("issuers[1]", "audience_claim", ["'client_id'"], "needs require, because such a token is for no service"),
+    ("issuers[1]", "algorithms", ["['HS256']", "['none']", "['ES512']"], "is not one of RS256, RS384, RS512, PS256"),
+    ("issuers[1]", "groups", ["['realm_access', 5]"], "is 5 and must be a text: the name of a claim"),
+    ("issuers[1]", "require", ["['a']"], 'must be a table: require = { "…" = "…" }'),
+    ("issuers[1]", "require", ["{ a = 5 }", "{ a = { b = [5] } }"], "is 5 and must be a text: a value of a claim"),
+    ("issuers[1]", "require", ["{ a = [] }"], "a has no value: give at least one value, or remove a"),
+    ("issuers[1]", "email_trusted", ["true"], 'is about the claim "email": write subject = "email"'),
+    ("issuers[1]", "jwks", ["'http://a/keys'", "'ftp:a'", "'https://'"], "is not an https URL, or a file beside"),
+    ("issuers[1]", "inner", ["'yes'"], "must be true or false"),
+    ("issuers[1]", "audiences", ["'a'"], 'is unknown; did you mean "audience"?'),
+    ("groups", "editors", ["'user:corp:alice'"], 'must be a list: editors = ["…"]'),
+    ("groups", "editors", ["['alice']", "['key:ci']", "['user:corp']"], "is not a person of an issuer"),
+    ("groups", "editors", ["['user:corp:alice']"], '"user:corp:alice" names no issuer'),
     ("images", "hosts", ["'a.example.com'"], 'must be a list: hosts = ["…"]'),
     ("images", "host", ["[]"], 'is unknown; did you mean "hosts"?'),
 ]
@@ -147,6 +179,7 @@ def test_a_table_of_the_wrong_kind_or_without_a_required_key_is_a_mistake(tmp_pa
         MOUNT + MOUNT.replace('"/"', '"/a"') * 2: ":10: mounts[3].path: is the same as in mounts[2]",
         f"{MOUNT}{key}{key.replace(SHA, 'a' * 64)}": ":9: keys[2].id: is the same as in keys[1]",
         f"{MOUNT}{key}{key.replace('ci', 'b')}": ":10: keys[2].sha256: is the same as in keys[1]",
+        f"{MOUNT}{key}[[keys]]\nid = 'b'\nsha256 = ['{'b' * 64}', '{SHA}']": ":10: keys[2].sha256: is the same as in ",
     }.items():
         assert any(mistake.startswith(words) for mistake in mistakes(tmp_path, text)), text
     (mistake,) = mistakes(tmp_path, "[[mounts]]\npath = '/'\nbucket = 'acme'")
@@ -244,7 +277,9 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
 )
 ANY_TABLES = st.lists(st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=8), max_size=3) | VALUES
 DOCUMENTS = st.fixed_dictionaries(
-    {}, optional=dict.fromkeys(("mounts", "keys", "rules", "x"), ANY_TABLES) | {"service": VALUES, "images": VALUES}
+    {},
+    optional=dict.fromkeys(("mounts", "keys", "rules", "issuers", "x"), ANY_TABLES)
+    | dict.fromkeys(("service", "images", "groups"), VALUES),
 ).map(lambda document: "\n".join(f"{name} = {toml(value)}" for name, value in document.items()))
 
 

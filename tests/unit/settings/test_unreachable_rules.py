@@ -7,17 +7,32 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from chalicelib.core.access.issuers import Issuer
 from chalicelib.core.access.principals import ANYONE, ApiKey, Principal
 from chalicelib.core.access.rules import Rule
+from chalicelib.settings.people import people
 from chalicelib.settings.unreachable_rules import RuleAnalysis
 from tests.support.oracles import deciding
 from tests.support.settings_files import MOUNT, inspected
 
-KEYS = [ApiKey(id="a", sha256="1", groups=("g",)), ApiKey(id="b", sha256="2", groups=("g", "h"))]
-PRINCIPALS = [key.principal() for key in KEYS]
+KEYS = [ApiKey(id="a", sha256=("1",), groups=("g",)), ApiKey(id="b", sha256=("2",), groups=("g", "h"))]
+ISSUERS = [Issuer("i", "https://i.example", ("a",))]
+GROUPS = {"user:i:a": ("h",)}
+PEOPLE = [  # the tags of people; an issuer can have every person and every group
+    ("i:a", ("group:h", "user:i:a")),
+    ("i:a", ("group:i:g", "group:h", "user:i:a")),
+    ("new", ("user:i:new",)),
+    ("new", ("group:i:g", "user:i:new")),
+    ("", ("user:i:a/b",)),
+]
 # All callers; the last is a key that the settings can get later. No pattern has the name "new".
-ASKING = [ANYONE, *PRINCIPALS, Principal("new", ("anyone", "authenticated"))]
-NAMES = ("", "a", "b", "new")
+ASKING = [
+    ANYONE,
+    *(key.principal() for key in KEYS),
+    *(Principal(id_, ("anyone", "authenticated", *tags)) for id_, tags in PEOPLE),
+    Principal("new", ("anyone", "authenticated")),
+]
+NAMES = ("", "a", "b", "new", "i:a")
 PATHS = [
     "/" + "/".join(segments)
     for length in range(1, 5)
@@ -32,7 +47,12 @@ PATTERNS = st.builds(
 ).filter(lambda pattern: not pattern.startswith("//")) | st.just("/-/resize")
 ACTIONS = st.lists(st.sampled_from(["read", "list"]), min_size=1, max_size=2, unique=True)
 TAGS = st.lists(
-    st.sampled_from(["anyone", "authenticated", "group:g", "group:h", "key:a", "key:b", "group:none"]),
+    st.sampled_from(
+        [
+            *("anyone", "authenticated", "group:g", "group:h", "key:a", "key:b", "group:none"),
+            *("user:i:a", "user:i:a/b", "group:i:g"),
+        ]
+    ),
     min_size=1,
     max_size=2,
     unique=True,
@@ -78,7 +98,7 @@ def rules_for_anyone(*paths: str) -> list[Rule]:
 @example(rules_of(("/{user}/a", "authenticated"), ("/a/a", "key:a"), ("/a/a", "group:g")))
 @example(rules_of(("/a", "key:a"), ("/a", "key:b"), ("/a", "group:g"), ("/a", "group:h")))
 def test_a_rule_can_never_match_exactly_where_no_request_reaches_it(rules: list[Rule]) -> None:
-    analysis = RuleAnalysis(rules, PRINCIPALS, [""])
+    analysis = RuleAnalysis(rules, [*(key.principal() for key in KEYS), *people(ISSUERS, GROUPS, rules)], [""])
     alive = reached(rules)
     for rule in rules:
         finding = analysis.finding(rule)
@@ -102,8 +122,8 @@ def test_a_deny_rule_that_can_never_match_is_a_mistake_and_an_allow_rule_a_warni
     for path, to, place, words in [
         ("/x", '"group:staff"', "rules[1].to", 'can never match: "group:staff" is a group that no key has'),
         ("/x", '"group:builder"', "rules[1].to", 'no key has; did you mean "builders"?'),
-        ("/x", '"user:ann"', "rules[1].to", '"user:ann" is nobody: no setting makes users; name a key'),
-        ("/x", '"group:a:b", "user:ann"', "rules[1].to", '"group:a:b" is a group that no key has'),
+        ("/x", '"user:ann"', "rules[1].to", '"user:ann" is nobody: write user:ISSUER:ID for a person'),
+        ("/x", '"group:a:b", "user:ann"', "rules[1].to", '"group:a:b" names no issuer'),
         ("/caf%C3%A9/**", '"anyone"', "rules[1].path", "can never match: the path has an escape"),
         ("/100%25", '"anyone"', "rules[1].path", "can never match: the path has an escape"),
     ]:
@@ -186,7 +206,7 @@ def test_many_earlier_rules_are_named_by_the_first_three(tmp_path: Path) -> None
 @pytest.mark.slow
 def test_ten_thousand_rules_are_analysed() -> None:
     """This takes about a second; a step for each pair of rules would take minutes."""
-    keys = [ApiKey(id=f"k{number}", sha256=str(number), groups=("g",)).principal() for number in range(200)]
+    keys = [ApiKey(id=f"k{number}", sha256=(str(number),), groups=("g",)).principal() for number in range(200)]
     paths = [*(f"/a{number % 100}/b{number}/**" for number in range(9_999)), "/a1/b1/x"]
     rules = [
         Rule(number=n, path=path, allows=n % 2 == 0, actions=("read", "list"), to=("group:g", "key:k1"))

@@ -7,6 +7,8 @@ Problem
 └── LinkGone 410: LinkExpired, LinkUsedUp, LinkRevoked
 """
 
+from chalicelib.core.web.principal_names import kind_and_id
+
 from .base import Problem
 
 
@@ -28,15 +30,20 @@ class CredentialsMissing(Unauthorized):
 
 
 class CredentialsInvalid(Unauthorized):
-    """The credentials are bad. A wrong id, a wrong secret and a wrong form get the same answer."""
+    """The credentials are bad. A wrong id, secret, form or token gets the same answer.
+
+    `reason` is for the log, never for the client, and holds no part of the credentials.
+    """
 
     code = "credentials-invalid"
 
-    def __init__(self) -> None:
+    def __init__(self, reason: str = "") -> None:
         super().__init__(
-            "The key's id or its secret is wrong, or the Authorization header is not `Basic` with id:secret "
-            "or `Bearer` with the secret. Check both, or ask for a new key."
+            "The key's id or its secret is wrong, or the token of an identity provider is not valid here, or the "
+            "Authorization header is not `Basic` with id:secret or `Bearer` with the secret or the token. "
+            "Check both, or ask for a new key or token."
         )
+        self.reason = reason
 
 
 class UrlKeyInvalid(Unauthorized):
@@ -71,10 +78,11 @@ class Forbidden(Problem):
     status, title, code = 403, "Forbidden", "forbidden"
 
     def __init__(self, principal: str, action: str, rule: int | None) -> None:
+        kind, name = kind_and_id(principal)
+        who = f"The {kind} {name}".rstrip()
         words = {"versions": "read old versions", "purge": "erase versions"}.get(action, action)
         super().__init__(
-            f"You are {principal}, who may not {words} here. "
-            f"Use another key, or ask the administrator for a rule that allows it."
+            f"{who} may not {words} here. Use another key, or ask the administrator for a rule that allows it."
         )
         self.principal, self.action, self.rule = principal, action, rule
 

@@ -1,14 +1,22 @@
 """A request has the principal of its key, or anyone, or is refused; every bad credential gets the same answer."""
 
 import base64
-import hashlib
 from collections.abc import Mapping
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.core.access.principals import ANYONE, ApiKey, ApiKeys, AuthorizationHeader, Principal, UrlKeys, identify
+from chalicelib.core.access.principals import (
+    ANYONE,
+    ApiKey,
+    ApiKeys,
+    AuthorizationHeader,
+    Principal,
+    UrlKeys,
+    identify,
+    sha256_of,
+)
 from chalicelib.core.access.signing import fingerprint
 from chalicelib.core.web.problems.access import CredentialsInvalid, UrlKeyInvalid
 from tests.support.builders import ANN, CI, KEYS, NOW, api_key, basic, bearer, request, secret_of
@@ -53,7 +61,7 @@ def test_the_scheme_has_any_case_and_blanks_are_ignored() -> None:
 
 def test_a_secret_may_have_colons_and_unicode() -> None:
     secret = "a:b:ü📁"
-    keys = AuthorizationHeader(ApiKeys([ApiKey("odd", hashlib.sha256(secret.encode()).hexdigest(), ())]))
+    keys = AuthorizationHeader(ApiKeys([ApiKey("odd", (sha256_of(secret),), ())]))
     assert identify(request(headers=basic("odd", secret)), [keys], NOW).id == "odd"
 
 
@@ -63,8 +71,8 @@ def test_all_bad_credentials_get_the_same_answer() -> None:
     for value in (
         *(basic(key_id, secret)["authorization"] for key_id, secret in [("ci", "wrong"), ("nobody", "wrong")]),
         *(basic(key_id, SECRET)["authorization"] for key_id in ("nobody", "ann", "", "CI")),
-        *(basic("ci", secret)["authorization"] for secret in ("", f"{SECRET}x", SECRET[:-1], CI.sha256)),
-        *(f"Bearer {secret}" for secret in ("", "wrong", CI.sha256, f"ann:{SECRET}", f":{SECRET}", "\ud800")),
+        *(basic("ci", secret)["authorization"] for secret in ("", f"{SECRET}x", SECRET[:-1], *CI.sha256)),
+        *(f"Bearer {secret}" for secret in ("", "wrong", *CI.sha256, f"ann:{SECRET}", f":{SECRET}", "\ud800")),
         *("Bearer", "", " ", "Basic", "Basic ", "Basic !!!", "Basic Y2k", "Basic ü", "Basic \ud800", SECRET),
         *(good.replace("Basic ", "Basic !"), f"{good}=", f"{good}\x85", good.replace("Basic ", "Basic")),
         *(f"Basic {base64_of(text)}" for text in ("no colon", b"ci:\xff")),
@@ -92,13 +100,13 @@ def test_any_other_text_is_refused_and_never_another_error(value: str) -> None:
 
 
 def test_a_publishable_key_is_accepted_in_urls_alone() -> None:
-    page = ApiKey("page", hashlib.sha256(secret_of("page").encode()).hexdigest(), ("web",), in_urls=True)
+    page = ApiKey("page", (sha256_of(secret_of("page")),), ("web",), in_urls=True)
     keys = ApiKeys([CI, page])
     assert page.principal() == Principal("page", ("anyone", "group:web", "key:page"))
     in_url = UrlKeys(keys)
     assert in_url(request(query={"k": secret_of("page")}), NOW) == page.principal()
     assert in_url(request(), NOW) is None
-    for secret in ("", "wrong", SECRET, page.sha256, "\ud800"):
+    for secret in ("", "wrong", SECRET, *page.sha256, "\ud800"):
         with pytest.raises(UrlKeyInvalid):
             in_url(request(query={"k": secret}), NOW)
     for headers in (basic("page"), bearer("page")):

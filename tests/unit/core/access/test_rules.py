@@ -81,7 +81,7 @@ def test_anyone_is_asked_for_credentials_and_a_known_principal_is_refused() -> N
     assert unmatched.value.rule is None
     assert unmatched.value.detail == denied.value.detail
     for action, words in [("read", "read"), ("versions", "read old versions"), ("purge", "erase versions")]:
-        with pytest.raises(Forbidden, match=f"^You are key:ann, who may not {words} here. "):
+        with pytest.raises(Forbidden, match=f"^The key ann may not {words} here. "):
             rules.authorize(ANN, action, path("/a"))
 
 

@@ -95,11 +95,11 @@ def test_the_page_offers_what_its_reader_may_do() -> None:
         ("sub/", False, False),
     ]
     assert (view.may_share, view.uploads) == (True, (False, 9, ("text/*",), False, 5 * 1024**2, False))
-    assert view.visitor == ("key:ann", False, None, True, BASE_URL)
+    assert view.visitor == ("ann", True, False, None, True, BASE_URL)
     view = Browser().view()
     assert not any(row.may_delete or row.may_share for row in rows(view))
     assert (view.may_share, view.uploads) == (False, None)
-    assert view.visitor == ("", False, None, True, BASE_URL)
+    assert view.visitor == ("", False, False, None, True, BASE_URL)
 
 
 def test_a_part_of_a_page_links_to_the_next_part() -> None:
@@ -118,7 +118,7 @@ def test_the_holder_of_a_link_sees_no_more_than_the_link_opens() -> None:
     assert [row.url for row in rows(view)] == [f"{BASE_URL}/a/{name}?token={token}" for name in names]
     assert not any(row.may_delete or row.may_share for row in rows(view))
     assert (view.may_share, view.uploads) == (False, None)
-    assert view.visitor == ("", False, int(NOW) + 86_400, True, BASE_URL)
+    assert view.visitor == ("", False, False, int(NOW) + 86_400, True, BASE_URL)
     assert dict(parse_qsl(urlsplit(view.next_url).query))["token"] == token
 
 

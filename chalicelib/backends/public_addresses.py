@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address
 from typing import Any, Final, NamedTuple
 
-from chalicelib.backends.bounded import within
-from chalicelib.core.web.problems.images import SourceNotAllowed
 from chalicelib.core.web.times import Deadline
+
+from .bounded import within
 
 # From the IANA IPv4 and IPv6 Special-Purpose Address Registries: networks that are not public or have no web sites, but
 # are global for `is_global` of some Python 3.11.
@@ -33,6 +33,10 @@ _NOT_PUBLIC_6: Final = tuple(
 )
 
 
+class NotPublic(Exception):
+    """A host has an address that is not on the public internet."""
+
+
 class SocketAddress(NamedTuple):
     """An address that a socket can connect to.
 
@@ -45,27 +49,29 @@ class SocketAddress(NamedTuple):
     address: tuple[Any, ...]
 
 
-def resolve(host: str, port: int, deadline: Deadline) -> Sequence[SocketAddress]:
+def resolve(host: str, port: int, deadline: Deadline, *, inner: bool, otherwise: str) -> Sequence[SocketAddress]:
     """Ask once for the addresses of a host.
 
     Args:
-        host: a name, not an address.
+        host: a name or an address.
         port: for the addresses.
         deadline: of the request.
+        inner: whether the addresses may be others than public addresses.
+        otherwise: the detail for the client where the resolver does not answer in time.
 
     Raises:
-        SourceNotAllowed: one of the addresses is not public.
+        NotPublic: one of the addresses is not public.
         OSError: the host has no address.
         Unavailable: the resolver does not answer in time.
     """
     answers = within(
         deadline,
         lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM),
-        otherwise="The site of the image does not answer.",
+        otherwise=otherwise,
     )
     addresses = [SocketAddress(family, address) for family, _, _, _, address in answers]
-    if not all(is_public(each.address[0]) for each in addresses):
-        raise SourceNotAllowed()
+    if not inner and not all(is_public(each.address[0]) for each in addresses):
+        raise NotPublic()
     return addresses
 
 

@@ -1,0 +1,133 @@
+"""Claims: which table of `[[issuers]]` a token is for, and the principal that the claims of the token make there."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeGuard
+
+from chalicelib.core.web.problems.access import CredentialsInvalid
+
+from .issuers import FEWER_GROUPS, Issuer
+from .principals import Principal
+
+Claims = Mapping[str, Any]
+
+
+def choose_issuer(issuers: Sequence[Issuer], claims: Claims) -> Issuer:
+    """Return the first table whose `issuer`, `audience` and `require` hold for the claims of a token.
+
+    Raises:
+        CredentialsInvalid: the claims fit no table. The reason names the claims that do not fit, and no values.
+    """
+    mismatches = []
+    for issuer in issuers:
+        if claims.get("iss") == issuer.issuer:
+            mismatch = _mismatch(issuer, claims)
+            if not mismatch:
+                return issuer
+            mismatches.append(f"issuer {issuer.name}: {mismatch}")
+    raise CredentialsInvalid("; ".join(mismatches) or "No table of [[issuers]] has the `iss` of the token.")
+
+
+def principal_of(issuer: Issuer, claims: Claims, groups: Mapping[str, Sequence[str]]) -> Principal:
+    """Return the principal of a token.
+
+    Args:
+        issuer: the table that `choose_issuer` returned.
+        claims: the claims of the token.
+        groups: the groups that `[groups]` gives to principals of issuers, by `user:NAME:ID`.
+
+    Raises:
+        CredentialsInvalid: the token has no id, or its groups cannot be read.
+    """
+    subject = _claim(issuer, claims, (issuer.subject,))
+    if not isinstance(subject, str) or not subject:
+        hint = _email_hint((issuer.subject,))
+        raise CredentialsInvalid(f"issuer {issuer.name}: {issuer.subject} is missing, or is not a text{hint}.")
+    name = f"user:{issuer.name}:{subject}"
+    issuer_groups = (f"group:{issuer.name}:{group}" for group in _groups(issuer, claims))
+    service_groups = (f"group:{group}" for group in groups.get(name, ()))
+    user = "" if "/" in subject else f"{issuer.name}:{subject}"  # `{user}` stands for one segment of a path
+    return Principal(user, ("anyone", "authenticated", *issuer_groups, *service_groups, name))
+
+
+def _mismatch(issuer: Issuer, claims: Claims) -> str:
+    """Return why the claims do not fit a table, empty for claims that fit."""
+    if issuer.audience_claim != "aud" and "aud" in claims:
+        return f"the token has `aud`, and the table takes the audience from {issuer.audience_claim}"
+    audience = claims.get(issuer.audience_claim)
+    audiences = [audience] if isinstance(audience, str) else audience
+    if not _is_texts(audiences):
+        return f"{issuer.audience_claim} is missing, or is neither a text nor a list of texts"
+    if not set(audiences) & set(issuer.audience):
+        return f"{issuer.audience_claim} has no value of `audience`"
+    for path, patterns in issuer.require:
+        values = _claim(issuer, claims, path)
+        texts = [_text(value) for value in (values if isinstance(values, list) else [values])]
+        if not any(matches(pattern, text) for pattern in patterns for text in texts if text is not None):
+            return f"{'.'.join(path)} has no value of `require`{_email_hint(path)}"
+    return ""
+
+
+def matches(pattern: str, text: str) -> bool:
+    """Whether a text has a pattern of `require`: `*` stands for any characters, also for none. Takes linear time."""
+    first, *others = pattern.split("*")
+    if not others:
+        return text == pattern
+    *middle, last = others
+    if not text.startswith(first) or not text.endswith(last):
+        return False
+    place, end = len(first), len(text) - len(last)
+    for part in middle:
+        place = text.find(part, place, end)
+        if place < 0:
+            return False
+        place += len(part)
+    return place <= end
+
+
+def _claim(issuer: Issuer, claims: Claims, path: Sequence[str]) -> object:
+    """Return the claim at a path, None where there is none. An `email` that nobody has verified is no claim."""
+    is_verified = claims.get("email_verified", issuer.email_trusted) is True
+    if path[0] == "email" and not is_verified:
+        return None
+    value: object = claims
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def _email_hint(path: Sequence[str]) -> str:
+    return " (email counts where email_verified is true, or with `email_trusted`)" if path[0] == "email" else ""
+
+
+def _groups(issuer: Issuer, claims: Claims) -> Sequence[str]:
+    """Return the groups in a token: the claim is a list of texts, or one text for one group, or is missing.
+
+    The list is whole or refused, because a group that is left out may be a group that a rule denies.
+    """
+    if not issuer.groups:
+        return ()
+    left_out = claims.get("_claim_names")
+    if claims.get("hasgroups") or (isinstance(left_out, dict) and issuer.groups[0] in left_out):
+        raise CredentialsInvalid(
+            f"issuer {issuer.name}: the token has too many groups, so its issuer left them out. {FEWER_GROUPS}"
+        )
+    groups = _claim(issuer, claims, issuer.groups)
+    groups = [groups] if isinstance(groups, str) else groups
+    if groups is None:
+        return ()
+    if not _is_texts(groups):
+        raise CredentialsInvalid(
+            f"issuer {issuer.name}: {'.'.join(issuer.groups)} is neither a text nor a list of texts."
+        )
+    return groups
+
+
+def _is_texts(value: object) -> TypeGuard[list[str]]:
+    return isinstance(value, list) and all(isinstance(text, str) for text in value)
+
+
+def _text(value: object) -> str | None:
+    """Return a value of a claim as `require` writes it; None for a value that no text stands for."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, str | int) else None
