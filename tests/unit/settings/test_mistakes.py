@@ -97,7 +97,7 @@ BAD_VALUES = [
     (
         "issuers[1]",
         "issuer",
-        ["'http://a'", "'login.example.com'", "'https://a/?b'", "'https://'", "''"],
+        ["'http://a'", "'login.example.com'", "'https://a/?b'", "'https://a/#b'", "'https://'", "''"],
         "is not the issuer exactly as its tokens name it",
     ),
     ("issuers[1]", "audience", ["''", "['']", "' a'"], "is not the name of this service in the tokens"),
