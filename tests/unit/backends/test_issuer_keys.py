@@ -266,7 +266,12 @@ def test_a_snapshot_counts_for_its_source_alone_and_a_damaged_snapshot_stops_the
     assert read_snapshot(world.directory)[NAMED.jwks].fetched_at == NOW
     assert [world.known(), world.known(DISCOVERED)] == ["old", "a"]
     keys = json.loads(jwks(rsa()))
-    damaged = ({"a": 1}, {"a": {"keys": []}}, {"a": keys}, {"a": keys | {"fetched_at": None}})
+    damaged: tuple[dict[str, Any], ...] = (
+        {"a": 1},
+        {"a": {"keys": []}},
+        {"a": keys},
+        {"a": keys | {"fetched_at": None}},
+    )
     for text in ("", "[]", *map(json.dumps, damaged)):
         (world.directory / "issuers.json").write_text(text)
         with pytest.raises(ValueError, match=r"issuers\.json: cannot be read; run `python -m chalicelib issuers"):
