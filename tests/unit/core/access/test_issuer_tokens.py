@@ -338,6 +338,9 @@ def test_a_token_comes_as_bearer_or_as_the_secret_of_basic_with_any_id() -> None
     for headers in (*refused, {"authorization": "Bearer \ud800.."}):
         with pytest.raises(CredentialsInvalid):
             header(request(headers=headers), NOW)
+    with pytest.raises(CredentialsInvalid) as no_token:
+        header(request(headers=basic("ci", "a.b")), NOW)
+    assert no_token.value.reason == ""  # a wrong key, whose log line says nothing of tokens
 
 
 def test_only_the_log_tells_the_reason() -> None:
