@@ -153,8 +153,8 @@ def test_times_are_numbers_with_a_leeway_of_30_seconds() -> None:
             for value in (str(NOW), True, None, [NOW])
         ],
     }
-    for reason, examples in refused.items():
-        for example in examples:
+    for reason, contents in refused.items():
+        for content in contents:
             with pytest.raises(CredentialsInvalid) as problem:
-                check_times(json.loads(json.dumps(example)), NOW)
+                check_times(json.loads(json.dumps(content)), NOW)
             assert reason in problem.value.reason
