@@ -41,8 +41,18 @@ _PATH: Final = Check(
     "literal segments, '*' or '{user}' for a whole segment, '**' as the last",
 )
 _ACTION: Final = Check(ACTIONS.__contains__, f"one of {', '.join(ACTIONS)}", ACTIONS)
+
+
+def _is_principal(text: str) -> bool:
+    """Whether a text has the form of a principal. (No regular expression: a cold start would compile it.)"""
+    kind, _, name = text.partition(":")
+    has_name = name != "" and name == name.strip() and name.isprintable()
+    one_word = " " not in name or (kind != "key" and ":" in name)  # only names of issuers have spaces
+    return text in ("anyone", "authenticated") or (kind in ("group", "key", "user") and has_name and one_word)
+
+
 _PRINCIPAL: Final = Check(
-    pattern(r"anyone|authenticated|(?:group|key|user):\S+|(?:group|user):[a-z0-9-]+:\S(?:.*\S)?"),
+    _is_principal,
     "anyone, authenticated, group:NAME, key:ID, user:ISSUER:ID or group:ISSUER:NAME",
     ("anyone", "authenticated"),
 )

@@ -66,6 +66,11 @@ allow = ["read", "list", "share"]
 to = ["group:editors"]
 
 [[rules]]
+path = "/-/resize"
+allow = ["share"]
+to = ["group:editors"]
+
+[[rules]]
 path = "/**"
 allow = ["read", "write"]
 to = ["key:ci"]
@@ -141,7 +146,9 @@ def test_a_token_that_is_not_valid_here_is_a_401_whose_reason_only_the_log_has(p
 
 def test_a_person_makes_no_links(people_site: Site) -> None:
     assert people_site.put("edited/x", b"x").status == 200
-    for call in (("-d", "{}", people_site.at("/edited/x?link")), (people_site.at("/edited/?links"),)):
-        answer = people_site.curl(*call, *bearer(), user=None)
+    calls = [("-d", "{}", people_site.at(f"{path}?link")) for path in ("/edited/x", "/-/resize")]
+    for answer in people_site.curl_all(
+        [(*call, *bearer()) for call in (*calls, (people_site.at("/edited/?links"),))], user=None
+    ):
         assert (answer.status, answer.code) == (501, "not-offered")
         assert answer.json()["detail"].startswith("A link needs an API key.")

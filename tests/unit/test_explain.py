@@ -207,6 +207,7 @@ def test_a_token_is_explained_with_its_principal_and_the_reason_of_a_refusal(set
     for text, lines, reason in [
         (token(claims), [table, *caller], ""),
         (token({**claims, "exp": NOW - 300}), [table.replace("51:40", "41:40"), *caller], "401 credentials-invalid: "),
+        (token({**claims, "exp": "soon"}), [table.partition(", ends")[0], *caller], "401 credentials-invalid: `exp`"),
         (token(claims, kid="new"), [table, *caller], "503 unavailable: "),
         (token({**claims, "aud": "x"}), [], "401 credentials-invalid: issuer corp: aud has no value of `audience`"),
         (token({**claims, "sub": 5}), [], "401 credentials-invalid: One of iss, sub, jti in the token is not a text."),

@@ -265,7 +265,14 @@ def test_a_snapshot_counts_for_its_source_alone_and_a_damaged_snapshot_stops_the
     world.snapshot(0, "old")
     assert read_snapshot(world.directory)[NAMED.jwks].fetched_at == NOW
     assert [world.known(), world.known(DISCOVERED)] == ["old", "a"]
-    for text in ("", "[]", '{"a": 1}', '{"a": {"keys": []}}', json.dumps({"a": json.loads(jwks(rsa()))})):
+    keys = json.loads(jwks(rsa()))
+    damaged: tuple[dict[str, Any], ...] = (
+        {"a": 1},
+        {"a": {"keys": []}},
+        {"a": keys},
+        {"a": keys | {"fetched_at": None}},
+    )
+    for text in ("", "[]", *map(json.dumps, damaged)):
         (world.directory / "issuers.json").write_text(text)
         with pytest.raises(ValueError, match=r"issuers\.json: cannot be read; run `python -m chalicelib issuers"):
             world.start()

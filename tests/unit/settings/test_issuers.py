@@ -63,7 +63,9 @@ def test_an_issuer_of_the_whole_world_must_name_an_owner(tmp_path: Path) -> None
         ("https://accounts.google.com", '{ hd = "example.com" }'),
         (f"{ENTRA}/common/v2.0", '{ tid = "1" }'),
         (f"{ENTRA}/11111111-2222-3333-4444-555555555555/v2.0", "{}"),
+        *(("https://gitlab.com", f'{{ {claim} = "72" }}') for claim in ("namespace_id", "project_id")),
         ("https://gitlab.example.com", "{}"),
+        ("https://login.example.com/common", "{}"),
         ("https://auth.example.com", '{ sub = "auth0|*", ref = "release-*" }'),
         ("https://kubernetes.default.svc", '{ sub = "system:serviceaccount:builds:*" }'),
     ]:
@@ -110,10 +112,16 @@ def test_rules_name_people_and_groups_of_issuers_and_listed_people(tmp_path: Pat
         assert words in text
         texts, (warning,) = inspected(tmp_path, MOUNT + CORP + groups + rule("allow", to))
         assert (texts, words in warning) == ([], True)
-    (text,), _ = inspected(tmp_path, MOUNT + CORP.replace('"corp"', '"Corp"') + rule("deny", "user:corp:alice"))
+    unnamed = MOUNT + CORP.replace('"corp"', '"Corp"') + groups
+    (text,), _ = inspected(tmp_path, unnamed + rule("deny", "user:corp:alice"))
     assert ": issuers[1].name: " in text
     (text,), _ = inspected(tmp_path, MOUNT + CORP + rule("deny", "user:corp:a/b").replace('"/x"', '"/{user}/x"'))
     assert "rules[1].to: can never match: an id with a slash has no {user}" in text
+
+
+def test_a_group_of_people_has_a_name_as_a_group_of_keys(tmp_path: Path) -> None:
+    (mistake,) = mistakes(tmp_path, MOUNT + CORP + '[groups]\n"a:b" = ["user:corp:alice"]\n')
+    assert mistake.endswith(": groups.a:b: is not a name without spaces and colons")
 
 
 def test_a_denied_name_at_one_of_two_tables_with_the_same_issuer_is_a_warning(tmp_path: Path) -> None:

@@ -74,6 +74,7 @@ BAD_VALUES = [
     ("rules[1]", "path", [f"'/-/{name}'" for name in ("", "*", "**", "x", "login", "{user}")] + ["'/-'"], RULE_PATH),
     ("rules[1]", "path", ["'/-/resize/'", "'/-/resize/**'"], RULE_PATH),
     ("rules[1]", "allow", ['["raed"]'], 'list, write, delete, share, versions, purge; did you mean "read"?'),
+    ("rules[1]", "to", ["['group:']", "['key:a b: c']", "['group:a b']", "['user:corp:a ']"], "is not anyone, auth"),
     ("rules[1]", "to", ["['anybody']"], 'key:ID, user:ISSUER:ID or group:ISSUER:NAME; did you mean "anyone"?'),
     ("rules[1]", "to", ["[]"], 'is missing; name the principals: to = ["anyone"]'),
     ("rules[1]", "overwrite", ["'no'"], "is 'no' and must be true or false"),
@@ -97,7 +98,7 @@ BAD_VALUES = [
     (
         "issuers[1]",
         "issuer",
-        ["'http://a'", "'login.example.com'", "'https://a/?b'", "'https://'", "''"],
+        ["'http://a'", "'login.example.com'", "'https://a/?b'", "'https://a/#b'", "'https://'", "''"],
         "is not the issuer exactly as its tokens name it",
     ),
     ("issuers[1]", "audience", ["''", "['']", "' a'"], "is not the name of this service in the tokens"),
