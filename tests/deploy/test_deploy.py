@@ -49,6 +49,11 @@ class Newcomer(NamedTuple):
         assert done.returncode == 0, (command, done.stdout, done.stderr)
         return done.stdout
 
+    def append_to_settings(self, text: str) -> None:
+        """Add text at the end of the settings."""
+        with (self.folder / "chalicelib/signpost.toml").open("a") as settings:
+            settings.write(text)
+
     def name_variables(self, variables: dict[str, str]) -> None:
         """Add environment variables to the stages in .chalice/config.json."""
         file = self.folder / ".chalice/config.json"
@@ -174,7 +179,7 @@ def test_the_page_deploys_changes_in_place_and_deletes(tmp_path: Path) -> None:
     page = (PROJECT / "docs/deploy.md").read_text()
     commands = re.findall(COMMANDS, page, re.MULTILINE)
     named = re.search(r"```json\n(\"SIGNPOST_TABLE.*?)```", page, re.DOTALL)
-    assert (len(commands), commands.count(DEPLOY)) == (9, 2)
+    assert (len(commands), commands.count(DEPLOY)) == (10, 2)
     assert named
     assert DELETE in page
     packages = write_wheels(tmp_path / "wheels", ["x86_64", "aarch64"])
@@ -193,6 +198,8 @@ def test_the_page_deploys_changes_in_place_and_deletes(tmp_path: Path) -> None:
             if again:
                 newcomer.name_variables(variables := json.loads(f"{{{named[1]}}}"))
             output = newcomer.run(command)
+            if "key new" in command:
+                newcomer.append_to_settings(output[output.index("[[keys]]") :])
             if command != DEPLOY:
                 continue
             api_ids.append(deployed.api_id())
@@ -206,8 +213,7 @@ def test_the_page_deploys_changes_in_place_and_deletes(tmp_path: Path) -> None:
             deployed.check_code()
             (folder / "requirements.txt").write_text("")  # to bring the package again would take long
             (folder / ".venv/ready").touch()
-            with (folder / "chalicelib/signpost.toml").open("a") as settings:
-                settings.write("# changed\n")
+            newcomer.append_to_settings("# changed\n")
         assert api_ids == [api_ids[0]] * 2
         assert (folder / "build/terraform/chalice.tf.json").exists()
         assert (folder / "build/sam.json").exists()
@@ -224,8 +230,7 @@ def test_the_page_deploys_changes_in_place_and_deletes(tmp_path: Path) -> None:
 def test_settings_with_a_mistake_are_neither_deployed_nor_packaged(tmp_path: Path) -> None:
     newcomer = arrive(tmp_path)
     policies = {file: file.read_text() for file in (newcomer.folder / ".chalice").glob("policy-*.json")}
-    with (newcomer.folder / "chalicelib/signpost.toml").open("a") as settings:
-        settings.write('[[rules]]\npath = "/x"\ndeny = ["read"]\nto = ["group:nobody"]\n')
+    newcomer.append_to_settings('[[rules]]\npath = "/x"\ndeny = ["read"]\nto = ["group:nobody"]\n')
     for command in (DEPLOY, "make package"):
         with pytest.raises(AssertionError, match='"group:nobody" is a group that no key has'):
             newcomer.run(command)
