@@ -28,7 +28,7 @@ bucket = "{bucket}"
 prefix = "brief/"
 endpoint = "{endpoint}"
 region = "{region}"
-url_seconds = 1
+url_seconds = 3
 
 [[keys]]
 id = "ci"
