@@ -4,6 +4,7 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 from .core.access.actions import action_of
+from .core.access.issuer_claims import person
 from .core.access.link_tokens import LinkTokens
 from .core.access.principals import ANYONE, Principal
 from .core.access.rules import Rule, RuleSet
@@ -15,7 +16,6 @@ from .core.web.problems.base import Problem
 from .core.web.times import Deadline
 from .explained_service import ExplainedService, complete
 from .settings.load import Settings
-from .settings.people import person
 
 
 def principal_of(settings: Settings, caller: str | None) -> Principal | None:

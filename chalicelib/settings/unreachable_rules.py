@@ -16,9 +16,11 @@ from chalicelib.core.s3.mounts import Mount
 from chalicelib.core.web.paths import SERVICE_PATHS
 
 from .mistakes import Mistakes, Place
-from .people import NEW_ID
 
-_NEW_NAME: Final = "\0"  # the path of a rule has no control characters, so no rule has this name
+# The path of a rule has no control characters, so no rule has this name and this id.
+_NEW_NAME: Final = "\0"
+NEW_ID: Final = "\1"
+"""The id of a caller about whom no rule says anything."""
 
 _ESCAPE: Final = re.compile(r"%[0-9A-Fa-f]{2}")
 

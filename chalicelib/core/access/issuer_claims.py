@@ -1,6 +1,6 @@
 """Claims: which table of `[[issuers]]` a token is for, and the principal that the claims of the token make there."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeGuard
 
 from chalicelib.core.web.problems.access import CredentialsInvalid
@@ -43,10 +43,20 @@ def principal_of(issuer: Issuer, claims: Claims, groups: Mapping[str, Sequence[s
         hint = _email_hint((issuer.subject,))
         raise CredentialsInvalid(f"issuer {issuer.name}: {issuer.subject} is missing, or is not a text{hint}.")
     name = f"user:{issuer.name}:{subject}"
-    issuer_groups = (f"group:{issuer.name}:{group}" for group in _groups(issuer, claims))
-    service_groups = (f"group:{group}" for group in groups.get(name, ()))
-    user = "" if "/" in subject else f"{issuer.name}:{subject}"  # `{user}` stands for one segment of a path
-    return Principal(user, ("anyone", "authenticated", *issuer_groups, *service_groups, name))
+    issuer_groups = (f"{issuer.name}:{group}" for group in _groups(issuer, claims))
+    return person(name, (*issuer_groups, *groups.get(name, ())))
+
+
+def person(name: str, groups: Iterable[str]) -> Principal:
+    """Return the principal of a person of an issuer.
+
+    Args:
+        name: `user:ISSUER:ID`.
+        groups: the groups of this person: those of the issuer as `ISSUER:GROUP`, and those of `[groups]`.
+    """
+    user = name.removeprefix("user:")
+    tags = ("anyone", "authenticated", *(f"group:{group}" for group in groups), name)
+    return Principal("" if "/" in user else user, tags)  # `{user}` stands for one segment of a path
 
 
 def _mismatch(issuer: Issuer, claims: Claims) -> str:
