@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.core.web.image_parameters import MAX_SIDE_PIXELS
 from chalicelib.settings.load import Settings
 from tests.support.settings_files import MOUNT, MOUNT_VALUES, loaded, mistakes, table
 
@@ -131,6 +132,7 @@ def file_with(name: str, key: str, value: str) -> tuple[str, int]:
 
 
 def test_a_bad_value_is_one_mistake_with_its_line_and_what_is_right(tmp_path: Path) -> None:
+    assert f"up to {MAX_SIDE_PIXELS} pixels" in SIZE
     for name, key, values, words in BAD_VALUES:
         for value in values:
             text, line = file_with(name, key, value)
