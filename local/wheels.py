@@ -51,9 +51,8 @@ def download(project: Path, folder: Path) -> dict[str, str]:
     machine = _MACHINES[json.loads((project / ".chalice/config.json").read_text())["lambda_architecture"]]
     platforms = [f"manylinux_2_{minor}_{machine}" for minor in range(_OLDEST_GLIBC, _NEWEST_GLIBC + 1)]
     environ = {
-        "PIP_PLATFORM": " ".join(
-            [*platforms, f"manylinux2014_{machine}"]
-        ),  # manylinux2014 stands for older names as well
+        # manylinux2014 stands for older names as well.
+        "PIP_PLATFORM": " ".join([*platforms, f"manylinux2014_{machine}"]),
         "PIP_NO_DEPS": "1",  # requirements.txt names all packages; otherwise pip takes no sdist for another platform
         # pyvips has no wheel, so pip makes one. This 0 turns isolation off: pip takes the pinned setuptools, not the
         # newest. Without pkg-config, nothing is compiled for the libvips of this machine: pyvips-binary brings another.
