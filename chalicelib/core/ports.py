@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from .access.issuer_ports import IssuerKeys as IssuerKeys
+from .access.issuer_ports import Provider as Provider
+from .access.issuer_ports import Providers as Providers
 from .access.issuer_ports import TokenSignatures as TokenSignatures
 from .access.link_tokens import Link, Reading
 from .s3.mounts import Target

@@ -43,6 +43,10 @@ class Settings(NamedTuple):
         authorization_header: the header that the service reads in place of `Authorization`; None for none.
         cdn_secret: the secret of the CDN, or its reference; None without a CDN.
         groups: the groups of each person in `[groups]`; a person is written `user:ISSUER:ID`.
+        client_secrets: the secret of this service at each issuer with a `client_id`, or its reference, by the name of
+            the issuer.
+        revoked: the principals in `[revoked]`, each with the Unix time in seconds before which all is revoked;
+            infinity for everything.
     """
 
     realm: str
@@ -57,6 +61,8 @@ class Settings(NamedTuple):
     cdn_secret: str | None = None
     issuers: "tuple[Issuer, ...]" = ()
     groups: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    client_secrets: Mapping[str, str] = MappingProxyType({})
+    revoked: Mapping[str, float] = MappingProxyType({})
 
     def __repr__(self) -> str:
         """Show no value of the environment: such a value can be the CDN's secret."""

@@ -28,6 +28,9 @@ class Issuer(NamedTuple):
         email_trusted: whether `email` may be the subject of a token without `email_verified`.
         jwks: the https URL or the file of the issuer's keys; empty where discovery finds the URL.
         inner: whether the host of `jwks` may have an inner address; without `jwks`, the host of `issuer`.
+        client_id: the id of this service at the issuer, which is the audience of ID tokens; empty where people do not
+            sign in with the issuer.
+        scopes: the scopes of a sign-in (OpenID Connect Core §3.1.2.1).
     """
 
     name: str
@@ -41,6 +44,8 @@ class Issuer(NamedTuple):
     email_trusted: bool = False
     jwks: str = ""
     inner: bool = False
+    client_id: str = ""
+    scopes: tuple[str, ...] = ("openid", "email", "profile")
 
 
 class IssuerKey(NamedTuple):
