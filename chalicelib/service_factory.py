@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .core.access.link_tokens import LinkTokens, Random
     from .core.access.resize_tokens import ResizeTokens
     from .core.access.sessions import Sessions
+    from .core.access.sign_ins import SignIns
     from .core.features.derived_images import DerivedImages
     from .core.features.directory_pages import DirectoryPages
     from .core.features.links import Links
@@ -85,8 +86,13 @@ class ServiceFactory:
 
     @cached_property
     def api_keys(self) -> ApiKeys:
-        """The API keys of the settings."""
-        return ApiKeys(self._settings.keys)
+        """The API keys of the settings, without the keys that are revoked for ever."""
+        keys, revoked = self._settings.keys, self._settings.revoked
+        if not revoked:
+            return ApiKeys(keys)
+        from .core.access.revocations import EVERYTHING
+
+        return ApiKeys([key for key in keys if revoked.get(f"key:{key.id}") != EVERYTHING])
 
     @cached_property
     def authenticators(self) -> Sequence[Authenticator]:
@@ -106,6 +112,19 @@ class ServiceFactory:
             keys=self._backends.issuer_keys,
             signatures=self._backends.token_signatures,
             groups=self._settings.groups,
+        )
+
+    @cached_property
+    def sign_ins(self) -> "SignIns":
+        """The sign-ins of people and API keys, which sessions, service tokens and links carry."""
+        from .core.access.sign_ins import SignIns
+
+        return SignIns(
+            keys=self.api_keys,
+            issuers=self._settings.issuers,
+            groups=self._settings.groups,
+            rules=self._settings.rules,
+            revoked=self._settings.revoked,
         )
 
     @cached_property

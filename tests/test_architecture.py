@@ -51,6 +51,7 @@ BEYOND = {
     *(f"chalicelib.core.{name}" for name in ("ports", "s3.post_policy", "web.page_views")),
     *(f"chalicelib.core.{name}" for name in ("link_uses", "web.image_parameters", "web.problems.images")),
     *(f"chalicelib.core.access.{name}" for name in ("client_address", "link_tokens", "sessions")),
+    *(f"chalicelib.core.access.{name}" for name in ("revocations", "sign_ins")),
     *(f"chalicelib.backends.{name}" for name in ("aws_calls", "bounded", "bounded_https", "issuer_fetch")),
 }
 

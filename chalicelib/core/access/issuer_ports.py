@@ -61,7 +61,9 @@ class Providers(Protocol):
         """
         ...
 
-    def redeem_code(self, issuer: Issuer, code: str, verifier: str, redirect_uri: str, deadline: Deadline) -> str | None:
+    def redeem_code(
+        self, issuer: Issuer, code: str, verifier: str, redirect_uri: str, deadline: Deadline
+    ) -> str | None:
         """Return the ID token for the code of a sign-in (RFC 6749 §4.1.3, RFC 7636 §4.5); nobody has checked it.
 
         Returns None where the issuer refuses the code: the code is used, or has expired, or is for another verifier.

@@ -8,12 +8,32 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib.core.web.message import BLANKS, Request
+from chalicelib.core.web.paths import SERVICE_PATHS
 from chalicelib.core.web.problems.access import CredentialsInvalid, UrlKeyInvalid
 
 from .signing import fingerprint
 
 if TYPE_CHECKING:
     from .issuer_tokens import IssuerTokens
+
+
+class Scope(NamedTuple):
+    """The bounds of a service token, which are narrower than the rights of its maker.
+
+    Attributes:
+        path: the path that the token opens; a path that ends in a slash also opens everything below.
+        actions: the actions of the token.
+        ends_at: the end of the token, Unix time in whole seconds.
+    """
+
+    path: str
+    actions: tuple[str, ...]
+    ends_at: int
+
+    def covers(self, action: str, path: str) -> bool:
+        """Whether the token may be used for an action at a path. No token opens a path of the service itself."""
+        below = self.path.endswith("/") and path.startswith(self.path) and not path.startswith(SERVICE_PATHS)
+        return action in self.actions and (path == self.path or below)
 
 
 class Principal(NamedTuple):
@@ -24,10 +44,15 @@ class Principal(NamedTuple):
             for anyone, and for an id with a slash.
         tags: all names that a rule's `to` can have for the principal: `anyone`, `authenticated`, `group:NAME`, and
             `key:ID`; for a principal of an issuer also `group:NAME:GROUP`, and `user:NAME:ID` in place of `key:ID`.
+        signed_in_at: the time of the sign-in, Unix time in whole seconds; for the token of an issuer, the time when the
+            person signed in with the issuer; None for an API key in the request itself.
+        scope: the bounds of the service token in the request; None without a service token.
     """
 
     id: str
     tags: tuple[str, ...]
+    signed_in_at: int | None = None
+    scope: Scope | None = None
 
     @property
     def name(self) -> str:

@@ -141,8 +141,11 @@ class RuleSet:
     def find(self, principal: Principal, action: str, path: Path) -> Rule | None:
         """Return the rule that decides, None where no rule matches. The cost does not grow with the number of rules.
 
-        Patterns never match a path of the service itself, so `/**` is about files: a rule must name `/-/`.
+        Patterns never match a path of the service itself, so `/**` is about files: a rule must name `/-/`. No rule
+        matches outside the scope of a service token.
         """
+        if principal.scope is not None and not principal.scope.covers(action, path):
+            return None
         action_tags = [(action, tag) for tag in principal.tags]
         matching: list[Rule] = []
         nodes, segments = [self._root], path[1:].split("/")
