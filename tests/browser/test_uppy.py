@@ -1,14 +1,10 @@
 """The configuration in docs/uppy.md: Uppy's own packages upload from a page of another site."""
 
-import hashlib
 import json
 import os
 import re
 import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +13,7 @@ from playwright.sync_api import Page, Route
 
 from tests.contract.sites import SECRET, Store
 
+from . import npm
 from .conftest import Visit
 from .multipart import SentParts, hold_back, part_number, wait_for
 from .sites import Directory, Site, open_other_site, open_site
@@ -45,23 +42,9 @@ IN_PARTS = "uppy.getPlugin('AwsS3').setOptions({ shouldUseMultipart: true })"
 
 @pytest.fixture(scope="session")
 def bundled() -> Path:
-    """A folder with the packages as modules for browsers. npm makes it once for each package-lock.json."""
-    lock = hashlib.sha256((PACKAGES / "package-lock.json").read_bytes()).hexdigest()[:16]
-    folder = Path(tempfile.gettempdir(), f"signpost-uppy-{lock}")
-    if not folder.exists():
-        if shutil.which("npm") is None:
-            (pytest.fail if os.environ.get("CI") else pytest.skip)("npm is not installed")
-        bundle = ["node_modules/.bin/esbuild", "@uppy/core", "@uppy/aws-s3", "--bundle", "--splitting"]
-        with tempfile.TemporaryDirectory() as scratch:
-            copy = shutil.copytree(PACKAGES, Path(scratch, "uppy"))
-            for command in (
-                ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
-                [*bundle, "--format=esm", "--outdir=out", "--log-level=warning"],
-            ):
-                subprocess.run(command, cwd=copy, check=True, stdout=subprocess.DEVNULL, timeout=100)
-            with suppress(OSError):  # another worker was first
-                (copy / "out").rename(folder)
-    return folder
+    """A folder with the packages as modules for browsers."""
+    bundle = ["node_modules/.bin/esbuild", "@uppy/core", "@uppy/aws-s3", "--bundle", "--splitting"]
+    return npm.install(PACKAGES, [*bundle, "--format=esm", "--outdir=out", "--log-level=warning"]) / "out"
 
 
 class App(NamedTuple):

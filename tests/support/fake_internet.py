@@ -11,7 +11,6 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BufferedIOBase
 from ipaddress import ip_address
@@ -20,12 +19,9 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple, Self
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
-from tests.support.fake_sockets.sitecustomize import VARIABLE, FakeSockets
+from .certificates import certificate
+from .fake_sockets.sitecustomize import VARIABLE, FakeSockets
 
 HOST = "images.example.com"
 ADDRESS = "93.184.216.34"
@@ -58,10 +54,10 @@ class FakeInternet:
         self._folder = TemporaryDirectory(prefix="internet-")
         self._authority = Path(self._folder.name, "authority.pem")
         site = Path(self._folder.name, "site.pem")
-        issuer = _certificate("authority", (), None)
-        self._authority.write_bytes(issuer.certificate.public_bytes(serialization.Encoding.PEM))
-        own = _certificate("site", certified, issuer)
-        site.write_bytes(own.certificate.public_bytes(serialization.Encoding.PEM) + _pem(own.key))
+        issuer = certificate("authority", (), None)
+        self._authority.write_bytes(issuer.pem())
+        own = certificate("site", certified, issuer)
+        site.write_bytes(own.pem() + own.key_pem())
         self._server = _Server(site)
         self.names: dict[str, list[str]] = {}
         self.ports: dict[str, int] = {}
@@ -178,50 +174,3 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _missing(stream: BufferedIOBase) -> None:
     stream.write(b"HTTP/1.1 404 Answer\r\nContent-Length: 0\r\n\r\n")
-
-
-class _Certified(NamedTuple):
-    certificate: x509.Certificate
-    key: ec.EllipticCurvePrivateKey
-
-
-def _certificate(title: str, names: tuple[str, ...], issuer: _Certified | None) -> _Certified:
-    """Make a certificate; without an issuer it signs itself, without names it is an authority's certificate."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, title)])
-    issuer_name = issuer.certificate.subject if issuer else subject
-    signing_key = issuer.key if issuer else key
-    now = datetime.now(UTC)
-    builder = (
-        x509.CertificateBuilder(issuer_name, subject, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signing_key.public_key()), critical=False)
-        .add_extension(x509.BasicConstraints(ca=not names, path_length=None), critical=True)
-        .add_extension(_key_usage(authority=not names), critical=True)
-    )
-    if names:
-        builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), False)
-    return _Certified(builder.sign(signing_key, hashes.SHA256()), key)
-
-
-def _key_usage(*, authority: bool) -> x509.KeyUsage:
-    """The use of a key; Python 3.13 trusts no authority without it (`VERIFY_X509_STRICT`, RFC 5280 §4.2.1.3)."""
-    return x509.KeyUsage(
-        digital_signature=not authority,
-        key_cert_sign=authority,
-        crl_sign=authority,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
-
-
-def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
