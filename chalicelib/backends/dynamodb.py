@@ -3,7 +3,7 @@
 id              the id of the link; the partition key
 expires         Unix time in seconds, some time after the link expires; the TTL attribute of the table
 attempts        a set: the attempts that took a use
-revoked         true after the issuer revoked the link
+revoked         true after the maker revoked the link
 file FILE       Unix time in seconds: when a GET of the `Reading.file` FILE last took a use
 parts FILE      a set: the ranges of that file that were sent since then, and the attempts that got the ranges
 """

@@ -181,7 +181,7 @@ def test_a_write_link_does_not_read(site: Site, store: Store) -> None:
     assert stored(store, "mine.txt") == b"mine"
 
 
-def test_an_upload_by_a_link_keeps_the_rule_of_its_issuer(site: Site, store: Store) -> None:
+def test_an_upload_by_a_link_keeps_the_rule_of_its_maker(site: Site, store: Store) -> None:
     """An upload that is refused takes no use, so the holder can repair the request and send it again."""
     link = site.link("/limited/dropped.txt", action="write")
     text, once = ("-H", "Content-Type: text/plain"), ONCE
@@ -341,7 +341,7 @@ def test_a_link_can_be_revoked_before_and_after_it_is_used(site: Site, store: St
     assert stored(store, "linked.txt") == BODY
 
 
-def test_only_its_issuer_revokes_a_link_at_its_own_path(site: Site) -> None:
+def test_only_its_maker_revokes_a_link_at_its_own_path(site: Site) -> None:
     """Neither its holder nor another key revokes the link, even a key that may share the file, too."""
     link = site.link("/team/")
     for url, status in ((link.replace("/team/", "/team/a.txt"), 403), (link, 204)):

@@ -21,7 +21,7 @@ class Authorization:
     """Authorises requests. HEAD and OPTIONS are checked as all other methods are.
 
     Args:
-        api_keys: the keys; a link ends with the key of its issuer.
+        api_keys: the keys; a link ends with the key of its maker.
         authenticators: tried in this order where a request has no link.
         rules: the rules.
         link_tokens: factory of the reader of the tokens of links.
@@ -82,12 +82,12 @@ class Authorization:
             link = self._link_tokens().read(token, path, request.deadline)
         log_entry.principal = f"link:{link.id}"
         check_not_expired(link, now)
-        issuer = self._api_keys.issuer(link.issuer)
-        if issuer is None:
+        maker = self._api_keys.maker(link.maker)
+        if maker is None:
             raise LinkInvalid()
         if link.action == "write" and action == "list" and wants_page(request):
             action = log_entry.action = "write"  # a browser with a link to upload gets the upload page
-        return self._rules.authorize_link(link, issuer, action, path)
+        return self._rules.authorize_link(link, maker, action, path)
 
     def _check_versions(self, grant: Grant) -> None:
         """Raise a Problem where the caller may not use the versions of a file. No link opens versions."""

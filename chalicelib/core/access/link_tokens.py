@@ -1,6 +1,6 @@
 """Links: tokens that open one path to a client without credentials.
 
-A token has 60 characters, the base64 of 45 bytes: action, uses, end, id, issuer and a signature. The signature also
+A token has 60 characters, the base64 of 45 bytes: action, uses, end, id, maker and a signature. The signature also
 covers the path, which the token does not hold, because the URL of the link has the path already.
 """
 
@@ -33,8 +33,8 @@ class Link(NamedTuple):
         action: `read`, which for a directory includes `list`, or `write`.
         uses: how many times the link may be used; 0 for no limit.
         expires_at: when the link ends, a Unix time in whole seconds.
-        issuer: the fingerprint of the principal who made the link. The issuer can revoke the link, and the link never
-            allows more than the rights of the issuer.
+        maker: the fingerprint of the principal who made the link. The maker can revoke the link, and the link never
+            allows more than the rights of the maker.
     """
 
     id: str
@@ -42,7 +42,7 @@ class Link(NamedTuple):
     action: str
     uses: int
     expires_at: int
-    issuer: bytes
+    maker: bytes
 
     def opens(self, action: str, path: Path) -> bool:
         """Whether the link is for this action at this path. No link opens a path of the service itself."""
@@ -82,7 +82,7 @@ class LinkTokens:
         self._random = random
 
     def make(
-        self, path: Path, action: str, uses: int, expires_at: int, issuer: str, deadline: Deadline
+        self, path: Path, action: str, uses: int, expires_at: int, maker: str, deadline: Deadline
     ) -> tuple[Link, str]:
         """Return a new link and its token.
 
@@ -91,13 +91,13 @@ class LinkTokens:
             action: one of `LINK_ACTIONS`.
             uses: 0 to `MAX_USES`.
             expires_at: Unix time in seconds, until 2106.
-            issuer: the name of the principal who makes the link.
+            maker: the name of the principal who makes the link.
             deadline: the deadline of the request.
         """
-        link_id, issuer_mark = self._random(_ID_BYTES), fingerprint(issuer)
+        link_id, maker_mark = self._random(_ID_BYTES), fingerprint(maker)
         head = bytes([LINK_ACTIONS.index(action)]) + uses.to_bytes(2) + expires_at.to_bytes(4)
-        content = head + link_id + issuer_mark
-        link = Link(encode(link_id), path, action, uses, expires_at, issuer_mark)
+        content = head + link_id + maker_mark
+        link = Link(encode(link_id), path, action, uses, expires_at, maker_mark)
         return link, encode(content + self._signer.sign(deadline, content, path.encode()))
 
     def read(self, token: str, path: Path, deadline: Deadline) -> Link:

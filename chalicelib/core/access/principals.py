@@ -145,9 +145,9 @@ class ApiKeys:
         """Return the principal of a key; each principal is made once."""
         return self._principals[key.id]
 
-    def issuer(self, issuer_fingerprint: bytes) -> Principal | None:
-        """Return the issuer of a link, by its fingerprint; None after the key of the issuer is removed."""
-        return self._by_fingerprint.get(issuer_fingerprint)
+    def maker(self, maker_fingerprint: bytes) -> Principal | None:
+        """Return the maker of a link, by its fingerprint; None after the key of the maker is removed."""
+        return self._by_fingerprint.get(maker_fingerprint)
 
     @cached_property
     def _by_id(self) -> dict[str, ApiKey]:

@@ -1,6 +1,6 @@
 """Resize tokens: they open `/-/resize` for the images of one URL or one host, in some sizes, without a key.
 
-A token is the base64 of its kind, its end, its issuer, its sizes and a signature. The signature also covers
+A token is the base64 of its kind, its end, its maker, its sizes and a signature. The signature also covers
 the URL or the host that the request names. The service stores nothing.
 """
 
@@ -22,8 +22,8 @@ OF_URL: Final = 0
 OF_HOST: Final = 1
 """The kinds of tokens: for the images of one URL, and for the images of one host."""
 
-_ISSUER_BYTES: Final = 10
-_HEAD_BYTES: Final = 1 + 4 + _ISSUER_BYTES  # kind, end, issuer
+_MAKER_BYTES: Final = 10
+_HEAD_BYTES: Final = 1 + 4 + _MAKER_BYTES  # kind, end, maker
 _SIZE_BYTES: Final = 4  # two bytes for the width, two for the height; 0 for a side that is not given
 
 
@@ -40,7 +40,7 @@ class ResizeTokens:
         self._host = host
 
     def make(
-        self, kind: int, source: str, sizes: Sequence[str], expires_at: int, issuer: str, deadline: Deadline
+        self, kind: int, source: str, sizes: Sequence[str], expires_at: int, maker: str, deadline: Deadline
     ) -> str:
         """Return a token.
 
@@ -49,10 +49,10 @@ class ResizeTokens:
             source: the URL or the host.
             sizes: the sizes, each written as a rule lists it: `320x240`, `320x` or `x240`.
             expires_at: the end of the token, Unix time in seconds.
-            issuer: the name of the principal who makes the token.
+            maker: the name of the principal who makes the token.
             deadline: of the request.
         """
-        fields = b"".join((bytes([kind]), expires_at.to_bytes(4), fingerprint(issuer), *map(_packed, sizes)))
+        fields = b"".join((bytes([kind]), expires_at.to_bytes(4), fingerprint(maker), *map(_packed, sizes)))
         return encode(fields + self._signer.sign(deadline, fields, source.encode()))
 
     def read(self, request: Request, path: Path) -> Link:

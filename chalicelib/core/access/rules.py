@@ -51,7 +51,7 @@ class Grant(NamedTuple):
     """A permission: the rules allow this principal this action at this path. Only a RuleSet makes a Grant.
 
     Attributes:
-        principal: the caller; for a link the issuer of the link, whose rights the caller uses.
+        principal: the caller; for a link the maker of the link, whose rights the caller uses.
         action: one of `ACTIONS`.
         path: the path of the request.
         rule: the rule that allows.
@@ -174,17 +174,17 @@ class RuleSet:
             _refuse(principal, action, rule)
         return Grant(principal, action, path, rule)
 
-    def authorize_link(self, link: "Link", issuer: Principal, action: str, path: Path) -> Grant:
-        """Return the Grant of a caller with a link; the rules decide as if the issuer asked now, for this very path.
+    def authorize_link(self, link: "Link", maker: Principal, action: str, path: Path) -> Grant:
+        """Return the Grant of a caller with a link; the rules decide as if the maker asked now, for this very path.
 
         Raises:
-            LinkInvalid: the link is for another action or path; or its issuer may not do the action at the path any
+            LinkInvalid: the link is for another action or path; or its maker may not do the action at the path any
                 more, or may not share this path or the path of the link.
         """
-        rule = self._allowing(issuer, link, action, path)
-        if rule is None or not self._allows(issuer, "share", link.path):
+        rule = self._allowing(maker, link, action, path)
+        if rule is None or not self._allows(maker, "share", link.path):
             raise LinkInvalid()
-        return Grant(issuer, action, path, rule, link)
+        return Grant(maker, action, path, rule, link)
 
     def grant_for(self, grant: Grant, action: str, path: Path) -> Grant | None:
         """Grant the same caller another action, or another path; None where the rules refuse it."""
@@ -192,7 +192,7 @@ class RuleSet:
         return None if rule is None else Grant(grant.principal, action, path, rule, grant.link)
 
     def _allowing(self, principal: Principal, link: "Link | None", action: str, path: Path) -> Rule | None:
-        """Return the rule that allows an action. A link allows its own action alone, while its issuer may share."""
+        """Return the rule that allows an action. A link allows its own action alone, while its maker may share."""
         rule = self.find(principal, action, path)
         if rule is None or not rule.allows:
             return None

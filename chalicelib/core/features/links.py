@@ -88,7 +88,7 @@ class Links:
         link = self._link_tokens.read(token, grant.path, deadline)
         if link.path != grant.path:
             raise LinkInvalid()
-        if link.issuer != fingerprint(grant.principal.name):
+        if link.maker != fingerprint(grant.principal.name):
             raise Forbidden(grant.principal.name, "revoke someone else's link", None)
         if not link.uses or self._counter is None:
             raise NotRevocable()

@@ -146,7 +146,7 @@ class LinkUsedUp(LinkGone):
 
 
 class LinkRevoked(LinkGone):
-    """The issuer of the link revoked it."""
+    """The maker of the link revoked it."""
 
     code = "link-revoked"
 
@@ -161,6 +161,6 @@ class NotRevocable(Problem):
 
     def __init__(self) -> None:
         super().__init__(
-            "A link without a number of uses cannot be revoked: it works until it expires, or its issuer's key or "
+            "A link without a number of uses cannot be revoked: it works until it expires, or its maker's key or "
             "right to share is taken away. To be able to revoke a link, make it with `uses`."
         )

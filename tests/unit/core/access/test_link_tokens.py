@@ -31,10 +31,10 @@ def is_refused(token: str, raw: str = FILE) -> bool:
 
 
 @given(PATHS, st.sampled_from(LINK_ACTIONS), st.integers(0, MAX_USES), st.integers(0, 2**32 - 1), st.text(max_size=20))
-def test_a_token_gives_the_link_that_was_made(where: str, action: str, uses: int, expires_at: int, issuer: str) -> None:
-    link, token = links().make(path(where), action, uses, expires_at, issuer, DEADLINE)
+def test_a_token_gives_the_link_that_was_made(where: str, action: str, uses: int, expires_at: int, maker: str) -> None:
+    link, token = links().make(path(where), action, uses, expires_at, maker, DEADLINE)
     assert links().read(token, path(where), DEADLINE) == link
-    assert link == Link(encode((1).to_bytes(12)), path(where), action, uses, expires_at, fingerprint(issuer))
+    assert link == Link(encode((1).to_bytes(12)), path(where), action, uses, expires_at, fingerprint(maker))
     assert len(token) == 60
 
 

@@ -112,14 +112,14 @@ def test_a_publishable_key_is_accepted_in_urls_alone() -> None:
     for headers in (basic("page"), bearer("page")):
         with pytest.raises(CredentialsInvalid):
             AuthorizationHeader(keys)(request(headers=headers), NOW)
-    assert (keys.with_id("page"), keys.issuer(fingerprint("key:page"))) == (None, None)
+    assert (keys.with_id("page"), keys.maker(fingerprint("key:page"))) == (None, None)
 
 
-def test_the_issuer_of_a_link_is_known_by_a_fingerprint() -> None:
+def test_the_maker_of_a_link_is_known_by_a_fingerprint() -> None:
     keys = ApiKeys(KEYS)
-    assert keys.issuer(fingerprint("key:ann")) == ANN.principal()
-    assert keys.issuer(fingerprint("anyone")) is ANYONE
-    assert keys.issuer(fingerprint("key:gone")) is None
+    assert keys.maker(fingerprint("key:ann")) == ANN.principal()
+    assert keys.maker(fingerprint("anyone")) is ANYONE
+    assert keys.maker(fingerprint("key:gone")) is None
 
 
 def test_the_first_authenticator_with_a_principal_decides() -> None:

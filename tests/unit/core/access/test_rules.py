@@ -104,7 +104,7 @@ def test_the_same_caller_gets_another_grant_only_by_the_rules() -> None:
                 ruleset.require(grant, "write", path("/b"))
 
 
-def test_a_link_allows_its_own_action_while_its_issuer_may_do_and_share_it() -> None:
+def test_a_link_allows_its_own_action_while_its_maker_may_do_and_share_it() -> None:
     link = Link("i", path("/a/"), "read", 0, 9, b"")
     everything = allow("/**", "read list write share", "key:ann")
     rules = numbered(deny("/a/closed", "share"), everything, allow("/**", "read"))

@@ -123,7 +123,7 @@ def test_the_holder_of_a_link_sees_no_more_than_the_link_opens() -> None:
 
 
 def test_the_upload_page_of_a_write_link_lists_nothing_and_replaces_nothing() -> None:
-    """Also where the issuer of the link may replace files."""
+    """Also where the maker of the link may replace files."""
     browser = Browser()
     for raw_path, max_bytes in (("/inbox/", 10), ("/a/", 9)):
         token = browser.new_token(raw_path, action="write", uses=None)

@@ -1,4 +1,4 @@
-"""Links: the rights of their issuer, their end, and the requests that take a use."""
+"""Links: the rights of their maker, their end, and the requests that take a use."""
 
 import json
 from collections.abc import Mapping
@@ -108,8 +108,8 @@ def test_no_link_opens_a_version_or_lets_a_header_through() -> None:
         assert use(service, token, "/a", "GET" if action == "read" else "PUT", headers=tagged).status == 400
 
 
-def test_a_directory_link_opens_what_its_issuer_may_share_now() -> None:
-    """The link opens the same paths as for its issuer: by name, in a listing, as an image, to upload, and on a page."""
+def test_a_directory_link_opens_what_its_maker_may_share_now() -> None:
+    """The link opens the same paths as for its maker: by name, in a listing, as an image, to upload, and on a page."""
     allowed = allow("/shared/**", "read list write share", "key:ann")
     rules = numbered(deny("/shared/secret/**", "share"), deny("/shared/own", "share"), allowed)
     counter = MemoryLinkUseCounter()
@@ -139,7 +139,7 @@ def test_a_directory_link_opens_what_its_issuer_may_share_now() -> None:
         assert make(service, raw_path).status == 403
 
 
-def test_a_link_ends_with_a_right_or_the_key_of_its_issuer() -> None:
+def test_a_link_ends_with_a_right_or_the_key_of_its_maker() -> None:
     counter = MemoryLinkUseCounter()
     token = new_token(a_service(counter))
     for rules in (
