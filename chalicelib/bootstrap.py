@@ -46,7 +46,7 @@ def application() -> Application:
     environment = of_process()
     try:
         settings = load(environment.settings_file, environment.variables, environment.region)
-        backends = Backends(settings, environment, time.time)
+        backends = Backends(settings, environment, time.time, _warn)
         return build(settings, backends, clock=time.time, random=os.urandom, log=_log)
     except InvalidSettings as error:
         return _closed_application(Misconfigured(error.mistakes))
@@ -88,7 +88,8 @@ def inspect_settings(environment: Environment) -> tuple[Settings, tuple[str, ...
 
 def issuer_tokens(settings: Settings, environment: Environment) -> "IssuerTokens | None":
     """Return the verifier of the tokens of issuers; None for settings without issuers; raise InvalidSettings."""
-    return ServiceFactory(settings, Backends(settings, environment, time.time), os.urandom).issuer_tokens
+    backends = Backends(settings, environment, time.time, lambda text: sys.stderr.write(f"{text}\n"))
+    return ServiceFactory(settings, backends, os.urandom).issuer_tokens
 
 
 def link_tokens(environment: Environment) -> "LinkTokens":
@@ -145,3 +146,7 @@ def _closed_application(error: Exception) -> Application:
 
 def _log(record: Mapping[str, object]) -> None:
     sys.stdout.write(_to_json(record) + "\n")
+
+
+def _warn(text: str) -> None:
+    _log({"warning": text})

@@ -1,11 +1,12 @@
 """The default backends: the first request that needs a backend imports and builds the backend."""
 
 import os
+from collections.abc import Callable
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Final
 
 from .backends.credentials import ChainCredentials, FixedCredentials
-from .backends.secrets import secret_source
+from .backends.secrets import client_secret_source, secret_source
 from .core.access.signing import Secrets, no_secrets
 from .environment import Environment
 from .settings.load import InvalidSettings, Settings
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
         LinkUseCounter,
         ObjectStore,
         Pages,
+        Providers,
         Renderer,
         TokenSignatures,
     )
@@ -41,19 +43,24 @@ class Backends:
     To replace a backend, assign another backend to the attribute before the first request.
 
     Args:
-        settings: name the secret of the CDN, the hosts of images, and the issuers.
+        settings: name the secret of the CDN, the hosts of images, the issuers, and the service's secrets there.
         environment: names the secrets, the credentials and the table.
         clock: returns the Unix time in seconds.
+        warn: writes a fault for the administrator, while the service continues without the backend that failed.
 
     Raises:
         InvalidSettings: a variable cannot be used.
     """
 
-    def __init__(self, settings: Settings, environment: Environment, clock: "Clock") -> None:
+    def __init__(
+        self, settings: Settings, environment: Environment, clock: "Clock", warn: Callable[[str], object]
+    ) -> None:
         self._environment = environment
         self._clock = clock
+        self._warn = warn
         self._image_hosts = settings.image_hosts
         self._issuers = settings.issuers
+        self._client_secrets = settings.client_secrets
         credentials = environment.credentials()
         self.credentials: CredentialSource = FixedCredentials(credentials) if credentials else ChainCredentials()
         self.signing_secrets: Secrets | None = environment.signing_secrets()
@@ -94,9 +101,17 @@ class Backends:
         from .backends.issuer_keys import FetchedIssuerKeys
 
         try:
-            return FetchedIssuerKeys(os.path.dirname(self._environment.settings_file), self._clock)
+            return FetchedIssuerKeys(os.path.dirname(self._environment.settings_file), self._clock, self._warn)
         except ValueError as error:
             raise InvalidSettings([str(error)]) from None
+
+    @cached_property
+    def providers(self) -> "Providers":
+        """The issuers with which people sign in."""
+        from .backends.openid_providers import OpenIdProviders
+
+        secrets = {name: client_secret_source(reference) for name, reference in self._client_secrets.items()}
+        return OpenIdProviders(secrets, self._clock, self._warn)
 
     @cached_property
     def token_signatures(self) -> "TokenSignatures":

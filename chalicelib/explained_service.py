@@ -44,7 +44,7 @@ class ExplainedService:
 
     def __init__(self, settings: Settings, links: LinkTokens, principal: Principal) -> None:
         stand_in: Any = _StandIn()
-        backends = Backends(settings._replace(cdn_secret=None), Environment({}), float)
+        backends = Backends(settings._replace(cdn_secret=None), Environment({}), float, str)
         backends.credentials = backends.objects = backends.link_use_counter = backends.renderer = stand_in
         backends.image_source = backends.cursor_cipher = backends.pages = stand_in
         backends.signing_secrets = lambda deadline: (bytes(32),)

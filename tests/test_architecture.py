@@ -32,7 +32,10 @@ HEAVY = {"boto3", "botocore", "jinja2", "jwt", "cryptography", "PIL", "pyvips", 
 
 # Modules that only a service with issuers needs.
 IDENTITY = {
-    *(f"chalicelib.backends.{name}" for name in ("issuer_fetch", "issuer_keys", "issuer_snapshot", "token_signatures")),
+    *(
+        f"chalicelib.backends.{name}"
+        for name in ("fetched_value", "issuer_keys", "issuer_snapshot", "token_signatures")
+    ),
     *(f"chalicelib.core.access.{name}" for name in ("issuer_claims", "issuer_keys", "issuer_ports", "issuer_tokens")),
     *(f"chalicelib.core.access.{name}" for name in ("issuers", "jwt", "strict_json")),
     *(f"chalicelib.settings.{name}" for name in ("issuers", "people", "world_issuers")),
@@ -52,7 +55,8 @@ BEYOND = {
     *(f"chalicelib.core.{name}" for name in ("link_uses", "web.image_parameters", "web.problems.images")),
     *(f"chalicelib.core.access.{name}" for name in ("client_address", "link_tokens", "sessions")),
     *(f"chalicelib.core.access.{name}" for name in ("revocations", "sign_ins")),
-    *(f"chalicelib.backends.{name}" for name in ("aws_calls", "bounded", "bounded_https", "issuer_fetch")),
+    *(f"chalicelib.backends.{name}" for name in ("aws_calls", "bounded", "bounded_https")),
+    *(f"chalicelib.backends.{name}" for name in ("issuer_fetch", "issuer_https", "openid_providers")),
 }
 
 

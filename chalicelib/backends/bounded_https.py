@@ -1,7 +1,8 @@
-"""Bounded HTTPS: one GET to a checked address, which ends at a deadline and after a number of bytes.
+"""Bounded HTTPS: one request to a checked address, which ends at a deadline and after a number of bytes.
 
-Others choose the URLs: clients choose the URLs of images, and issuers the URLs of their keys. So every URL may be an
-attack that uses the service to reach an internal address (OWASP, "Server-Side Request Forgery Prevention Cheat Sheet").
+Others choose the URLs: clients choose the URLs of images, and issuers the URLs of their keys and of their endpoints. So
+every URL may be an attack that uses the service to reach an internal address (OWASP, "Server-Side Request Forgery
+Prevention Cheat Sheet").
 """
 
 import socket
@@ -39,16 +40,26 @@ class HttpsClient:
         self._otherwise = otherwise
 
     @contextmanager
-    def get(
-        self, url: HttpsUrl, headers: Mapping[str, str], deadline: Deadline, *, max_bytes: int, inner: bool = False
+    def request(
+        self,
+        method: str,
+        url: HttpsUrl,
+        headers: Mapping[str, str],
+        deadline: Deadline,
+        *,
+        max_bytes: int,
+        body: bytes | None = None,
+        inner: bool = False,
     ) -> Iterator[HTTPResponse]:
         """Return the answer of a site; its body is to be read in the `with` block.
 
         Args:
+            method: of the request.
             url: of the request.
-            headers: of the request, all but `Host`.
+            headers: of the request, all but `Host` and `Content-Length`.
             deadline: of the request.
             max_bytes: of the whole answer, with its head.
+            body: of the request; None for a request without a body.
             inner: whether the host may have an address that is not public.
 
         Raises:
@@ -61,7 +72,7 @@ class HttpsClient:
                 tls.bound(deadline, max_bytes)
                 connection = HTTPSConnection(url.host, url.port, context=self._context)
                 connection.sock = tls  # http.client itself could connect to another address, and without the deadline
-                connection.request("GET", url.target, headers=headers)
+                connection.request(method, url.target, body, headers)
                 with connection.getresponse() as response:
                     yield response
         except (OSError, HTTPException, ValueError) as error:  # ValueError: http.client reads another text as a number

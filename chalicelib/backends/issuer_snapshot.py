@@ -8,7 +8,6 @@ from chalicelib.core.access.issuers import Issuer, IssuerKey
 from chalicelib.core.access.strict_json import read_object
 
 SNAPSHOT: Final = "issuers.json"
-_DISCOVERY: Final = "/.well-known/openid-configuration"  # OpenID Connect Discovery 1.0 §4
 
 
 class KeySet(NamedTuple):
@@ -20,7 +19,12 @@ class KeySet(NamedTuple):
 
 def source_of(issuer: Issuer) -> str:
     """Return the URL or the file where a fetch of the keys begins; tables with one source share the keys."""
-    return issuer.jwks or issuer.issuer.removesuffix("/") + _DISCOVERY
+    return issuer.jwks or discovery_url(issuer)
+
+
+def discovery_url(issuer: Issuer) -> str:
+    """Return the URL of the configuration of an issuer (OpenID Connect Discovery 1.0 §4)."""
+    return issuer.issuer.removesuffix("/") + "/.well-known/openid-configuration"
 
 
 def is_url(source: str) -> bool:

@@ -1,10 +1,15 @@
-"""The signing secrets: the text itself, or a secret in Secrets Manager, or a parameter in SSM's Parameter Store."""
+"""Secrets: the text itself, or a secret in Secrets Manager, or a parameter in SSM's Parameter Store."""
 
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Callable
+from typing import Final, Generic, TypeVar
 
 from chalicelib.core.access.signing import Secrets
 from chalicelib.core.web.times import Deadline
+
+T = TypeVar("T")
+
+ClientSecret = Callable[[Deadline], bytes]
+"""Returns the secret of this service at an issuer; raises Unavailable where the secret cannot be fetched."""
 
 MIN_SECRET_CHARACTERS: Final = 32  # 128 bits, if the secret is random and hexadecimal
 
@@ -23,32 +28,44 @@ def secret_source(reference: str) -> Secrets:
         ValueError: the reference has no secret, a secret that is too short, or the ARN of something else. The message
             never holds a secret.
     """
+    return _source(reference, _split)
+
+
+def client_secret_source(reference: str) -> ClientSecret:
+    """Return a function that returns a secret which an issuer made: the whole text, which may be short.
+
+    The reference and the fetch are as for `secret_source`. Line breaks around the text are no part of the secret.
+    """
+    return _source(reference, _whole)
+
+
+def _source(reference: str, parse: Callable[[str], T]) -> Callable[[Deadline], T]:
     match reference.strip().split(":", 5):
         case ["arn", _, "secretsmanager", region, _, _]:
-            return _FetchedSecrets(lambda: _from_secrets_manager(reference.strip(), region))
+            return _Fetched(lambda: parse(_from_secrets_manager(reference.strip(), region)))
         case ["arn", _, "ssm", region, _, name] if name.startswith("parameter/"):
-            return _FetchedSecrets(lambda: _from_ssm(reference.strip(), region))
+            return _Fetched(lambda: parse(_from_ssm(reference.strip(), region)))
         case ["arn", *_]:
             raise ValueError("is an ARN, and neither of a secret in Secrets Manager nor of a parameter in SSM")
-    secrets = _split(reference)
-    return lambda _: secrets
+    secret = parse(reference)
+    return lambda _: secret
 
 
-class _FetchedSecrets:
-    """Secrets that are fetched once. After a fetch that failed, the next use fetches again."""
+class _Fetched(Generic[T]):
+    """A secret that is fetched once. After a fetch that failed, the next use fetches again."""
 
-    def __init__(self, fetch: Callable[[], str]) -> None:
+    def __init__(self, fetch: Callable[[], T]) -> None:
         self._fetch = fetch
-        self._secrets: Sequence[bytes] = ()
+        self._secret: T | None = None
 
-    def __call__(self, deadline: Deadline) -> Sequence[bytes]:
+    def __call__(self, deadline: Deadline) -> T:
         from .aws_calls import call  # a secret in the environment needs no call
 
-        return self._secrets or call(deadline, self._load, otherwise="The service cannot get one of its secrets.")
+        return self._secret or call(deadline, self._load, otherwise="The service cannot get one of its secrets.")
 
-    def _load(self) -> Sequence[bytes]:
-        self._secrets = _split(self._fetch())  # also if the request that started the fetch was answered meanwhile
-        return self._secrets
+    def _load(self) -> T:
+        self._secret = self._fetch()  # also if the request that started the fetch was answered meanwhile
+        return self._secret
 
 
 def _from_secrets_manager(arn: str, region: str) -> str:
@@ -64,7 +81,14 @@ def _from_ssm(arn: str, region: str) -> str:
     return str(answer["Parameter"]["Value"])
 
 
-def _split(text: str) -> Sequence[bytes]:
+def _whole(text: str) -> bytes:
+    secret = text.strip("\r\n")
+    if not secret:
+        raise ValueError("holds no secret")
+    return _encode(secret)
+
+
+def _split(text: str) -> tuple[bytes, ...]:
     secrets = text.replace(",", " ").split()
     if not secrets:
         raise ValueError("holds no secret")
@@ -72,4 +96,8 @@ def _split(text: str) -> Sequence[bytes]:
         raise ValueError(
             f"holds a secret of fewer than {MIN_SECRET_CHARACTERS} characters; make one with `openssl rand -hex 32`"
         )
-    return tuple(secret.encode("utf-8", "surrogateescape") for secret in secrets)
+    return tuple(map(_encode, secrets))
+
+
+def _encode(secret: str) -> bytes:
+    return secret.encode("utf-8", "surrogateescape")

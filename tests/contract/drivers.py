@@ -71,7 +71,7 @@ def application(file: Path, log: Path, environ: Mapping[str, str]) -> Applicatio
         with log.open("a") as lines:
             lines.write(json.dumps(record) + "\n")
 
-    backends = Backends(settings, environment, time.time)
+    backends = Backends(settings, environment, time.time, lambda text: write({"warning": text}))
     return bootstrap.build(settings, backends, clock=time.time, random=os.urandom, log=write)
 
 

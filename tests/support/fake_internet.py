@@ -36,6 +36,7 @@ class Seen(NamedTuple):
 
     path: str
     headers: Mapping[str, str]
+    body: bytes = b""
 
 
 class FakeInternet:
@@ -165,8 +166,11 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Record the request, and answer."""
         path = self.requestline.split()[1]  # `self.path` lacks some slashes
-        self.server.seen.append(Seen(path, {name.lower(): value for name, value in self.headers.items()}))
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.server.seen.append(Seen(path, {name.lower(): value for name, value in self.headers.items()}, body))
         self.server.scripts.get(path, _missing)(self.wfile)
+
+    do_POST = do_GET
 
     def log_message(self, format: str, *args: Any) -> None:
         """Log nothing."""

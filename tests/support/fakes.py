@@ -150,7 +150,7 @@ class Signpost:
     def __init__(self, settings: Settings, backends: Mapping[str, object]) -> None:
         self.now = NOW
         self.log: list[Mapping[str, object]] = []
-        all_backends = Backends(settings, Environment({}), lambda: NOW)
+        all_backends = Backends(settings, Environment({}), lambda: NOW, str)
         for name, backend in backends.items():
             setattr(all_backends, name, backend)
         random = Randomness()

@@ -69,7 +69,7 @@ class WebImages:
         """Send one request."""
         max_bytes = self._max_bytes + _MAX_FRAMING_BYTES
         try:
-            with self._client.get(source, _HEADERS, deadline, max_bytes=max_bytes) as response:
+            with self._client.request("GET", source, _HEADERS, deadline, max_bytes=max_bytes) as response:
                 return _read(response, self._max_bytes)
         except NotPublic:
             raise SourceNotAllowed() from None

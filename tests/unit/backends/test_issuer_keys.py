@@ -34,6 +34,7 @@ class World:
     def __init__(self, internet: FakeInternet, sockets: FakeSockets, directory: Path) -> None:
         self.internet, self.sockets, self.directory = internet, sockets, directory
         self.now = NOW
+        self.warnings: list[str] = []
         internet.add(HOST, ADDRESS)
         self.serve("a")
         self.configure(issuer=BASE, jwks_uri=f"{BASE}{KEYS}")
@@ -41,7 +42,7 @@ class World:
 
     def start(self) -> None:
         """Start a new container."""
-        self.keys = FetchedIssuerKeys(self.directory, lambda: self.now)
+        self.keys = FetchedIssuerKeys(self.directory, lambda: self.now, self.warnings.append)
 
     def serve(self, *kids: str, **answer: Any) -> None:
         self.internet.serve(KEYS, jwks(*(rsa(kid=kid) for kid in kids)), **answer)
@@ -117,6 +118,8 @@ def test_old_keys_stay_when_the_issuer_is_down(world: World) -> None:
         assert world.known() == "old"
         world.now += MINUTE
     assert world.requests() == [KEYS]
+    (warning,) = world.warnings  # the only sign of the fault, because all requests are answered
+    assert warning.startswith(f"{BASE}{KEYS}: answers with status 500")
 
 
 def test_unknown_keys_make_one_fetch_in_a_minute(world: World) -> None:
@@ -225,7 +228,7 @@ def test_a_fetch_takes_two_seconds_of_the_deadline_and_tells_the_issuer_nothing(
     with pytest.raises(Unavailable):  # otherwise the test hangs until the timeout of pytest
         world.keys.after_unknown(NAMED, soon(3600))
     with pytest.raises(Unavailable):
-        FetchedIssuerKeys(world.directory, lambda: NOW).known(NAMED, soon(0.2))
+        FetchedIssuerKeys(world.directory, lambda: NOW, world.warnings.append).known(NAMED, soon(0.2))
     assert [timeout <= most for timeout, most in zip(world.sockets.timeouts, (2, 2, 0.2), strict=True)] == [True] * 3
 
 

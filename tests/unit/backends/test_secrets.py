@@ -7,7 +7,7 @@ from typing import NamedTuple
 import boto3
 import pytest
 
-from chalicelib.backends.secrets import secret_source
+from chalicelib.backends.secrets import client_secret_source, secret_source
 from chalicelib.core.access.signing import Secrets, Signer
 from chalicelib.core.web.problems.base import Unavailable
 from local import embedded_s3
@@ -116,6 +116,14 @@ def test_an_arn_of_something_else_is_never_a_secret() -> None:
             secret_source(f"arn:aws:{rest}")
 
 
+def test_the_secret_of_a_client_is_a_whole_text_of_any_length() -> None:
+    for text in ("x", "a, b", " a:b", "\xfc~Q"):
+        assert client_secret_source(f"{text}\r\n")(soon()) == text.encode()
+    for text in ("", "\n", "arn:aws:kms:eu-west-1:123456789012:key/1"):
+        with pytest.raises(ValueError, match=r"no secret|neither"):
+            client_secret_source(text)
+
+
 # Fetched from AWS
 
 
@@ -128,6 +136,7 @@ def test_secrets_are_fetched_at_the_first_use_and_kept(stored: StoredText) -> No
     stored.write(OLD)
     assert secrets(soon()) == (NEW.encode(),)
     assert secret_source(stored.arn)(soon()) == (OLD.encode(),)
+    assert client_secret_source(stored.arn)(soon()) == OLD.encode()
     assert NEW not in f"{secrets} {secrets!r} {secret_source(NEW)!r}"
 
 
