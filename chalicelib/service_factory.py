@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .core.access.issuer_tokens import IssuerTokens
     from .core.access.link_tokens import LinkTokens, Random
     from .core.access.resize_tokens import ResizeTokens
+    from .core.access.service_tokens import ServiceTokens
     from .core.access.sessions import Sessions
     from .core.access.sign_ins import SignIns
     from .core.features.derived_images import DerivedImages
@@ -97,7 +98,8 @@ class ServiceFactory:
     @cached_property
     def authenticators(self) -> Sequence[Authenticator]:
         """The Authorization header, then the cookie where the service can sign cookies."""
-        header = AuthorizationHeader(self.api_keys, self.issuer_tokens)
+        service_tokens = (lambda: self.service_tokens) if self._backends.signing_secrets else None
+        header = AuthorizationHeader(self.api_keys, self.issuer_tokens, service_tokens)
         return (header, self.sessions) if self.sessions else (header,)
 
     @cached_property
@@ -135,6 +137,13 @@ class ServiceFactory:
         from .core.access.sessions import Sessions
 
         return Sessions(self.api_keys, Signer(self._secrets, "session"))
+
+    @cached_property
+    def service_tokens(self) -> "ServiceTokens":
+        """The maker and reader of service tokens, loaded by the first request that has or makes such a token."""
+        from .core.access.service_tokens import ServiceTokens
+
+        return ServiceTokens(Signer(self._secrets, "service token"), self.sign_ins)
 
     @cached_property
     def rules(self) -> RuleSet:

@@ -54,7 +54,7 @@ BEYOND = {
     *(f"chalicelib.core.{name}" for name in ("ports", "s3.post_policy", "web.page_views")),
     *(f"chalicelib.core.{name}" for name in ("link_uses", "web.image_parameters", "web.problems.images")),
     *(f"chalicelib.core.access.{name}" for name in ("client_address", "link_tokens", "sessions")),
-    *(f"chalicelib.core.access.{name}" for name in ("revocations", "sign_ins")),
+    *(f"chalicelib.core.access.{name}" for name in ("revocations", "service_tokens", "sign_ins")),
     *(f"chalicelib.backends.{name}" for name in ("aws_calls", "bounded", "bounded_https")),
     *(f"chalicelib.backends.{name}" for name in ("issuer_fetch", "issuer_https", "openid_providers")),
 }
@@ -72,7 +72,7 @@ OF_OTHERS |= {f"urllib.parse.{name}" for name in ("parse_qs", "quote", "unquote_
 BUILTINS = """
     Exception BaseException RecursionError UnicodeError ValueError all any ascii bool bytes chr dict enumerate filter
     float format frozenset id int isinstance iter len list map max min next object property range reversed round set
-    sorted str super tuple type zip __name__
+    sorted str sum super tuple type zip __name__
 """
 
 

@@ -5,7 +5,7 @@ import hashlib
 import hmac
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from chalicelib.core.web.message import BLANKS, Request
 from chalicelib.core.web.paths import SERVICE_PATHS
@@ -15,6 +15,10 @@ from .signing import fingerprint
 
 if TYPE_CHECKING:
     from .issuer_tokens import IssuerTokens
+    from .service_tokens import ServiceTokens
+
+SERVICE_TOKEN_PREFIX: Final = "spt_"  # noqa: S105 - a prefix, no secret
+"""The first characters of every service token, by which people and programs that search for secrets know it."""
 
 
 class Scope(NamedTuple):
@@ -163,23 +167,31 @@ class AuthorizationHeader:
     """Authenticates `Authorization: Basic` with id:secret (RFC 7617), and `Bearer` with id:secret or the secret alone.
 
     RFC 6750 defines `Bearer`. Where the service has issuers, a token of an issuer can stand in place of `Bearer`'s
-    value and of `Basic`'s secret, with any id: git, pip and wget send nothing else.
+    value and of `Basic`'s secret, with any id: git, pip and wget send nothing else. So can a service token, where the
+    service has a signing secret.
 
     Args:
         keys: the API keys.
         tokens: the tokens of issuers; None for a service without issuers.
+        service_tokens: factory of the reader of service tokens; None for a service without a signing secret.
     """
 
-    def __init__(self, keys: ApiKeys, tokens: "IssuerTokens | None" = None) -> None:
+    def __init__(
+        self,
+        keys: ApiKeys,
+        tokens: "IssuerTokens | None" = None,
+        service_tokens: "Callable[[], ServiceTokens] | None" = None,
+    ) -> None:
         self._keys = keys
         self._tokens = tokens
+        self._service_tokens = service_tokens
 
     def __call__(self, request: Request, now: float) -> Principal | None:
         """Return the principal of the key or token, None without a header.
 
         Raises:
             CredentialsInvalid: the header is bad.
-            Unavailable: the keys of the issuer of the token cannot be fetched.
+            Unavailable: the keys of the issuer of the token, or the signing secret, cannot be fetched.
         """
         header = request.headers.get("authorization")
         if header is None:
@@ -194,6 +206,8 @@ class AuthorizationHeader:
         if key is not None:
             return self._keys.principal(key)
         secret = after if colon else before
+        if self._service_tokens is not None and secret.startswith(SERVICE_TOKEN_PREFIX):
+            return self._service_tokens().principal(secret, now, request.deadline)
         if self._tokens is None or secret.count(".") < 2:  # a JWT has two dots, and the secret of a new API key none
             raise CredentialsInvalid()
         return self._tokens.principal(secret, now, request.deadline)

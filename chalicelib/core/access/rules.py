@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn
 
 from chalicelib.core.web.paths import SERVICE_PATHS, Path
-from chalicelib.core.web.problems.access import CredentialsMissing, Forbidden, LinkInvalid
+from chalicelib.core.web.problems.access import CredentialsMissing, Forbidden, LinkInvalid, OutsideScope
 
 from .principals import ANYONE, Principal
 
@@ -167,11 +167,11 @@ class RuleSet:
 
         Raises:
             CredentialsMissing: the rules refuse anyone, and signing in may help.
-            Forbidden: the rules refuse this principal.
+            Forbidden: the rules refuse this principal. (OutsideScope: the service token of the request refuses it.)
         """
         rule = self.find(principal, action, path)
         if rule is None or not rule.allows:
-            _refuse(principal, action, rule)
+            _refuse(principal, action, path, rule)
         return Grant(principal, action, path, rule)
 
     def authorize_link(self, link: "Link", maker: Principal, action: str, path: Path) -> Grant:
@@ -243,7 +243,9 @@ def _default_image_rule(number: int) -> Rule:
     return Rule(number=number, path=f"{SERVICE_PATHS}*", allows=True, actions=("read",), to=("authenticated",))
 
 
-def _refuse(principal: Principal, action: str, rule: Rule | None) -> NoReturn:
+def _refuse(principal: Principal, action: str, path: Path, rule: Rule | None) -> NoReturn:
     if principal is ANYONE:
         raise CredentialsMissing()
+    if principal.scope is not None and not principal.scope.covers(action, path):
+        raise OutsideScope(principal.name, action, principal.scope.path, principal.scope.actions)
     raise Forbidden(principal.name, action, rule.number if rule else None)

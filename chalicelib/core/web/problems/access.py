@@ -2,10 +2,12 @@
 
 Problem
 ├── Unauthorized 401: CredentialsMissing, CredentialsInvalid, UrlKeyInvalid, CookieInvalid
-├── Forbidden, CrossSite, LinkInvalid, Prefetched 403
+├── Forbidden (OutsideScope), CrossSite, LinkInvalid, Prefetched 403
 ├── NotRevocable 409
 └── LinkGone 410: LinkExpired, LinkUsedUp, LinkRevoked
 """
+
+from collections.abc import Sequence
 
 from chalicelib.core.web.principal_names import kind_and_id
 
@@ -85,6 +87,25 @@ class Forbidden(Problem):
             f"{who} may not {words} here. Use another key, or ask the administrator for a rule that allows it."
         )
         self.principal, self.action, self.rule = principal, action, rule
+
+
+class OutsideScope(Forbidden):
+    """The service token in the request is for other actions, or for another path.
+
+    Args:
+        principal: the name of the maker of the token.
+        action: the action of the request.
+        path: the path of the token, as a person reads it.
+        actions: the actions of the token.
+    """
+
+    def __init__(self, principal: str, action: str, path: str, actions: Sequence[str]) -> None:
+        place = f"below {path}" if path.endswith("/") else f"at {path}"
+        Problem.__init__(
+            self,
+            f"This service token is for {' and '.join(actions)} {place} alone. Make another service token at /-/token.",
+        )
+        self.principal, self.action, self.rule = principal, action, None
 
 
 class LinkInvalid(Problem):
