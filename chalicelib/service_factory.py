@@ -24,6 +24,7 @@ from .settings.load import Settings
 
 if TYPE_CHECKING:
     from .core.access.issuer_tokens import IssuerTokens
+    from .core.access.issuers import Issuer
     from .core.access.link_tokens import LinkTokens, Random
     from .core.access.resize_tokens import ResizeTokens
     from .core.access.service_tokens import ServiceTokens
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from .core.features.derived_images import DerivedImages
     from .core.features.directory_pages import DirectoryPages
     from .core.features.links import Links
+    from .core.features.provider_sign_in import ProviderSignIn
+    from .core.features.sign_in import SignInPage
     from .core.link_uses import LinkUses
 
 
@@ -74,8 +77,13 @@ class ServiceFactory:
                 "stored_images": lambda: self.stored_images,
                 "image_endpoints": lambda: self.image_endpoints,
             },
-            pages={"sign_in": lambda: self.sign_in, "assets": lambda: self.assets},
+            pages={
+                "sign_in": lambda: self.sign_in,
+                "provider_sign_in": lambda: self.provider_sign_in,
+                "assets": lambda: self.assets,
+            },
             link_uses=lambda: self.link_uses,
+            sign_in_again=(lambda: self.provider_sign_in) if self.sign_in_issuers else None,
         )
 
     # Shared parts
@@ -136,7 +144,7 @@ class ServiceFactory:
             return None
         from .core.access.sessions import Sessions
 
-        return Sessions(self.api_keys, Signer(self._secrets, "session"))
+        return Sessions(self.sign_ins, Signer(self._secrets, "session"))
 
     @cached_property
     def service_tokens(self) -> "ServiceTokens":
@@ -282,12 +290,43 @@ class ServiceFactory:
         )
 
     @cached_property
-    def sign_in(self) -> ServicePage:
-        """Answers `/-/login` and `/-/logout`."""
-        from .core.features.sign_in import SignIn
+    def sign_in_issuers(self) -> "Sequence[Issuer]":
+        """The issuers with which people sign in; none where the service has no signing secret."""
+        return [issuer for issuer in self._settings.issuers if issuer.client_id and self._backends.signing_secrets]
 
-        pages = self._backends.pages
-        return SignIn(api_keys=self.api_keys, sessions=self.sessions, pages=pages, realm=self._settings.realm)
+    @cached_property
+    def sign_in(self) -> "SignInPage":
+        """Answers `/-/login` and `/-/logout`."""
+        from .core.features.sign_in import SignInPage
+
+        return SignInPage(
+            api_keys=self.api_keys,
+            sign_ins=self.sign_ins,
+            sessions=self.sessions,
+            issuers=[issuer.name for issuer in self.sign_in_issuers],
+            provider_logout=lambda name, request: self.provider_sign_in.logout_url(name, request),
+            pages=self._backends.pages,
+            realm=self._settings.realm,
+        )
+
+    @cached_property
+    def provider_sign_in(self) -> "ProviderSignIn":
+        """Answers `/-/login/NAME` and `/-/callback/NAME`; raises NotFound where nobody signs in with an issuer."""
+        from .core.access.sign_in_states import SignInStates
+        from .core.features.provider_sign_in import ProviderSignIn
+        from .core.web.problems.base import NotFound
+
+        if not (self.sign_in_issuers and self.issuer_tokens and self.sessions):
+            raise NotFound("No identity provider signs people in here.")
+        return ProviderSignIn(
+            issuers=self.sign_in_issuers,
+            providers=self._backends.providers,
+            issuer_tokens=self.issuer_tokens,
+            states=SignInStates(Signer(self._secrets, "sign-in"), self._random),
+            sign_ins=self.sign_ins,
+            sessions=self.sessions,
+            page=self.sign_in,
+        )
 
     @cached_property
     def assets(self) -> ServicePage:

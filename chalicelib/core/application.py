@@ -1,13 +1,13 @@
 """Application: one request, one reply, one log line. No exception escapes, and every reply gets the common headers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from . import replies
 from .access.principals import ANYONE
 from .web.access_log import AccessLogEntry
 from .web.cors import Cors
-from .web.message import Reply, Request
+from .web.message import Reply, Request, asked_path
 from .web.problems.access import Forbidden, Unauthorized
 from .web.problems.base import InternalError, Problem
 
@@ -26,6 +26,7 @@ class Application:
         pages: factory of the renderer of refusals.
         realm: the name that browsers show when they ask for credentials.
         sign_in: whether pages offer to sign in.
+        issuers: the names of the issuers with which people sign in.
         public_url: the URL of the service; None where each request tells the URL.
         authorization_header: the header that stands in place of Authorization, in lower case; None for Authorization.
         clock: the time.
@@ -40,6 +41,7 @@ class Application:
         pages: "Callable[[], Pages]",
         realm: str,
         sign_in: bool,
+        issuers: Sequence[str],
         public_url: str | None,
         authorization_header: str | None,
         clock: "Clock",
@@ -50,6 +52,7 @@ class Application:
         self._pages = pages
         self._realm = realm
         self._sign_in = sign_in
+        self._issuers = issuers
         self._public_url = public_url
         self._authorization_header = authorization_header
         self._vary = f"{cors.vary}, {authorization_header}" if authorization_header else cors.vary
@@ -89,7 +92,8 @@ class Application:
                     detail=problem.detail,
                     code=problem.code,
                     request_id=request.request_id,
-                    next_path=request.raw_path if self._sign_in and _sign_in_may_help(problem, request) else "",
+                    next_path=asked_path(request) if self._sign_in and _sign_in_may_help(problem, request) else "",
+                    issuers=self._issuers,
                 )
             )
 

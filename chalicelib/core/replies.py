@@ -105,9 +105,10 @@ def cache_control(seconds: int, *, shared: bool) -> str:
     return f"{'public' if shared else 'private'}, max-age={seconds}"
 
 
-def see_other(url: str, cookie: str) -> Reply:
-    """Return a 303 to another page, with a cookie (RFC 9110 §15.4.4)."""
-    return Reply(303, {"Location": url, "Set-Cookie": cookie, "Cache-Control": NO_STORE})
+def see_other(url: str, cookie: str | None) -> Reply:
+    """Return a 303 to another page (RFC 9110 §15.4.4), with a `Set-Cookie`; without one for None."""
+    cookies = {} if cookie is None else {"Set-Cookie": cookie}
+    return Reply(303, {"Location": url, "Cache-Control": NO_STORE, **cookies})
 
 
 def refusal(problem: Problem, request: Request, *, realm: str, sign_in: bool, html: Callable[[], bytes]) -> Reply:

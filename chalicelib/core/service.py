@@ -12,11 +12,13 @@ from .web.access_log import AccessLogEntry
 from .web.cors import Cors
 from .web.message import Reply, Request
 from .web.multipart_parameters import step_of
-from .web.paths import ASSETS, IMAGE_ENDPOINTS, RESIZE, SERVICE_PATHS, Path
+from .web.paths import ASSETS, CALLBACK, IMAGE_ENDPOINTS, LOGIN_WITH, RESIZE, SERVICE_PATHS, Path
+from .web.problems.access import CredentialsMissing
 from .web.problems.base import MethodNotAllowed, NotFound, NotOffered, PreconditionFailed
 
 if TYPE_CHECKING:
     from .access.link_tokens import Link
+    from .features.provider_sign_in import ProviderSignIn
     from .link_uses import LinkUses
 
 
@@ -44,8 +46,10 @@ class Service:
         cors: the origins whose pages may call the service.
         features: factory of each feature, by the name that `feature_of` returns. The first request that needs a feature
             builds the feature.
-        pages: factory of `assets` and of `sign_in`, which answer below `/-/`.
+        pages: factory of each page that answers below `/-/`, by the name that `page_of` returns.
         link_uses: factory of the counter of the uses of links.
+        sign_in_again: factory of the feature that signs people in again whose session has ended; None where nobody
+            signs in with an issuer.
     """
 
     def __init__(
@@ -56,12 +60,14 @@ class Service:
         features: Mapping[str, Callable[[], Feature]],
         pages: Mapping[str, Callable[[], ServicePage]],
         link_uses: "Callable[[], LinkUses]",
+        sign_in_again: "Callable[[], ProviderSignIn] | None",
     ) -> None:
         self._authorization = authorization
         self._cors = cors
         self._features = features
         self._pages = pages
         self._link_uses = link_uses
+        self._sign_in_again = sign_in_again
 
     def answer(self, request: Request, now: float, log_entry: AccessLogEntry) -> Reply:
         """Answer one request.
@@ -82,6 +88,17 @@ class Service:
         if preflight is not None:
             return preflight
         path = log_entry.path = paths.decode(request.raw_path)
+        try:
+            return self._answer_path(request, path, now, log_entry)
+        except CredentialsMissing:
+            if self._sign_in_again is None or "cookie" not in request.headers:
+                raise
+            reply = self._sign_in_again().again(request, now, log_entry)
+            if reply is None:
+                raise
+            return reply
+
+    def _answer_path(self, request: Request, path: Path, now: float, log_entry: AccessLogEntry) -> Reply:
         if path.startswith(SERVICE_PATHS) and path not in IMAGE_ENDPOINTS:
             return self._answer_page(request, path, now, log_entry)
         grant = self._authorization.authorize(request, path, now, log_entry)
@@ -108,13 +125,19 @@ class Service:
             return replies.options(methods)
         if request.method not in methods:
             raise MethodNotAllowed(request.method, methods)
-        page = self._pages["assets" if path.startswith(ASSETS) else "sign_in"]
-        return page().answer(request, path, now, log_entry)
+        return self._pages[page_of(path)]().answer(request, path, now, log_entry)
 
     def _answer(self, request: Request, grant: Grant, now: float, log_entry: AccessLogEntry) -> Reply:
         if request.method == "OPTIONS":
             return replies.options(IMAGE_ENDPOINTS.get(grant.path, METHODS))
         return self._features[feature_of(request, grant)]().answer(request, grant, now, log_entry)
+
+
+def page_of(path: Path) -> str:
+    """Return the name of the page that answers at a path below `/-/`."""
+    if path.startswith(ASSETS):
+        return "assets"
+    return "provider_sign_in" if path.startswith((LOGIN_WITH, CALLBACK)) else "sign_in"
 
 
 def feature_of(request: Request, grant: Grant) -> str:

@@ -122,7 +122,7 @@ class SignIns:
         for issuer in self._issuers:
             groups = sorted(tag for tag in denied if tag.startswith(f"group:{issuer.name}:"))
             demands = (issuer.issuer, issuer.subject, issuer.groups, issuer.require, issuer.email_trusted, groups)
-            marks[issuer.name] = _mark_of(sha256(repr(demands).encode()).hexdigest())
+            marks[issuer.name] = _mark_of(sha256(f"{demands}".encode()).hexdigest())
         return marks
 
 

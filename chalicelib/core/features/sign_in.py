@@ -1,37 +1,62 @@
 """Sign-in: `/-/login` opens a session in a browser with an API key, and `/-/logout` ends the session."""
 
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs
 
 from chalicelib.core import replies
 from chalicelib.core.access.principals import ApiKeys
 from chalicelib.core.access.sessions import CLOSING_COOKIE, Sessions, check_same_origin
+from chalicelib.core.access.sign_ins import SignIns
 from chalicelib.core.web.access_log import AccessLogEntry
 from chalicelib.core.web.challenges import challenge
 from chalicelib.core.web.message import Reply, Request, is_plain
 from chalicelib.core.web.page_views import SignInView, visitor_of
 from chalicelib.core.web.paths import LOGIN, LOGOUT, Path
+from chalicelib.core.web.problems.access import CookieInvalid
 from chalicelib.core.web.problems.base import BadRequest, NotOffered
 
 if TYPE_CHECKING:
     from chalicelib.core.ports import Pages
 
 _MAX_FORM_BYTES: Final = 8_192  # a form has three fields, and one of them is a path
+_WRONG_KEY: Final = "The id or the secret is wrong. Check both, or ask for a new key."
+
+ProviderLogout = Callable[[str, Request], str]
+"""Takes the name of an issuer and a request. Returns the URL of the page where the issuer ends its own session, empty
+where there is no such page."""
 
 
-class SignIn:
+class SignInPage:
     """Answers at `/-/login` and `/-/logout`.
 
     Args:
         api_keys: the keys that people sign in with.
+        sign_ins: writes the sign-ins of keys.
         sessions: makes the cookies; None where the service has no signing secret, so nobody can sign in.
+        issuers: the names of the issuers with which people sign in.
+        provider_logout: finds the page of an issuer.
         pages: renders the page.
         realm: the name that browsers show when they ask for credentials.
     """
 
-    def __init__(self, *, api_keys: ApiKeys, sessions: Sessions | None, pages: "Pages", realm: str) -> None:
+    def __init__(
+        self,
+        *,
+        api_keys: ApiKeys,
+        sign_ins: SignIns,
+        sessions: Sessions | None,
+        issuers: Sequence[str],
+        provider_logout: ProviderLogout,
+        pages: "Pages",
+        realm: str,
+    ) -> None:
         self._api_keys = api_keys
+        self._sign_ins = sign_ins
         self._sessions = sessions
+        self._issuers = issuers
+        self._provider_logout = provider_logout
         self._pages = pages
         self._realm = realm
 
@@ -49,11 +74,35 @@ class SignIn:
                 "Send an API key: curl -u ID:SECRET."
             )
         if path == LOGOUT:
-            check_same_origin(request)
-            return replies.see_other(request.base_url + _next_path(_form(request), LOGIN), CLOSING_COOKIE)
+            return self._sign_out(request, self._sessions, now)
         if request.method == "POST":
             return self._sign_in(request, self._sessions, now, log_entry)
-        return self._page(200, request, {"next": request.query.get("next", "")}, failed=False)
+        ended = request.query.get("ended", "")
+        url = self._provider_logout(ended, request) if ended in self._issuers else ""
+        return self.page(200, request, next_path_of(request.query), ended=(ended, url) if url else None)
+
+    def page(
+        self,
+        status: int,
+        request: Request,
+        next_path: str,
+        *,
+        fault: str = "",
+        ended: tuple[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        """Return the page to sign in.
+
+        Args:
+            status: the HTTP status.
+            request: the request.
+            next_path: the page after signing in.
+            fault, ended: as in SignInView.
+            headers: more header fields.
+        """
+        visitor = visitor_of(request, "", sign_in=True)
+        html = self._pages.sign_in(SignInView(visitor, next_path, self._issuers, fault, ended))
+        return replies.page(status, html, headers=headers)
 
     def _sign_in(self, request: Request, sessions: Sessions, now: float, log_entry: AccessLogEntry) -> Reply:
         check_same_origin(request)
@@ -61,16 +110,20 @@ class SignIn:
         secret = form.get("secret", "")
         api_key = self._api_keys.with_secret(secret, form.get("id", ""))
         if api_key is None:
-            return self._page(401, request, form, failed=True)
+            headers = {"WWW-Authenticate": challenge(self._realm, basic=False)}
+            return self.page(401, request, next_path_of(form), fault=_WRONG_KEY, headers=headers)
         log_entry.principal = self._api_keys.principal(api_key).name
-        cookie = sessions.cookie(api_key, secret, now, request.deadline)
-        return replies.see_other(request.base_url + _next_path(form, "/"), cookie)
+        cookie = sessions.cookie_of_key(self._sign_ins.of_key(api_key, secret, now), request.deadline)
+        return replies.see_other(request.base_url + next_path_of(form), cookie)
 
-    def _page(self, status: int, request: Request, form: dict[str, str], *, failed: bool) -> Reply:
-        visitor = visitor_of(request, "", sign_in=True)
-        html = self._pages.sign_in(SignInView(visitor, _next_path(form, "/"), failed))
-        headers = {"WWW-Authenticate": challenge(self._realm, basic=False)} if status == 401 else {}
-        return replies.page(status, html, headers=headers)
+    def _sign_out(self, request: Request, sessions: Sessions, now: float) -> Reply:
+        """End the session. The cookie goes, and so the next sign-in never starts by itself."""
+        check_same_origin(request)
+        session = None
+        with suppress(CookieInvalid):
+            session = sessions.read(request, now)
+        default = f"{LOGIN}?ended={session.issuer}" if session and session.issuer else LOGIN
+        return replies.see_other(request.base_url + next_path_of(_form(request), default), CLOSING_COOKIE)
 
 
 def _form(request: Request) -> dict[str, str]:
@@ -81,7 +134,11 @@ def _form(request: Request) -> dict[str, str]:
     return {name: values[-1] for name, values in fields.items()}
 
 
-def _next_path(form: dict[str, str], default: str) -> str:
-    """Return the path that the form leads to. The URL of the service stands before the path, never another site."""
-    path = form.get("next", "")
-    return path if path.startswith("/") and is_plain(path) else default
+def next_path_of(fields: Mapping[str, str], default: str = "/") -> str:
+    """Return the path that the field `next` names, percent-encoded; the default in place of a text that is no path.
+
+    The URL of the service stands before the path, so a browser never goes to another site. A path with two slashes or
+    with a backslash at its start is refused all the same, because some programs read a site in such a path.
+    """
+    path = fields.get("next", "")
+    return path if path.startswith("/") and path[1:2] not in ("/", "\\") and is_plain(path) else default

@@ -5,7 +5,7 @@ from types import TracebackType
 
 from .message import Request
 from .paths import decode
-from .problems.access import CredentialsInvalid, Forbidden
+from .problems.access import CredentialsInvalid, Forbidden, SignInFailed
 from .problems.base import BadPath, InternalError, KeyTooLong, Misconfigured, Problem, Unavailable
 
 
@@ -37,7 +37,7 @@ class AccessLogEntry:
         self.code = problem.code
         if isinstance(problem, Forbidden):
             self.rule = problem.rule
-        elif isinstance(problem, CredentialsInvalid):
+        elif isinstance(problem, CredentialsInvalid | SignInFailed):
             self.error = problem.reason
         elif isinstance(problem, Misconfigured):
             self.error = problem.mistakes

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Final, NamedTuple
+from urllib.parse import quote, urlencode
 
 from .times import Deadline
 
@@ -88,6 +89,22 @@ class Reply(_Reply):
 def wants_page(request: Request) -> bool:
     """Whether the client is a browser that asks for a page: `Accept` names HTML (RFC 9110 §12.5.1)."""
     return any(map(_is_html, request.headers.get("accept", "").lower().split(",")))
+
+
+def navigates(request: Request) -> bool:
+    """Whether a person opens a page in a tab of a browser (Fetch Metadata Request Headers §2.1 and §2.2).
+
+    Old browsers send no such header. A script sends another mode, and a frame is no tab.
+    """
+    mode, destination = request.headers.get("sec-fetch-mode"), request.headers.get("sec-fetch-dest")
+    is_tab = mode in (None, "navigate") and destination in (None, "document")
+    return request.method == "GET" and is_tab and wants_page(request)
+
+
+def asked_path(request: Request) -> str:
+    """Return the path of a request with its query, percent-encoded, so that a browser can ask again."""
+    query = urlencode(request.query, quote_via=quote)
+    return f"{request.raw_path}?{query}" if query else request.raw_path
 
 
 def _is_html(media_range: str) -> bool:

@@ -1,5 +1,6 @@
 """Page views: the values that a page shows. The features decide the values, and a template only arranges them."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from .message import Request
@@ -122,6 +123,7 @@ class ProblemView(NamedTuple):
         request_id: the id of the request, which an administrator needs.
         next_path: the page after signing in, a percent-encoded path below `visitor.base_url`; empty if signing in
             cannot help.
+        issuers: the names of the issuers with which people sign in.
     """
 
     visitor: Visitor
@@ -131,6 +133,7 @@ class ProblemView(NamedTuple):
     code: str
     request_id: str
     next_path: str
+    issuers: Sequence[str]
 
 
 class SignInView(NamedTuple):
@@ -139,12 +142,17 @@ class SignInView(NamedTuple):
     Attributes:
         visitor: the person who is signed in already, or anyone.
         next_path: the page after signing in.
-        failed: whether the person entered a wrong key.
+        issuers: the names of the issuers with which people sign in.
+        fault: why a sign-in failed, in words; empty for none.
+        ended: the issuer whose session of the person may go on, and the URL where the issuer ends this session; None
+            for none.
     """
 
     visitor: Visitor
     next_path: str
-    failed: bool
+    issuers: Sequence[str]
+    fault: str
+    ended: tuple[str, str] | None
 
 
 class Asset(NamedTuple):

@@ -23,6 +23,10 @@ IMAGE_ENDPOINTS: Final = {THUMBNAIL: ("POST", "OPTIONS"), RESIZE: ("GET", "HEAD"
 """The image endpoints, with their methods. Rules may name these paths, although they belong to the service."""
 
 LOGIN: Final = f"{SERVICE_PATHS}login"
+LOGIN_WITH: Final = f"{LOGIN}/"
+"""The prefix of the paths where a sign-in with an issuer begins; the name of the issuer follows."""
+CALLBACK: Final = f"{SERVICE_PATHS}callback/"
+"""The prefix of the paths to which an issuer sends a browser back; the name of the issuer follows."""
 LOGOUT: Final = f"{SERVICE_PATHS}logout"
 ASSETS: Final = f"{SERVICE_PATHS}assets/"
 
@@ -70,6 +74,10 @@ def methods_of_service_page(path: Path) -> tuple[str, ...]:
         return ("GET", "HEAD", "POST", "OPTIONS")
     if path == LOGOUT:
         return ("POST", "OPTIONS")
+    if path.startswith(CALLBACK) and path != CALLBACK:
+        return ("GET", "OPTIONS")  # the code of a callback works once, so HEAD must not use the code
+    if path.startswith(LOGIN_WITH) and path != LOGIN_WITH:
+        return ("GET", "HEAD", "OPTIONS")
     if path.startswith(ASSETS):
         return ("GET", "HEAD", "OPTIONS")
     raise NotFound("Paths below /-/ belong to the service, and nothing is at this path.")

@@ -113,11 +113,11 @@ def directory(*rows: Row, **fields: object) -> Page:
 
 
 def problem(code: str = "forbidden", *, detail: str = "Do this.", next_path: str = "/reports/") -> Page:
-    return Page(PAGES.problem(ProblemView(ANYONE, 403, "Forbidden", detail, code, "req-1", next_path)))
+    return Page(PAGES.problem(ProblemView(ANYONE, 403, "Forbidden", detail, code, "req-1", next_path, ["corp"])))
 
 
-def sign_in(visitor: Visitor = ANYONE, next_path: str = "/reports/", failed: bool = False) -> Page:
-    return Page(PAGES.sign_in(SignInView(visitor, next_path, failed)))
+def sign_in(visitor: Visitor = ANYONE, next_path: str = "/reports/", fault: str = "") -> Page:
+    return Page(PAGES.sign_in(SignInView(visitor, next_path, ["corp"], fault, None)))
 
 
 # Safety
@@ -132,7 +132,7 @@ def test_no_page_has_inline_code_or_leads_to_another_site() -> None:
             *nasty_rows, uploads=LIMITED_UPLOADS, next_url=f"{BASE}/?cursor=a", is_first=False, crumbs=nasty_crumbs
         ),
         *(problem("made-up", detail=name, next_path=name) for name in NASTY_NAMES),
-        *(sign_in(visitor, f"/{name}", failed=True) for visitor in (ANYONE, ANN) for name in NASTY_NAMES),
+        *(sign_in(visitor, f"/{name}", fault="No.") for visitor in (ANYONE, ANN) for name in NASTY_NAMES),
         *(sign_in(ANYONE._replace(name=name)) for name in NASTY_NAMES),
     ]
     for tag, attributes, texts in (element for page in pages for element in page.elements):
@@ -272,7 +272,7 @@ def test_a_page_advises_to_sign_in_only_if_it_has_the_form() -> None:
 
 
 def test_password_managers_know_the_form_and_a_wrong_key_is_reported() -> None:
-    page, failed = sign_in(), sign_in(failed=True)
+    page, failed = sign_in(), sign_in(fault="The secret is wrong.")
     form = page.only("form", class_="sign-in").attributes
     assert (form["method"], form["action"]) == ("post", f"{BASE}/-/login")
     assert page.only("input", name="id").attributes["autocomplete"] == "username"
@@ -280,8 +280,9 @@ def test_password_managers_know_the_form_and_a_wrong_key_is_reported() -> None:
     assert (secret["type"], secret["autocomplete"]) == ("password", "current-password")
     assert page.only("input", name="next").attributes == {"type": "hidden", "name": "next", "value": "/reports/"}
     assert page.all("p", role="alert") == []
-    assert "is wrong" in failed.only("p", role="alert").text
-    assert failed.only("input", name="secret").attributes["aria-describedby"] == "failed"
+    assert failed.only("p", role="alert").text == "The secret is wrong."
+    assert failed.only("input", name="secret").attributes["aria-describedby"] == "fault"
+    assert page.only("a", class_="button primary").attributes["href"] == f"{BASE}/-/login/corp?next=/reports/"
 
 
 # Assets
@@ -328,5 +329,5 @@ def test_only_the_first_page_loads_the_template_engine() -> None:
     pages = HtmlPages()
     pages.asset("page.css")
     assert "_templates" not in vars(pages)
-    pages.sign_in(SignInView(ANYONE, "/", failed=False))
+    pages.sign_in(SignInView(ANYONE, "/", (), "", None))
     assert "_templates" in vars(pages)

@@ -40,6 +40,7 @@ def raising(error: Exception) -> tuple[Application, list[Mapping[str, object]]]:
         pages=PlainPages,
         realm="Acme files",
         sign_in=True,
+        issuers=(),
         public_url=None,
         authorization_header=None,
         clock=lambda: next(clock),

@@ -30,7 +30,7 @@ def test_a_path_without_a_mount_is_not_found_for_callers_who_may_read_it() -> No
 
 
 def test_reserved_paths_are_never_redirected() -> None:
-    for raw_path in ("/-/", "/-/x", "/%2D/x", "/-%2Fx", "/-/login/", "/-/assets"):
+    for raw_path in ("/-/", "/-/x", "/%2D/x", "/-%2Fx", "/-/login/", "/-/callback/", "/-/assets"):
         for method in METHODS:
             assert ask(method, raw_path, service=signpost(rules=OPEN)).status == 404
     for raw_path in ("/-", "/-x", "/a/-/b", "/--/a"):

@@ -2,7 +2,7 @@
 
 Problem
 ├── Unauthorized 401: CredentialsMissing, CredentialsInvalid, UrlKeyInvalid, CookieInvalid
-├── Forbidden (OutsideScope), CrossSite, LinkInvalid, Prefetched 403
+├── Forbidden (OutsideScope), CrossSite, LinkInvalid, Prefetched, SignInFailed, TooManyGroups 403
 ├── NotRevocable 409
 └── LinkGone 410: LinkExpired, LinkUsedUp, LinkRevoked
 """
@@ -81,10 +81,10 @@ class Forbidden(Problem):
 
     def __init__(self, principal: str, action: str, rule: int | None) -> None:
         kind, name = kind_and_id(principal)
-        who = f"The {kind} {name}".rstrip()
+        who, other = f"The {kind} {name}".rstrip(), "account" if kind == "user" else "key"
         words = {"versions": "read old versions", "purge": "erase versions"}.get(action, action)
         super().__init__(
-            f"{who} may not {words} here. Use another key, or ask the administrator for a rule that allows it."
+            f"{who} may not {words} here. Use another {other}, or ask the administrator for a rule that allows it."
         )
         self.principal, self.action, self.rule = principal, action, rule
 
@@ -139,6 +139,34 @@ class Prefetched(Problem):
     def __init__(self) -> None:
         super().__init__(
             "A browser cannot fetch this link in advance, because the link has a number of uses. Open the link."
+        )
+
+
+class SignInFailed(Problem):
+    """A sign-in with an identity provider did not succeed. `reason` is for the log, and holds no secret."""
+
+    status, title, code = 403, "Forbidden", "sign-in-failed"
+
+    def __init__(self, detail: str, reason: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+class TooManyGroups(Problem):
+    """The groups of a person do not fit into a cookie, a link or a service token. The list is never cut.
+
+    Args:
+        holder: the thing with too little room, in words: `a link`.
+        characters: the characters that the thing would have.
+        limit: the characters that the thing may have.
+    """
+
+    status, title, code = 403, "Forbidden", "too-many-groups"
+
+    def __init__(self, holder: str, characters: int, limit: int) -> None:
+        super().__init__(
+            f"Your id and your groups do not fit: {holder} would have {characters:,} characters, and may have "
+            f"{limit:,}. Ask the administrator to name fewer groups of your identity provider in the rules."
         )
 
 

@@ -47,7 +47,7 @@ def test_a_wrong_key_opens_no_session() -> None:
         reply = post("/-/login", FORM | change)
         assert (reply.status, reply.headers["WWW-Authenticate"]) == (401, 'Bearer realm="Acme files"')
         assert "Set-Cookie" not in reply.headers
-        assert b"failed=True" in reply.body
+        assert b"fault='The id or the secret is wrong." in reply.body
         assert secret_of("ann").encode() not in reply.body
     for body in (b"\xff=\xff&&&=", b"%zz", b"id=" + b"a" * 9_000, b"id", b"&" * 8_000):
         assert ask("POST", "/-/login", headers=OUR_ORIGIN, body=body).status in (400, 401), body[:9]
@@ -68,8 +68,8 @@ def test_signing_in_leads_only_to_the_site_of_the_service() -> None:
         ("", "/"),
         ("a", "/"),
         ("https://evil.example.com/", "/"),
-        ("//evil.example.com/", "//evil.example.com/"),
-        ("/\\evil.example.com", "/\\evil.example.com"),
+        ("//evil.example.com/", "/"),
+        ("/\\evil.example.com", "/"),
         ("/a\r\nSet-Cookie: b=c", "/"),
         ("/ü", "/"),
         ("javascript:alert(1)", "/"),
