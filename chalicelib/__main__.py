@@ -180,11 +180,12 @@ def _issuers(options: argparse.Namespace) -> int:
 def _policy(options: argparse.Namespace) -> int:
     environment = _environment(options.stage)
     settings = _settings(environment)
-    mounts, rules, cdn_secret = settings.mounts, settings.rules, settings.cdn_secret
+    mounts, rules = settings.mounts, settings.rules
+    secrets = settings.cdn_secret, settings.client_secrets.values()
     if options.stage == stages.STACK:
-        document = stack_policy(stages.template_policy(), mounts, rules, environment.variables[BUCKET], cdn_secret)
+        document = stack_policy(stages.template_policy(), mounts, rules, environment.variables[BUCKET], *secrets)
     else:
-        document = policy(mounts, rules, environment.table, environment.variables.get(SECRET), cdn_secret)
+        document = policy(mounts, rules, environment.table, environment.variables.get(SECRET), *secrets)
     text = json.dumps(document, indent=2)
     if not options.write:
         print(text)

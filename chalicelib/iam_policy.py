@@ -47,6 +47,7 @@ def policy(
     table: str | None = None,
     secret: str | None = None,
     cdn_secret: str | None = None,
+    client_secrets: Iterable[str] = (),
 ) -> dict[str, Any]:
     """Return a policy document for the role of the functions.
 
@@ -54,12 +55,12 @@ def policy(
         mounts: all mounts; a mount at another store than AWS needs no permission.
         rules: all rules; a rule that allows `versions` or `purge`, or passes some headers, needs more permissions.
         table: the name of the DynamoDB table, None for no table.
-        secret, cdn_secret: references for `backends.secrets.secret_source`; only an ARN needs a permission.
+        secret, cdn_secret, client_secrets: references for `backends.secrets`; only an ARN needs a permission.
     """
     on_aws = [mount for mount in mounts if mount.on_aws]
     home, _ = partition(on_aws[0].region if on_aws else "")
     others = [_allow("Table", _TABLE_ACTIONS, f"arn:{home}:dynamodb:*:*:table/{table}")] if table else []
-    others += [*_secret("Secret", secret), *_secret("CdnSecret", cdn_secret)]
+    others += [*_secret("Secret", secret), *_of_settings(cdn_secret, client_secrets)]
     log_streams = f"arn:{home}:logs:*:*:log-group:/aws/lambda/signpost-*:*"
     # Chalice creates a log group with another name than the function's, so Lambda must create the right log group.
     logs = _allow("Logs", ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"), log_streams)
@@ -67,21 +68,34 @@ def policy(
 
 
 def stack_policy(
-    document: dict[str, Any], mounts: Iterable[Mount], rules: Iterable[Rule], bucket: str, cdn_secret: str | None = None
+    document: dict[str, Any],
+    mounts: Iterable[Mount],
+    rules: Iterable[Rule],
+    bucket: str,
+    cdn_secret: str | None = None,
+    client_secrets: Iterable[str] = (),
 ) -> dict[str, Any]:
     """Return the policy of the stack: the template's permissions, and the further permissions for the mounts and rules.
 
     Args:
         document: the policy of the template, for the template's bucket.
-        mounts, rules, cdn_secret: as in `policy`.
+        mounts, rules: as in `policy`.
         bucket: the placeholder for the name of the template's bucket.
+        cdn_secret, client_secrets: as in `policy`.
     """
     on_aws = [mount for mount in mounts if mount.on_aws]
     others = [mount for mount in on_aws if mount.bucket != bucket]
     actions = {"Action": list(_object_actions(rules))}
     own = [statement | (actions if statement["Sid"] == "Objects1" else {}) for statement in document["Statement"]]
-    added = [*_buckets(others, rules, 2), *_kms_keys(on_aws), *_secret("CdnSecret", cdn_secret)]
+    added = [*_buckets(others, rules, 2), *_kms_keys(on_aws), *_of_settings(cdn_secret, client_secrets)]
     return document | {"Statement": [*own, *added]}
+
+
+def _of_settings(cdn_secret: str | None, client_secrets: Iterable[str]) -> list[dict[str, Any]]:
+    """The statements for the secrets that the settings name."""
+    arns = dict.fromkeys(arn for arn in map(str.strip, client_secrets) if _secret("", arn))
+    numbered = [_secret(f"ClientSecret{number}", arn) for number, arn in enumerate(arns, 1)]
+    return [*_secret("CdnSecret", cdn_secret), *(statement for each in numbered for statement in each)]
 
 
 def _secret(sid: str, reference: str | None) -> list[dict[str, Any]]:

@@ -101,7 +101,8 @@ def adapt(project: Path, settings: Settings, bucket: str) -> None:
         settings: the settings in the export.
         bucket: the placeholder for the name of the stack's bucket.
     """
-    policy = stack_policy(template_policy(), settings.mounts, settings.rules, bucket, settings.cdn_secret)
+    secrets = settings.cdn_secret, settings.client_secrets.values()
+    policy = stack_policy(template_policy(), settings.mounts, settings.rules, bucket, *secrets)
     (project / policy_file(STACK).relative_to(PROJECT)).write_text(json.dumps(policy))
     template: dict[str, Any] = json.loads((project / RESOURCES).read_text())
     resources = template["Resources"]

@@ -38,7 +38,7 @@ IDENTITY = {
     ),
     *(f"chalicelib.core.access.{name}" for name in ("issuer_claims", "issuer_keys", "issuer_ports", "issuer_tokens")),
     *(f"chalicelib.core.access.{name}" for name in ("issuers", "jwt", "strict_json")),
-    *(f"chalicelib.settings.{name}" for name in ("issuers", "people", "world_issuers")),
+    *(f"chalicelib.settings.{name}" for name in ("issuers", "people", "revoked", "world_issuers")),
 }
 
 # Modules that no redirect needs, and that would make every cold start longer.

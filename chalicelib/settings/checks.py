@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from chalicelib.backends.secrets import secret_source
+from chalicelib.backends.secrets import client_secret_source, secret_source
 from chalicelib.core.web.paths import CONTROLS, DOT_SEGMENTS, SERVICE_PATHS
 
 PATTERN_CHARACTERS: Final = frozenset("*{}")
@@ -54,18 +54,28 @@ def is_path(text: str) -> bool:
     )
 
 
-def _is_signing_secret(text: str) -> bool:
-    try:
-        secret_source(text)
-    except ValueError:
-        return False
-    return True
+def _is_secret(source: Callable[[str], object]) -> Callable[[str], bool]:
+    """Return a function that tells whether a text has what a function of `backends.secrets` reads."""
+
+    def passes(text: str) -> bool:
+        try:
+            source(text)
+        except ValueError:
+            return False
+        return True
+
+    return passes
 
 
 SIGNING_SECRET: Final = Check(
-    _is_signing_secret,
+    _is_secret(secret_source),
     "a secret of 32 characters or more (`openssl rand -hex 32`), or the ARN of a secret in Secrets Manager or of a "
     "parameter in SSM",
+    is_secret=True,
+)
+CLIENT_SECRET: Final = Check(
+    _is_secret(client_secret_source),
+    "a secret: it is empty, or the ARN of something else than a secret in Secrets Manager or a parameter in SSM",
     is_secret=True,
 )
 ACCESS_KEY: Final = Check(

@@ -8,8 +8,8 @@ from chalicelib.core.access.issuers import Issuer
 from chalicelib.core.access.rules import Rule
 
 from .api_keys import GROUP, KEY_ID
-from .checks import Check, optional, pattern
-from .mistakes import Mistakes, did_you_mean
+from .checks import CLIENT_SECRET, Check, optional, pattern
+from .mistakes import Mistakes, Place, did_you_mean
 from .schema import Document, Table
 from .world_issuers import check_owner
 
@@ -42,19 +42,29 @@ _ALGORITHM: Final = Check(_ALGORITHMS.__contains__, f"one of {', '.join(_ALGORIT
 _AUDIENCE: Final = Check(_is_trimmed, 'the name of this service in the tokens: "https://files.example.com"')
 _CLAIM: Final = Check(_is_trimmed, 'the name of a claim: "sub"')
 _VALUE: Final = Check(_is_trimmed, 'a value of a claim, where * stands for any characters: "acme/*"')
-_PERSON: Final = Check(pattern(r"user:[a-z0-9-]+:\S(?:.*\S)?"), 'a person of an issuer: "user:corp:alice"')
+_CLIENT_ID: Final = Check(_is_trimmed, 'the id of this service at the issuer, for signing in: "signpost"')
+_SCOPE: Final = Check(pattern(r"[!#-\[\]-~]+"), 'a scope of OAuth: "profile"')  # RFC 6749 §3.3
+PERSON: Final = Check(pattern(r"user:[a-z0-9-]+:\S(?:.*\S)?"), 'a person of an issuer: "user:corp:alice"')
+
+_DEFAULT_SCOPES: Final = ("openid", "email", "profile")
 
 _OTHER_NAME: Final = (
-    'denies "{0}", but two tables of issuers have the same issuer, where the same person can be "{1}": '
-    "deny that name too"
+    'two tables of issuers have the same issuer, so "{1}" can stand for the same people as "{0}": {2} that name too'
 )
 
 
-def read_issuers(document: Document, tables: Iterable[Table]) -> tuple[Issuer, ...]:
-    """Return the issuers of the `[[issuers]]` tables; no two tables may have the same name."""
-    issuers = tuple(_read_issuer(table) for table in tables)
+def read_issuers(document: Document, tables: Sequence[Table]) -> tuple[tuple[Issuer, ...], Mapping[str, str]]:
+    """Return the issuers of the `[[issuers]]` tables; no two tables may have the same name.
+
+    The second value has the secret of the service at each issuer with a `client_id`, or the reference of the secret, by
+    the name of the issuer.
+    """
+    read = [_read_issuer(table) for table in tables]
+    issuers = tuple(issuer for issuer, _ in read)
     document.check_unique("issuers", "name", [(issuer.name,) for issuer in issuers])
-    return issuers
+    for table, issuer in zip(tables, issuers, strict=True):
+        _check_audience(table, issuer, issuers)
+    return issuers, {issuer.name: secret for issuer, secret in read if secret}
 
 
 def read_groups(table: Table, issuers: Sequence[Issuer]) -> Mapping[str, tuple[str, ...]]:
@@ -64,8 +74,8 @@ def read_groups(table: Table, issuers: Sequence[Issuer]) -> Mapping[str, tuple[s
     for group in table.values:
         if not GROUP.passes(group):
             table.mistake(group, f"is not {GROUP.wanted}")
-        for person in table.texts(group, _PERSON):
-            name = person.split(":")[1] if _PERSON.passes(person) else ""
+        for person in table.texts(group, PERSON):
+            name = person.split(":")[1] if PERSON.passes(person) else ""
             if name and name not in names and not table.mistakes.in_tables("issuers"):
                 table.mistake(group, f'"{person}" names no issuer{did_you_mean(name, names)}')
             groups[person] = (*groups.get(person, ()), group)
@@ -73,22 +83,36 @@ def read_groups(table: Table, issuers: Sequence[Issuer]) -> Mapping[str, tuple[s
 
 
 def warn_of_other_names(
-    issuers: Sequence[Issuer], groups: Mapping[str, Sequence[str]], rules: Iterable[Rule], mistakes: Mistakes
+    issuers: Sequence[Issuer],
+    groups: Mapping[str, Sequence[str]],
+    rules: Iterable[Rule],
+    revoked: Iterable[str],
+    mistakes: Mistakes,
 ) -> None:
-    """Warn where a rule denies something to a name, and another table gives the same person another name.
+    """Warn where a name is denied something or is revoked, and another table gives the same person another name.
 
     Two tables with the same `issuer` accept tokens of the same people. A token chooses the table by its audience, so
     `user:corp:alice` and `user:corp-ci:alice` are one person.
     """
-    for rule in rules:
-        if rule.allows:
-            continue
-        listed = (name for name, own in groups.items() if any(f"group:{group}" in rule.to for group in own))
-        denied = {*listed, *(tag for tag in rule.to if tag.count(":") > 1)}
-        for tag in sorted(denied):
-            other = next((name for name in _other_names(tag, issuers) if not _has(denied, name)), None)
+
+    people = [name for name in revoked if name.startswith("user:")]
+    lists = [*_denied(groups, rules), *((("revoked", 0, name), [name], people, "revoke") for name in people)]
+    for place, names, all_names, verb in lists:
+        for name in names:
+            other = next((other for other in _other_names(name, issuers) if not _has(all_names, other)), None)
             if other:
-                mistakes.warn(("rules", rule.number - 1, "to"), partial(_OTHER_NAME.format, tag, other))
+                mistakes.warn(place, partial(_OTHER_NAME.format, name, other, verb))
+
+
+def _denied(
+    groups: Mapping[str, Sequence[str]], rules: Iterable[Rule]
+) -> Iterator[tuple[Place, Sequence[str], Sequence[str], str]]:
+    """Yield the people and the groups of issuers to which each rule denies something."""
+    for rule in rules:
+        if not rule.allows:
+            listed = (name for name, own in groups.items() if any(f"group:{group}" in rule.to for group in own))
+            denied = sorted({*listed, *(tag for tag in rule.to if tag.count(":") > 1)})
+            yield ("rules", rule.number - 1, "to"), denied, denied, "deny"
 
 
 def _other_names(tag: str, issuers: Sequence[Issuer]) -> Iterator[str]:
@@ -105,7 +129,8 @@ def _has(tags: Iterable[str], name: str) -> bool:
     return any(tag == name or (name.endswith(":…") and tag.startswith(name[:-1])) for tag in tags)
 
 
-def _read_issuer(table: Table) -> Issuer:
+def _read_issuer(table: Table) -> tuple[Issuer, str]:
+    """Return the issuer of a table, and the secret of the service there, or its reference; empty for no secret."""
     issuer = Issuer(
         name=table.text("name", KEY_ID),
         issuer=table.text("issuer", _ISSUER),
@@ -118,7 +143,10 @@ def _read_issuer(table: Table) -> Issuer:
         email_trusted=table.flag("email_trusted", default=False),
         jwks=table.optional_text("jwks", _JWKS) or "",
         inner=table.flag("inner", default=False),
+        client_id=table.optional_text("client_id", _CLIENT_ID) or "",
+        scopes=table.texts("scopes", _SCOPE) or _DEFAULT_SCOPES,
     )
+    client_secret = table.secret("client_secret", CLIENT_SECRET)
     if table.values.get("audience") in (None, []):
         table.mistake("audience", f"is missing; give {_AUDIENCE.wanted}")
     if issuer.audience_claim != "aud" and not issuer.require:
@@ -129,6 +157,22 @@ def _read_issuer(table: Table) -> Issuer:
         )
     if issuer.email_trusted and issuer.subject != "email":
         table.mistake("email_trusted", 'is about the claim "email": write subject = "email", or remove email_trusted')
+    for key, other in (("client_id", "client_secret"), ("client_secret", "client_id")):
+        if table.values.get(key) and not table.values.get(other):
+            table.mistake(key, f"needs {other}: people sign in with both, which the issuer gives to this service")
+    if "openid" not in issuer.scopes:
+        table.mistake("scopes", 'must have "openid", without which the issuer gives no ID token')
     check_owner(table, issuer)
     table.finish()
-    return issuer
+    return issuer, client_secret
+
+
+def _check_audience(table: Table, issuer: Issuer, issuers: Iterable[Issuer]) -> None:
+    """Report an `audience` with a client id of the same issuer: the ID tokens of a sign-in have this audience."""
+    client_ids = {other.client_id for other in issuers if other.issuer == issuer.issuer and other.client_id}
+    if issuer.audience_claim == "aud" and client_ids & {*issuer.audience}:
+        table.mistake(
+            "audience",
+            "has a client_id of this issuer, so the service would accept the ID tokens of a sign-in as bearer tokens: "
+            "give this service an audience of its own at the issuer",
+        )

@@ -107,7 +107,7 @@ def inspect(file: str | PathLike[str], variables: Mapping[str, str], region: str
     if settings.issuers:
         from .issuers import warn_of_other_names
 
-        warn_of_other_names(settings.issuers, settings.groups, settings.rules, mistakes)
+        warn_of_other_names(settings.issuers, settings.groups, settings.rules, settings.revoked, mistakes)
     if texts := mistakes.texts():
         raise InvalidSettings(texts, mistakes.warnings())
     return settings, mistakes.warnings()
@@ -133,7 +133,8 @@ def _settings(document: Document, region: str) -> Settings:
     public_url = service.text("public_url", PUBLIC_URL, default="").rstrip("/")
     url_seconds = service.whole_number("url_seconds", _DEFAULT_URL_SECONDS, 1, MAX_URL_SECONDS)
     keys = read_api_keys(document)
-    issuers, groups = _read_identity(document)
+    issuers, client_secrets, groups = _read_identity(document)
+    revoked = _read_revoked(document, keys, issuers)
     settings = Settings(
         realm=service.text("realm", _REALM, default="Signpost"),
         public_url=without_usual_port(public_url) if public_url else None,
@@ -147,21 +148,35 @@ def _settings(document: Document, region: str) -> Settings:
         cdn_secret=service.secret("cdn_secret", SIGNING_SECRET) or None,
         issuers=issuers,
         groups=groups,
+        client_secrets=client_secrets,
+        revoked=revoked,
     )
     for table in (service, images, document):
         table.finish()
     return settings
 
 
-def _read_identity(document: Document) -> "tuple[tuple[Issuer, ...], Mapping[str, tuple[str, ...]]]":
-    """Return the issuers, and the groups of people. Without these tables, their readers are not loaded."""
+def _read_identity(
+    document: Document,
+) -> "tuple[tuple[Issuer, ...], Mapping[str, str], Mapping[str, tuple[str, ...]]]":
+    """Return the issuers, the secrets there, and the groups of people. Without these tables, nothing is loaded."""
     tables, groups = document.tables("issuers"), document.table("groups")
     if not tables and not groups.values:
-        return (), {}
+        return (), {}, {}
     from .issuers import read_groups, read_issuers
 
-    issuers = read_issuers(document, tables)
-    return issuers, read_groups(groups, issuers)
+    issuers, client_secrets = read_issuers(document, tables)
+    return issuers, client_secrets, read_groups(groups, issuers)
+
+
+def _read_revoked(document: Document, keys: tuple[ApiKey, ...], issuers: "tuple[Issuer, ...]") -> Mapping[str, float]:
+    """Return the revoked principals. Without the table, its reader is not loaded."""
+    table = document.table("revoked")
+    if not table.values:
+        return {}
+    from .revoked import read_revoked
+
+    return read_revoked(table, keys, issuers)
 
 
 def _report_unreachable(settings: Settings, mistakes: Mistakes, rules: Iterable[Rule]) -> None:

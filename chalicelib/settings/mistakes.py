@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 _TABLE_LINE: Final = r"\s*\[\[?\s*([\w-]+)\s*\]\]?"  # only a mistake compiles these two expressions
-_KEY_LINE: Final = r"\s*[\"']?([\w-]+)[\"']?\s*="
+_KEY_LINE: Final = r"""\s*(?:([\w-]+)|"([^"]*)"|'([^']*)')\s*="""
 
 Place = tuple[str, int, str | None]
 """The place of a setting: the name of its table, the number of the table among the tables of this name
@@ -63,7 +63,7 @@ class Mistakes:
     def _where(self, place: Place, lines: dict[Place, int]) -> str:
         table, index, key = place
         line = lines.get(place) or lines.get((table, index, None))
-        is_single = table in ("service", "images", "groups") or (index == 0 and key is None and not line)
+        is_single = table in ("service", "images", "groups", "revoked") or (index == 0 and key is None and not line)
         name = table if is_single else f"{table}[{index + 1}]"
         return f"{self._file}{f':{line}' if line else ''}: {name}{f'.{key}' if key else ''}"
 
@@ -87,5 +87,5 @@ def _lines(text: str) -> dict[Place, int]:
             count[table] = count.get(table, -1) + 1
             lines[table, count[table], None] = number
         elif key := re.match(_KEY_LINE, line):
-            lines.setdefault((table, count.get(table, 0), key[1]), number)
+            lines.setdefault((table, count.get(table, 0), key[1] or key[2] or key[3]), number)
     return lines

@@ -82,20 +82,24 @@ def test_a_rule_that_allows_more_needs_more_actions(tmp_path: Path) -> None:
 
 def test_the_table_and_the_secrets_on_aws_have_statements(tmp_path: Path) -> None:
     mounts = loaded(tmp_path, mount()).mounts
-    found = statements(policy(mounts, table="links", secret=f" {ARN} ", cdn_secret=PARAMETER))
+    clients = ("in-clear", ARN, f"{ARN}\n", PARAMETER)  # two tables have one secret
+    found = statements(policy(mounts, table="links", secret=f" {ARN} ", cdn_secret=PARAMETER, client_secrets=clients))
     assert found["Table"]["Resource"] == "arn:aws:dynamodb:*:*:table/links"
     assert found["Table"]["Action"] == ["dynamodb:GetItem", "dynamodb:UpdateItem"]
     assert (found["Secret"]["Resource"], found["Secret"]["Action"]) == (ARN, ["secretsmanager:GetSecretValue"])
     assert (found["CdnSecret"]["Resource"], found["CdnSecret"]["Action"]) == (PARAMETER, ["ssm:GetParameter"])
+    assert found["ClientSecret1"] == found["Secret"] | {"Sid": "ClientSecret1"}
+    assert found["ClientSecret2"] == found["CdnSecret"] | {"Sid": "ClientSecret2"}
+    assert "ClientSecret3" not in found
     assert statements(policy(mounts, secret="s" * 32)).keys() == {"Objects1", "List1", "Logs"}
 
 
 def test_the_policy_of_the_stack_keeps_the_statements_of_the_template(tmp_path: Path) -> None:
     template = json.loads((PROJECT / ".chalice/policy-stack.json").read_text())
     settings = loaded(tmp_path, MOUNTS + '[[rules]]\npath = "/a"\nallow = ["purge"]\nto = ["anyone"]\n')
-    found = statements(stack_policy(template, settings.mounts, settings.rules, "acme", PARAMETER))
+    found = statements(stack_policy(template, settings.mounts, settings.rules, "acme", PARAMETER, [ARN]))
     assert found.keys() - statements(template).keys() == {
-        *("Objects2", "Objects3", "List2", "List3", "Key1", "Key2", "CdnSecret")
+        *("Objects2", "Objects3", "List2", "List3", "Key1", "Key2", "CdnSecret", "ClientSecret1")
     }
     assert found["Objects1"]["Resource"] == {"Fn::Sub": "${Bucket.Arn}/*"}
     assert found["Objects2"]["Resource"] == "arn:aws:s3:::two/*"

@@ -27,7 +27,7 @@ class Issuer(NamedTuple):
             as for `groups`.
         email_trusted: whether `email` may be the subject of a token without `email_verified`.
         jwks: the https URL or the file of the issuer's keys; empty where discovery finds the URL.
-        inner: whether the host of `jwks` may have an inner address; without `jwks`, the host of `issuer`.
+        inner: whether the hosts of `jwks` and of `issuer` may have an inner address.
         client_id: the id of this service at the issuer, which is the audience of ID tokens; empty where people do not
             sign in with the issuer.
         scopes: the scopes of a sign-in (OpenID Connect Core §3.1.2.1).

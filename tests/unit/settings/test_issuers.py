@@ -129,18 +129,94 @@ def test_a_denied_name_at_one_of_two_tables_with_the_same_issuer_is_a_warning(tm
     for to, other in (("user:ci:bob", "user:corp:bob"), ("group:editors", "user:ci:alice")):
         texts, (warning,) = inspected(tmp_path, two + rule("deny", to))
         assert texts == []
-        assert f'where the same person can be "{other}": deny that name too' in warning
+        assert f'so "{other}" can stand for the same people as "' in warning
+        assert warning.endswith("deny that name too")
         assert inspected(tmp_path, two + rule("deny", to, other)) == ([], [])
         assert inspected(tmp_path, two + rule("allow", to)) == ([], [])
         of_email = two.replace('name = "ci"', 'name = "ci"\nsubject = "email"')
         (warning,) = inspected(tmp_path, of_email + rule("deny", to))[1]
-        assert f'where the same person can be "{other.rpartition(":")[0]}:…"' in warning
+        assert f'so "{other.rpartition(":")[0]}:…" can stand' in warning
         assert inspected(tmp_path, of_email + rule("deny", to, f"{other}@example.com")) == ([], [])
         one = two.replace('login.example.com"\naudience', 'b.example.com"\naudience', 1)
         assert inspected(tmp_path, one + rule("deny", to)) == ([], [])
 
 
-def test_the_secret_of_a_client_is_no_setting_and_is_not_shown(tmp_path: Path) -> None:
-    (mistake,) = mistakes(tmp_path, MOUNT + CORP + 'client_secret = "c4n4ry"\n')
-    assert "issuers[1].client_secret: is unknown" in mistake
-    assert "c4n4ry" not in mistake
+def test_a_revoked_name_at_one_of_two_tables_with_the_same_issuer_is_a_warning(tmp_path: Path) -> None:
+    two = MOUNT + CORP + CORP.replace('"corp"', '"ci"') + '[revoked]\n"user:ci:bob" = true\n'
+    assert inspected(tmp_path, two)[1] == [
+        ":14: revoked.user:ci:bob: warning: two tables of issuers have the same issuer, so "
+        '"user:corp:bob" can stand for the same people as "user:ci:bob": revoke that name too',
+    ]
+    assert inspected(tmp_path, two + '"user:corp:bob" = 2026-11-29T12:00:00Z\n') == ([], [])
+
+
+CLIENT = 'client_id = "web"\nclient_secret = "${SECRET}"\n'
+
+
+def test_people_sign_in_with_an_issuer_that_knows_the_service(tmp_path: Path) -> None:
+    two = MOUNT + CORP + CLIENT + CORP.replace('"corp"', '"ci"') + CLIENT + 'scopes = ["openid", "groups"]\n'
+    settings = loaded(tmp_path, two, {"SECRET": "c4n4ry"})
+    assert [(issuer.client_id, issuer.scopes) for issuer in settings.issuers] == [
+        ("web", ("openid", "email", "profile")),
+        ("web", ("openid", "groups")),
+    ]
+    assert settings.client_secrets == {"corp": "c4n4ry", "ci": "c4n4ry"}
+    assert "c4n4ry" not in repr(settings)
+    access = (
+        CORP.replace('"https://files.example.com"', '"web"') + 'audience_claim = "client_id"\nrequire = {a = "b"}\n'
+    )
+    assert mistakes(tmp_path, MOUNT + access + CLIENT, {"SECRET": "x"}) == []  # such a token has no `aud`
+
+
+def test_the_settings_of_a_client_that_cannot_be_intended_are_mistakes(tmp_path: Path) -> None:
+    arn = "arn:aws:kms:eu-west-1:123456789012:key/c4n4ry"
+    for text, secret, key, words in [
+        (
+            'client_secret = "c4n4ry"\nclient_id = "web"\n',
+            "x",
+            "client_secret",
+            "must not be in this file: write ${NAME}",
+        ),
+        (CLIENT, "", "client_secret", "the text here is not a secret: it is empty"),
+        (CLIENT, arn, "client_secret", "the text here is not a secret: it is empty, or the ARN of something else"),
+        ('client_id = "web"\n', "x", "client_id", "needs client_secret"),
+        ('client_id = "web"\nclient_secret = ""\n', "x", "client_id", "needs client_secret"),
+        ('client_secret = "${SECRET}"\n', "x", "client_secret", "needs client_id"),
+        ('client_id = " web"\nclient_secret = "${SECRET}"\n', "x", "client_id", "is not the id of this service"),
+        (CLIENT + 'scopes = ["email"]\n', "x", "scopes", 'must have "openid"'),
+        (CLIENT + 'scopes = ["openid email"]\n', "x", "scopes", "is not a scope"),
+        (CLIENT.replace("web", "https://files.example.com"), "x", "audience", "has a client_id of this issuer"),
+    ]:
+        found = mistakes(tmp_path, MOUNT + CORP + text, {"SECRET": secret})
+        assert any(f"issuers[1].{key}: " in mistake and words in mistake for mistake in found), (text, found)
+        assert "c4n4ry" not in "".join(found)
+    other = CORP.replace('"corp"', '"ci"').replace('"https://files.example.com"', '["x", "web"]')
+    (mistake,) = mistakes(tmp_path, MOUNT + CORP + CLIENT + other, {"SECRET": "x"})
+    assert "issuers[2].audience: has a client_id of this issuer" in mistake
+
+
+KEY = table("[[keys]]", {"id": '"ci"', "sha256": f'"{"a" * 64}"'})
+
+
+def test_a_revoked_name_has_the_time_before_which_all_is_revoked(tmp_path: Path) -> None:
+    text = MOUNT + KEY + CORP + '[revoked]\n"user:corp:a:b" = true\n'
+    settings = loaded(tmp_path, text + '"key:ci" = 2026-11-29T12:00:00+02:00\n')
+    assert settings.revoked == {"user:corp:a:b": float("inf"), "key:ci": 1795946400}
+    for value in ("false", '"2026-11-29T12:00:00Z"', "1795939200", "2026-11-29T12:00:00", "2026-11-29", "12:00:00"):
+        (mistake,) = mistakes(tmp_path, f"{text}'key:ci' = {value}\n")
+        assert mistake.startswith(":14: revoked.key:ci: must be true")
+        assert '"key:ci" = 2026-11-29T12:00:00Z' in mistake
+
+
+def test_a_revoked_name_is_a_key_or_a_person_of_the_file(tmp_path: Path) -> None:
+    for name, words in [
+        ("key:cii", 'names no key; did you mean "ci"?'),
+        ("user:crop:alice", 'names no issuer; did you mean "corp"?'),
+        ("kay:ci", 'is neither a key ("key:ci") nor a person of an issuer: "user:corp:alice"; did you mean "key:ci"?'),
+        *((name, "is neither a key") for name in ("alice", "user:corp", "user:corp:", "group:corp:x", "anyone")),
+    ]:
+        (mistake,) = mistakes(tmp_path, MOUNT + KEY + CORP + f'[revoked]\n"{name}" = true\n')
+        assert f": revoked.{name}: {words}" in mistake
+    broken = MOUNT + KEY.replace('"ci"', '"C I"') + CORP.replace('"corp"', '"C"')
+    found = mistakes(tmp_path, f'{broken}[revoked]\n"key:ci" = true\n"user:corp:alice" = true\n')
+    assert not any("revoked" in mistake for mistake in found)
