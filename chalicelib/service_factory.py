@@ -122,6 +122,7 @@ class ServiceFactory:
             keys=self._backends.issuer_keys,
             signatures=self._backends.token_signatures,
             groups=self._settings.groups,
+            revoked=self._settings.revoked,
         )
 
     @cached_property

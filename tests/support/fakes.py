@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from chalicelib.backends.cursors import FernetCursors
 from chalicelib.bootstrap import build
 from chalicelib.core import ports
+from chalicelib.core.access.issuers import Issuer
 from chalicelib.core.access.link_tokens import LinkTokens
 from chalicelib.core.access.principals import ApiKey
 from chalicelib.core.access.rules import Rule
@@ -174,6 +175,10 @@ def signpost(
     cdn_secrets: Secrets | None = None,
     authorization_header: str | None = None,
     public_url: str | None = None,
+    issuers: Sequence[Issuer] = (),
+    revoked: Mapping[str, float] | None = None,
+    providers: ports.Providers | None = None,
+    issuer_keys: ports.IssuerKeys | None = None,
 ) -> Signpost:
     """The application over fakes; without a counter it counts no uses."""
     settings = Settings(
@@ -186,6 +191,8 @@ def signpost(
         rules=tuple(rules),
         image_hosts=(),
         authorization_header=authorization_header,
+        issuers=tuple(issuers),
+        revoked=revoked or {},
     )
     secrets = (lambda _: [SIGNING_SECRET]) if sign_in else None
     return Signpost(
@@ -199,6 +206,8 @@ def signpost(
             "renderer": renderer or Renderer(),
             "image_source": source or Source(),
             "pages": pages or PlainPages(),
+            "providers": providers,
+            "issuer_keys": issuer_keys,
         },
     )
 

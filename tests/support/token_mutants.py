@@ -223,7 +223,7 @@ def compare(count: int, seed: int) -> Counter[str]:
         seed: of the random choices.
     """
     known = MemoryIssuerKeys(keys(*KIDS), keys(*KIDS))
-    tokens = IssuerTokens(issuers=(TABLE,), keys=known, signatures=CryptographySignatures(), groups={})
+    tokens = IssuerTokens(issuers=(TABLE,), keys=known, signatures=CryptographySignatures(), groups={}, revoked={})
     decisions: Counter[str] = Counter()
     with warnings.catch_warnings(action="ignore", category=SecurityWarning):  # EdDSA has a new name in RFC 9864
         for _, text in zip(range(count), Mutants(seed), strict=False):

@@ -199,7 +199,11 @@ def test_the_token_of_a_link_decides_and_is_not_shown(settings: Settings) -> Non
 def test_a_token_is_explained_with_its_principal_and_the_reason_of_a_refusal(settings: Settings) -> None:
     memory_keys = MemoryIssuerKeys(keys("rsa"), None)
     tokens = IssuerTokens(
-        issuers=settings.issuers, keys=memory_keys, signatures=CryptographySignatures(), groups=settings.groups
+        issuers=settings.issuers,
+        keys=memory_keys,
+        signatures=CryptographySignatures(),
+        groups=settings.groups,
+        revoked={},
     )
     claims = {**CLAIMS, "sub": "ann", "groups": ["dev"], "exp": NOW + 300}
     caller = ["caller  'user:corp:ann', {user} is 'corp:ann'", "groups  'group:corp:dev', 'group:editors'"]

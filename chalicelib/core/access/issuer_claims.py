@@ -1,5 +1,6 @@
 """Claims: which table of `[[issuers]]` a token is for, and the principal that the claims of the token make there."""
 
+import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeGuard
 
@@ -45,6 +46,54 @@ def principal_of(issuer: Issuer, claims: Claims, groups: Mapping[str, Sequence[s
     name = f"user:{issuer.name}:{subject}"
     issuer_groups = (f"{issuer.name}:{group}" for group in _groups(issuer, claims))
     return person(name, (*issuer_groups, *groups.get(name, ())))
+
+
+def check_id_token(issuer: Issuer, claims: Claims, nonce: str) -> None:
+    """Check that an ID token is for this service and for this sign-in (OpenID Connect Core §3.1.3.7).
+
+    Args:
+        issuer: the table with which the person signs in; its `require` holds for ID tokens too.
+        claims: the claims of the token.
+        nonce: of the sign-in.
+
+    Raises:
+        CredentialsInvalid: the token is for another service or another sign-in.
+    """
+    if claims.get("iss") != issuer.issuer:
+        raise CredentialsInvalid(f"issuer {issuer.name}: the ID token has another `iss`.")
+    mismatch = _mismatch(issuer._replace(audience=(issuer.client_id,), audience_claim="aud"), claims)
+    if mismatch:
+        raise CredentialsInvalid(f"issuer {issuer.name}: the ID token is not for `client_id`: {mismatch}")
+    is_for_several = isinstance(claims["aud"], list) and len(claims["aud"]) > 1
+    if claims.get("azp", None if is_for_several else issuer.client_id) != issuer.client_id:
+        raise CredentialsInvalid(f"issuer {issuer.name}: the `azp` of the ID token is not `client_id`.")
+    own_nonce = claims.get("nonce")
+    if not isinstance(own_nonce, str) or not hmac.compare_digest(own_nonce.encode(), nonce.encode()):
+        raise CredentialsInvalid(f"issuer {issuer.name}: the `nonce` of the ID token is of another sign-in.")
+    if "iat" not in claims:
+        raise CredentialsInvalid(f"issuer {issuer.name}: the ID token has no `iat`.")
+
+
+def check_not_id_token(issuers: Iterable[Issuer], claims: Claims) -> None:
+    """Raise CredentialsInvalid for a token that was made for signing in, here or elsewhere: it opens no files.
+
+    An ID token has the `client_id` of a client in its `aud`, and the nonce of a sign-in (OpenID Connect Core §2).
+    """
+    audience = claims.get("aud")
+    audiences = audience if isinstance(audience, list) else [audience]
+    client_ids = {issuer.client_id for issuer in issuers if issuer.client_id and issuer.issuer == claims.get("iss")}
+    if "nonce" in claims or not client_ids.isdisjoint(audiences):
+        raise CredentialsInvalid("The token has `nonce`, or a `client_id` as `aud`, so it was made for signing in.")
+
+
+def signed_in_at(claims: Claims, now: float) -> int:
+    """Return the time when the person signed in with the issuer, Unix time in whole seconds; 0 where nobody knows it.
+
+    The earlier of two times counts: `auth_time` (OpenID Connect Core §2), and `iat`.
+    """
+    times = [claims[name] for name in ("auth_time", "iat") if name in claims]
+    numbers = [time if isinstance(time, int | float) else 0 for time in times]
+    return int(min(max(0, min(numbers, default=0)), now))
 
 
 def person(name: str, groups: Iterable[str]) -> Principal:

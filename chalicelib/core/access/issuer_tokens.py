@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from chalicelib.core.web.problems.access import CredentialsInvalid
 from chalicelib.core.web.times import Deadline
 
-from .issuer_claims import choose_issuer, principal_of
+from .issuer_claims import check_id_token, check_not_id_token, choose_issuer, principal_of, signed_in_at
 from .issuers import Issuer, IssuerKey
 from .jwt import Token, check_times, read_token
 from .principals import Principal
+from .revocations import Revoked, is_revoked
 
 if TYPE_CHECKING:
     from .issuer_ports import IssuerKeys, TokenSignatures
@@ -28,15 +29,17 @@ class _Verified(NamedTuple):
 
 
 class IssuerTokens:
-    """Authenticates the tokens of issuers that clients send as Bearer, or as the password of Basic.
+    """Verifies the tokens of issuers that clients send as Bearer, or as the password of Basic; and ID tokens.
 
-    The SHA-256 of a verified token is remembered as long as the key of the token is known, for this purpose alone.
+    The SHA-256 of a verified token of a client is remembered as long as the key of the token is known. An ID token is
+    never remembered.
 
     Args:
         issuers: the tables, in the order of the file.
         keys: the keys of the issuers.
         signatures: the verifier of signatures.
         groups: the groups that `[groups]` gives to principals of issuers, by `user:NAME:ID`.
+        revoked: the revoked principals.
     """
 
     def __init__(
@@ -46,11 +49,13 @@ class IssuerTokens:
         keys: "IssuerKeys",
         signatures: "TokenSignatures",
         groups: Mapping[str, Sequence[str]],
+        revoked: Revoked,
     ) -> None:
         self._issuers = issuers
         self._keys = keys
         self._signatures = signatures
         self._groups = groups
+        self._revoked = revoked
         self._verified: dict[bytes, _Verified] = {}
 
     def principal(self, text: str, now: float, deadline: Deadline) -> Principal:
@@ -73,17 +78,41 @@ class IssuerTokens:
             self._remember(digest, verified)
         if now >= verified.expires_at:
             raise CredentialsInvalid("The token has expired.")
-        return verified.principal
+        principal = verified.principal
+        if is_revoked(self._revoked, principal.name, principal.signed_in_at or 0):
+            raise CredentialsInvalid("[revoked] ends the token.")
+        return principal
+
+    def id_token(self, issuer: Issuer, text: str, nonce: str, now: float, deadline: Deadline) -> Principal:
+        """Return the principal of an ID token, with all groups of the token.
+
+        Args:
+            issuer: the table with which the person signs in.
+            text: the token.
+            nonce: of the sign-in.
+            now: Unix time in seconds.
+            deadline: of the request.
+
+        Raises:
+            CredentialsInvalid: the token is not valid, or is not for this sign-in; the reason is for the log alone.
+            Unavailable: the keys of the issuer cannot be fetched.
+        """
+        token = read_token(text)
+        check_id_token(issuer, token.claims, nonce)
+        return self._verify_for(issuer, token, now, deadline).principal
 
     def _verify(self, token: Token, now: float, deadline: Deadline) -> _Verified:
-        """Check the claims first, so that only a token that is right in all else can cause a fetch of keys."""
         issuer = choose_issuer(self._issuers, token.claims)
-        if "nonce" in token.claims:  # OpenID Connect Core §2: an ID token that a sign-in asked for
-            raise CredentialsInvalid(f"issuer {issuer.name}: the token has `nonce`, so it was made for signing in.")
+        check_not_id_token(self._issuers, token.claims)
+        return self._verify_for(issuer, token, now, deadline)
+
+    def _verify_for(self, issuer: Issuer, token: Token, now: float, deadline: Deadline) -> _Verified:
+        """Check the claims first, so that only a token that is right in all else can cause a fetch of keys."""
         if token.algorithm not in issuer.algorithms:
             raise CredentialsInvalid(f"issuer {issuer.name}: `algorithms` of the table lacks the `alg` of the token.")
         expires_at = check_times(token.claims, now)
         principal = principal_of(issuer, token.claims, self._groups)
+        principal = principal._replace(signed_in_at=signed_in_at(token.claims, now))
         key = self._key(issuer, token, deadline)
         if not self._signatures.verifies(key, token.algorithm, token.signed, token.signature):
             raise CredentialsInvalid(f"issuer {issuer.name}: the signature of the token is wrong.")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ from tests.support.token_mutants import compare
 
 CORP = Issuer("corp", ISSUER, (AUDIENCE, "other"), groups=("groups",))
 ALL = CORP._replace(algorithms=("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"))
-ALICE = Principal("corp:alice", ("anyone", "authenticated", "user:corp:alice"))
+ALICE = Principal("corp:alice", ("anyone", "authenticated", "user:corp:alice"), signed_in_at=0)
 
 
 class CountedSignatures(CryptographySignatures):
@@ -39,10 +40,15 @@ class CountedSignatures(CryptographySignatures):
 SIGNATURES = CountedSignatures()
 
 
-def tokens_of(*issuers: Issuer, known: MemoryIssuerKeys | None = None, **groups: Sequence[str]) -> IssuerTokens:
+def tokens_of(
+    *issuers: Issuer,
+    known: MemoryIssuerKeys | None = None,
+    revoked: Mapping[str, float] = MappingProxyType({}),
+    **groups: Sequence[str],
+) -> IssuerTokens:
     known = known or MemoryIssuerKeys(keys(*KIDS))
     by_name = {f"user:corp:{subject}": names for subject, names in groups.items()}
-    return IssuerTokens(issuers=issuers, keys=known, signatures=SIGNATURES, groups=by_name)
+    return IssuerTokens(issuers=issuers, keys=known, signatures=SIGNATURES, groups=by_name, revoked=revoked)
 
 
 def ask(text: str, *issuers: Issuer, now: float = NOW, **options: Any) -> Principal:
@@ -165,7 +171,35 @@ def test_a_token_ends_and_begins() -> None:
 
 
 def test_an_id_token_of_a_sign_in_is_no_bearer_token() -> None:
-    assert "signing in" in reason_of(token(claims(nonce="n")))
+    page = CORP._replace(name="page", client_id="signpost")
+    for changes in ({"nonce": "n"}, {"aud": [AUDIENCE, "signpost"]}):
+        assert "signing in" in reason_of(token(claims(**changes)), CORP, page)
+    assert ask(token(claims(aud=[AUDIENCE, "signpost"])), CORP, page._replace(issuer="https://elsewhere")) == ALICE
+
+
+def test_a_revoked_person_is_refused_by_the_earlier_time_of_the_token_also_after_the_token_is_remembered() -> None:
+    for times, revoked_before, good in (
+        ({}, NOW - 10**9, False),
+        ({"iat": NOW}, NOW, True),
+        ({"iat": NOW}, NOW + 1, False),
+        ({"iat": NOW}, float("inf"), False),
+        ({"iat": NOW, "auth_time": NOW - 60}, NOW - 59, False),
+        ({"iat": NOW, "auth_time": NOW - 60}, NOW - 60, True),
+        ({"iat": NOW, "auth_time": "now"}, NOW - 60, False),
+        ({"iat": -5, "auth_time": -1e300}, 0, True),
+        ({"auth_time": 1e300}, NOW + 1, False),
+    ):
+        revoked: dict[str, float] = {}
+        tokens = tokens_of(CORP, revoked=revoked)
+        text = token(claims(**times))
+        assert tokens.principal(text, NOW, DEADLINE).id == "corp:alice"
+        revoked |= {"user:corp:alice": revoked_before, "user:corp:bob": float("inf")}
+        if good:
+            assert tokens.principal(text, NOW, DEADLINE).id == "corp:alice"
+        else:
+            with pytest.raises(CredentialsInvalid) as refused:
+                tokens.principal(text, NOW, DEADLINE)
+            assert "[revoked]" in refused.value.reason
 
 
 def test_the_first_table_whose_audience_and_require_hold_decides() -> None:
@@ -227,7 +261,7 @@ def test_the_audience_of_another_claim_is_for_tokens_without_aud() -> None:
 def test_the_principal_has_the_name_of_the_table_and_the_id_of_the_claim() -> None:
     github = CORP._replace(name="ci")
     assert ask(token(claims(sub="repo:acme/site:ref:refs/heads/main")), github) == Principal(
-        "", ("anyone", "authenticated", "user:ci:repo:acme/site:ref:refs/heads/main")
+        "", ("anyone", "authenticated", "user:ci:repo:acme/site:ref:refs/heads/main"), signed_in_at=0
     )
     assert ask(token(claims(oid="7")), CORP._replace(subject="oid")).id == "corp:7"
     for subject in (..., "", None, 5, ["alice"], "a\0b", "\ud800"):
