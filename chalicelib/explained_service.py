@@ -54,7 +54,7 @@ class ExplainedService:
         factory.link_tokens = links
         unused_links = LinkTokens(Signer(backends.signing_secrets, "explained"), bytes)
         factory.links = Links(rules=factory.rules, link_tokens=unused_links, counter=stand_in)
-        factory.resize_tokens = factory.sign_in = factory.assets = stand_in
+        factory.resize_tokens = factory.sign_in = factory.token_page = factory.assets = stand_in
         self._service = factory.service()
 
     def answer(self, request: Request, now: float, log_entry: AccessLogEntry) -> Reply:

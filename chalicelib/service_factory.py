@@ -80,6 +80,7 @@ class ServiceFactory:
             pages={
                 "sign_in": lambda: self.sign_in,
                 "provider_sign_in": lambda: self.provider_sign_in,
+                "token_page": lambda: self.token_page,
                 "assets": lambda: self.assets,
             },
             link_uses=lambda: self.link_uses,
@@ -327,6 +328,18 @@ class ServiceFactory:
             sign_ins=self.sign_ins,
             sessions=self.sessions,
             page=self.sign_in,
+        )
+
+    @cached_property
+    def token_page(self) -> ServicePage:
+        """Answers `/-/token`."""
+        from .core.features.token_page import TokenPage
+
+        return TokenPage(
+            sessions=self.sessions,
+            service_tokens=lambda: self.service_tokens,
+            rules=self.rules,
+            pages=self._backends.pages,
         )
 
     @cached_property

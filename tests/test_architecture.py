@@ -50,7 +50,7 @@ BEYOND = {
     *(f"chalicelib.core.features.{name}" for name in ("assets", "derived_images", "directories", "directory_listing")),
     *(f"chalicelib.core.features.{name}" for name in ("directory_pages", "forms", "image_endpoints", "links")),
     *(f"chalicelib.core.features.{name}" for name in ("resize_links", "stored_images")),
-    *(f"chalicelib.core.features.{name}" for name in ("provider_sign_in", "sign_in")),
+    *(f"chalicelib.core.features.{name}" for name in ("provider_sign_in", "sign_in", "token_page")),
     *("chalicelib.backends.cursors", "chalicelib.core.access.resize_tokens", "chalicelib.core.web.json_body"),
     *(f"chalicelib.core.{name}" for name in ("ports", "s3.post_policy", "web.page_views")),
     *(f"chalicelib.core.{name}" for name in ("link_uses", "web.image_parameters", "web.problems.images")),

@@ -6,7 +6,7 @@ import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from chalicelib.core.web.page_views import Asset, DirectoryView, ProblemView, SignInView
+from chalicelib.core.web.page_views import Asset, DirectoryView, ProblemView, SignInView, TokenView
 from chalicelib.core.web.times import rfc3339
 
 if TYPE_CHECKING:
@@ -49,11 +49,15 @@ class HtmlPages:
         """Return the page to sign in."""
         return self._render("sign_in.html", view)
 
+    def token(self, view: TokenView) -> bytes:
+        """Return the page that makes a service token."""
+        return self._render("token.html", view)
+
     def asset(self, name: str) -> Asset | None:
         """Return the stylesheet or a script by its hashed name; None for any other name."""
         return self._assets[1].get(name)
 
-    def _render(self, template: str, view: DirectoryView | ProblemView | SignInView) -> bytes:
+    def _render(self, template: str, view: DirectoryView | ProblemView | SignInView | TokenView) -> bytes:
         html = self._templates.get_template(template).render(view=view)
         return html.encode("utf-8", "backslashreplace")  # surrogates are not in UTF-8; the log escapes them too
 

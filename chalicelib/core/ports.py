@@ -18,7 +18,7 @@ from .access.link_tokens import Link, Reading
 from .s3.mounts import Target
 from .s3.stores import Credentials
 from .web.image_parameters import Image, Rendition
-from .web.page_views import Asset, DirectoryView, ProblemView, SignInView
+from .web.page_views import Asset, DirectoryView, ProblemView, SignInView, TokenView
 from .web.times import Deadline
 
 Clock = Callable[[], float]
@@ -250,6 +250,10 @@ class Pages(Protocol):
 
     def sign_in(self, view: SignInView) -> bytes:
         """Return the page to sign in."""
+        ...
+
+    def token(self, view: TokenView) -> bytes:
+        """Return the page that makes a service token."""
         ...
 
     def asset(self, name: str) -> Asset | None:

@@ -12,7 +12,7 @@ from .web.access_log import AccessLogEntry
 from .web.cors import Cors
 from .web.message import Reply, Request
 from .web.multipart_parameters import step_of
-from .web.paths import ASSETS, CALLBACK, IMAGE_ENDPOINTS, LOGIN_WITH, RESIZE, SERVICE_PATHS, Path
+from .web.paths import ASSETS, CALLBACK, IMAGE_ENDPOINTS, LOGIN_WITH, RESIZE, SERVICE_PATHS, TOKEN, Path
 from .web.problems.access import CredentialsMissing
 from .web.problems.base import MethodNotAllowed, NotFound, NotOffered, PreconditionFailed
 
@@ -137,6 +137,8 @@ def page_of(path: Path) -> str:
     """Return the name of the page that answers at a path below `/-/`."""
     if path.startswith(ASSETS):
         return "assets"
+    if path == TOKEN:
+        return "token_page"
     return "provider_sign_in" if path.startswith((LOGIN_WITH, CALLBACK)) else "sign_in"
 
 

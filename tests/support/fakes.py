@@ -17,7 +17,7 @@ from chalicelib.core.s3.mounts import Mount
 from chalicelib.core.s3.stores import Credentials
 from chalicelib.core.web.image_parameters import Image, Rendition
 from chalicelib.core.web.message import Reply
-from chalicelib.core.web.page_views import Asset, DirectoryView, ProblemView, SignInView
+from chalicelib.core.web.page_views import Asset, DirectoryView, ProblemView, SignInView, TokenView
 from chalicelib.core.web.problems.base import NotFound
 from chalicelib.core.web.problems.images import SourceNotAllowed
 from chalicelib.core.web.times import Deadline
@@ -102,6 +102,9 @@ class PlainPages:
         return repr(view).encode()
 
     def sign_in(self, view: SignInView) -> bytes:
+        return repr(view).encode()
+
+    def token(self, view: TokenView) -> bytes:
         return repr(view).encode()
 
     def asset(self, name: str) -> Asset | None:

@@ -1,6 +1,7 @@
 """The JSON body of a request: an object with a few known fields."""
 
 import json
+from collections.abc import Mapping
 from typing import Any, Final
 
 from .numbers import is_whole_number
@@ -32,7 +33,7 @@ def json_object(body: bytes, fields: tuple[str, ...], example: str) -> dict[str,
     return value
 
 
-def number_field(fields: dict[str, Any], name: str, default: int, minimum: int, maximum: int) -> int:
+def number_field(fields: Mapping[str, Any], name: str, default: int, minimum: int, maximum: int) -> int:
     """Return a field that is a whole number within bounds; raise BadRequest for another value."""
     value = fields.get(name, default)
     if not is_whole_number(value, minimum, maximum):

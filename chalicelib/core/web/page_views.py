@@ -155,6 +155,47 @@ class SignInView(NamedTuple):
     ended: tuple[str, str] | None
 
 
+class NewServiceToken(NamedTuple):
+    """A service token that was just made.
+
+    Attributes:
+        path, actions: the scope of the token.
+        expires_at: the end of the token, Unix time in seconds.
+        curl: a command to paste into a terminal.
+        netrc: a line for the file `.netrc`, which curl, wget, git and pip read.
+    """
+
+    path: str
+    actions: tuple[str, ...]
+    expires_at: int
+    curl: str
+    netrc: str
+
+    def __repr__(self) -> str:
+        """Show the scope only, because the two lines hold the token."""
+        return f"NewServiceToken({self.path} {','.join(self.actions)})"
+
+
+class TokenView(NamedTuple):
+    """The page at `/-/token`.
+
+    Attributes:
+        visitor: the person who is signed in.
+        path: the path in the form, as a person reads it.
+        actions: the actions that are checked in the form.
+        latest_end: the latest time when a token of this person can end, Unix time in seconds.
+        fault: why the form was refused; empty for a form that was not refused.
+        made: the new token; None where the page shows the form alone.
+    """
+
+    visitor: Visitor
+    path: str
+    actions: tuple[str, ...]
+    latest_end: int
+    fault: str
+    made: NewServiceToken | None
+
+
 class Asset(NamedTuple):
     """A file that pages load, such as a stylesheet: its media type and its bytes."""
 

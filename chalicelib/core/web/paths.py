@@ -28,6 +28,7 @@ LOGIN_WITH: Final = f"{LOGIN}/"
 CALLBACK: Final = f"{SERVICE_PATHS}callback/"
 """The prefix of the paths to which an issuer sends a browser back; the name of the issuer follows."""
 LOGOUT: Final = f"{SERVICE_PATHS}logout"
+TOKEN: Final = f"{SERVICE_PATHS}token"
 ASSETS: Final = f"{SERVICE_PATHS}assets/"
 
 MAX_KEY_BYTES: Final = 1_024  # S3 User Guide, "Naming Amazon S3 objects": UTF-8, at most 1,024 bytes
@@ -70,7 +71,7 @@ def decode(raw_path: str) -> Path:
 
 def methods_of_service_page(path: Path) -> tuple[str, ...]:
     """Return the methods of a page below `/-/`; raise NotFound where there is no such page."""
-    if path == LOGIN:
+    if path in (LOGIN, TOKEN):
         return ("GET", "HEAD", "POST", "OPTIONS")
     if path == LOGOUT:
         return ("POST", "OPTIONS")

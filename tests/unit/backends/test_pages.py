@@ -11,8 +11,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.backends.templates import HtmlPages, readable_size
+from chalicelib.core.access.rules import ACTIONS
 from chalicelib.core.ports import Pages
-from chalicelib.core.web.page_views import Crumb, DirectoryView, ProblemView, Row, SignInView, UploadsView, Visitor
+from chalicelib.core.web.page_views import (
+    Crumb,
+    DirectoryView,
+    NewServiceToken,
+    ProblemView,
+    Row,
+    SignInView,
+    TokenView,
+    UploadsView,
+    Visitor,
+)
 from tests.support.builders import NOW
 
 BASE = "https://files.example.com"
@@ -120,6 +131,14 @@ def sign_in(visitor: Visitor = ANYONE, next_path: str = "/reports/", fault: str 
     return Page(PAGES.sign_in(SignInView(visitor, next_path, ["corp"], fault, None)))
 
 
+def token(path: str = "/builds/", fault: str = "", made: NewServiceToken | None = None) -> Page:
+    return Page(PAGES.token(TokenView(ANN, path, ("read", "list"), int(NOW), fault, made)))
+
+
+def new_token(path: str = "/builds/") -> NewServiceToken:
+    return NewServiceToken(path, ("read", "write"), int(NOW), f"curl {path} FILE", f"machine {path}")
+
+
 # Safety
 
 
@@ -134,6 +153,7 @@ def test_no_page_has_inline_code_or_leads_to_another_site() -> None:
         *(problem("made-up", detail=name, next_path=name) for name in NASTY_NAMES),
         *(sign_in(visitor, f"/{name}", fault="No.") for visitor in (ANYONE, ANN) for name in NASTY_NAMES),
         *(sign_in(ANYONE._replace(name=name)) for name in NASTY_NAMES),
+        *(token(name, name, new_token(name)) for name in NASTY_NAMES),
     ]
     for tag, attributes, texts in (element for page in pages for element in page.elements):
         assert tag not in {"style", "iframe", "object", "embed", "base"}
@@ -283,6 +303,28 @@ def test_password_managers_know_the_form_and_a_wrong_key_is_reported() -> None:
     assert failed.only("p", role="alert").text == "The secret is wrong."
     assert failed.only("input", name="secret").attributes["aria-describedby"] == "fault"
     assert page.only("a", class_="button primary").attributes["href"] == f"{BASE}/-/login/corp?next=/reports/"
+
+
+def test_the_page_of_tokens_shows_the_lines_of_a_new_token_and_keeps_the_form() -> None:
+    page = token(fault="No.", made=new_token())
+    assert [line.text for line in page.all("pre")] == ["curl /builds/ FILE", "machine /builds/"]
+    assert "may read files, upload files below /builds/, until 14 Nov 2023, 22:13 UTC." in page.text
+    assert "Put the name of your file in the place of FILE." in page.text
+    form = page.only("form", class_="sign-in").attributes
+    assert (form["method"], form["action"]) == ("post", f"{BASE}/-/token")
+    assert (page.only("input", id="path").attributes["value"], page.only("p", role="alert").text) == ("/builds/", "No.")
+    boxes = page.all("input", type="checkbox", name="action")
+    assert tuple(box.attributes["value"] for box in boxes) == ACTIONS
+    assert [box.attributes["value"] for box in boxes if "checked" in box.attributes] == ["read", "list"]
+    assert repr(new_token()) == "NewServiceToken(/builds/ read,write)"
+    assert token().all("pre") == token().all("p", role="alert") == []
+
+
+def test_a_directory_leads_a_person_who_is_signed_in_to_the_page_of_tokens() -> None:
+    page = directory(url=f"{BASE}/a%20%26%2B/")
+    assert page.only("a", href=f"{BASE}/-/token?path=/a%20%26%2B/").text == "Token for curl"
+    for visitor in (ANYONE, GUEST, ANN._replace(by_cookie=False)):
+        assert "Token for curl" not in directory(visitor=visitor).text
 
 
 # Assets

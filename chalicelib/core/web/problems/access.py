@@ -2,7 +2,7 @@
 
 Problem
 ├── Unauthorized 401: CredentialsMissing, CredentialsInvalid, UrlKeyInvalid, CookieInvalid
-├── Forbidden (OutsideScope), CrossSite, LinkInvalid, Prefetched, SignInFailed, TooManyGroups 403
+├── Forbidden (OutsideScope), SessionRequired, CrossSite, LinkInvalid, Prefetched, SignInFailed, TooManyGroups 403
 ├── NotRevocable 409
 └── LinkGone 410: LinkExpired, LinkUsedUp, LinkRevoked
 """
@@ -25,10 +25,13 @@ class CredentialsMissing(Unauthorized):
 
     code = "credentials-missing"
 
-    def __init__(self) -> None:
-        super().__init__(
+    def __init__(
+        self,
+        detail: str = (
             "This request needs an API key. Send `curl -u ID:SECRET`, or the header `Authorization: Bearer SECRET`."
-        )
+        ),
+    ) -> None:
+        super().__init__(detail)
 
 
 class CredentialsInvalid(Unauthorized):
@@ -106,6 +109,18 @@ class OutsideScope(Forbidden):
             f"This service token is for {' and '.join(actions)} {place} alone. Make another service token at /-/token.",
         )
         self.principal, self.action, self.rule = principal, action, None
+
+
+class SessionRequired(Problem):
+    """The request has other credentials than a session, and only a session makes a service token."""
+
+    status, title, code = 403, "Forbidden", "session-required"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Only a person who signed in in a browser makes a service token: no API key, token or link does. "
+            "Open /-/token in a browser, and sign in there."
+        )
 
 
 class LinkInvalid(Problem):

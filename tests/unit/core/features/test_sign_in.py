@@ -102,6 +102,7 @@ def test_each_path_has_its_own_methods() -> None:
     for path, allowed in (
         ("/-/login", "GET, HEAD, POST, OPTIONS"),
         ("/-/logout", "POST, OPTIONS"),
+        ("/-/token", "GET, HEAD, POST, OPTIONS"),
         ("/-/assets/page.css", "GET, HEAD, OPTIONS"),
     ):
         assert (ask("OPTIONS", path).status, ask("OPTIONS", path).headers["Allow"]) == (204, allowed)
@@ -112,8 +113,9 @@ def test_each_path_has_its_own_methods() -> None:
 
 def test_without_a_signing_secret_nobody_signs_in() -> None:
     service = signpost(sign_in=False)
-    for method in ("GET", "POST"):
-        reply = ask(method, "/-/login", service=service, headers=OUR_ORIGIN)
-        assert (reply.status, code(reply)) == (501, "not-offered")
+    for path in ("/-/login", "/-/token"):
+        for method in ("GET", "POST"):
+            reply = ask(method, path, service=service, headers=OUR_ORIGIN)
+            assert (reply.status, code(reply)) == (501, "not-offered")
     assert ask("GET", "/public/a", service=service, headers={"cookie": "__Host-signpost=old"}).status == 307
     assert ask("GET", "/-/assets/page.css", service=service).status == 200
