@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from textwrap import dedent
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -247,3 +248,13 @@ def test_the_settings_of_a_provider_accept_its_tokens_and_refuse_all_others(
             reply = handle(method, path, "", [("authorization", f"Bearer {text}")], b"")
             assert reply.status == status, (method, path, changes, log.read_text())
         assert len(internet.seen) == (0 if issuer.jwks else 2)  # the configuration and the keys, once
+
+
+def test_the_settings_for_signing_in_are_valid_with_the_variable_that_the_page_sets(tmp_path: Path) -> None:
+    text = dedent((PROJECT / "docs" / "sign-in.md").read_text("utf-8").partition("```toml\n")[2].partition("```")[0])
+    file = tmp_path / "signpost.toml"
+    file.write_text(MOUNT + text)
+    settings, warnings = inspect(file, {"CORP_SECRET": "the-secret-that-the-provider-shows"}, "eu-west-1")
+    assert warnings == ()
+    assert [issuer.client_id for issuer in settings.issuers] == ["signpost"]
+    assert settings.client_secrets == {"corp": "the-secret-that-the-provider-shows"}
