@@ -142,23 +142,30 @@ def _explain_token(file: Path, settings: Settings, environment: Environment) -> 
 def _link(options: argparse.Namespace) -> int:
     environment = _environment(options.stage)
     settings = _settings(environment)
-    makers = (key for key in settings.keys if not key.in_urls)
-    principal = next((key.principal() for key in makers if key.id == options.caller), None)
+    keys = (key for key in settings.keys if not key.in_urls)
+    principal = next((key.principal() for key in keys if key.id == options.caller), None)
     if principal is None:
-        print(f"There is no key {options.caller!r}; a link needs the API key of its maker.", file=sys.stderr)
+        person = (
+            "A person's link carries the groups of a sign-in, so only the person can make it, with ?link or the page."
+        )
+        no_key = f"There is no key {options.caller!r}; here a link needs the API key of its maker."
+        print(person if options.caller.startswith("user:") else no_key, file=sys.stderr)
         return 1
     if environment.signing_secrets() is None:
         print(
             f"The environment variable {SECRET} is not set, and no link is signed without it: set it.", file=sys.stderr
         )
         return 1
-    rules = RuleSet(settings.rules)
+    now, rules, makers = int(time.time()), RuleSet(settings.rules), bootstrap.makers(settings, environment)
+    maker = makers.of(principal, now)
+    if makers.principal(maker) is None:
+        print(f"The key {options.caller!r} is revoked, so no link of it opens: see [revoked].", file=sys.stderr)
+        return 1
     try:
         path = paths.decode(options.path)
         rules.authorize(principal, "share", path)
         rules.authorize(principal, options.action, path)
-        expires_at = int(time.time()) + options.expires_in
-        link = (path, options.action, options.uses, expires_at, principal.name)
+        link = (path, options.action, options.uses, now + options.expires_in, maker)
         _, token = bootstrap.link_tokens(environment).make(*link, bootstrap.deadline(None))
     except Problem as problem:
         print(f"{problem.status} {problem.code}: {problem.detail}", file=sys.stderr)

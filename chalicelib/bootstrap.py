@@ -23,6 +23,7 @@ from .settings.load import InvalidSettings, Settings, inspect, load
 if TYPE_CHECKING:
     from .core.access.issuer_tokens import IssuerTokens
     from .core.access.link_tokens import LinkTokens, Random
+    from .core.access.makers import Makers
     from .core.ports import Clock, Log
 
 _TIMEOUT_SECONDS: Final = 10.0  # lambda_timeout in .chalice/config.json
@@ -88,8 +89,17 @@ def inspect_settings(environment: Environment) -> tuple[Settings, tuple[str, ...
 
 def issuer_tokens(settings: Settings, environment: Environment) -> "IssuerTokens | None":
     """Return the verifier of the tokens of issuers; None for settings without issuers; raise InvalidSettings."""
+    return _factory(settings, environment).issuer_tokens
+
+
+def makers(settings: Settings, environment: Environment) -> "Makers":
+    """Return the writer and reader of the makers of links."""
+    return _factory(settings, environment).makers
+
+
+def _factory(settings: Settings, environment: Environment) -> ServiceFactory:
     backends = Backends(settings, environment, time.time, lambda text: sys.stderr.write(f"{text}\n"))
-    return ServiceFactory(settings, backends, os.urandom).issuer_tokens
+    return ServiceFactory(settings, backends, os.urandom)
 
 
 def link_tokens(environment: Environment) -> "LinkTokens":

@@ -53,7 +53,7 @@ class ExplainedService:
         factory.authenticators = (_authenticator(settings, principal),)
         factory.link_tokens = links
         unused_links = LinkTokens(Signer(backends.signing_secrets, "explained"), bytes)
-        factory.links = Links(rules=factory.rules, link_tokens=unused_links, counter=stand_in)
+        factory.links = Links(rules=factory.rules, makers=factory.makers, link_tokens=unused_links, counter=stand_in)
         factory.resize_tokens = factory.sign_in = factory.token_page = factory.assets = stand_in
         self._service = factory.service()
 

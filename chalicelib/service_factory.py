@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .core.access.issuer_tokens import IssuerTokens
     from .core.access.issuers import Issuer
     from .core.access.link_tokens import LinkTokens, Random
+    from .core.access.makers import Makers
     from .core.access.resize_tokens import ResizeTokens
     from .core.access.service_tokens import ServiceTokens
     from .core.access.sessions import Sessions
@@ -56,12 +57,13 @@ class ServiceFactory:
     def service(self) -> Service:
         """Return the service. To add a feature, add its line here and its factory below."""
         if self._backends.signing_secrets:
-            _ = self.link_tokens  # a service that has links loads the reader of links while the function starts
+            _ = self.link_tokens, self.makers  # a service that has links loads their readers while the function starts
         return Service(
             authorization=Authorization(
                 api_keys=self.api_keys,
                 authenticators=self.authenticators,
                 rules=self.rules,
+                makers=lambda: self.makers,
                 link_tokens=lambda: self.link_tokens,
                 resize_tokens=lambda: self.resize_tokens,
             ),
@@ -171,6 +173,13 @@ class ServiceFactory:
         return Presigner(self._backends.credentials.current)
 
     @cached_property
+    def makers(self) -> "Makers":
+        """The writer and reader of the makers of links."""
+        from .core.access.makers import Makers
+
+        return Makers(keys=self.api_keys, sign_ins=self.sign_ins, revoked=self._settings.revoked)
+
+    @cached_property
     def link_tokens(self) -> "LinkTokens":
         """The maker and reader of link tokens."""
         from .core.access.link_tokens import LinkTokens, link_signer
@@ -182,7 +191,7 @@ class ServiceFactory:
         """The maker and reader of resize tokens."""
         from .core.access.resize_tokens import ResizeTokens
 
-        return ResizeTokens(Signer(self._secrets, "resize link"), self._backends.image_source.host)
+        return ResizeTokens(Signer(self._secrets, "resize token"), self._backends.image_source.host)
 
     @cached_property
     def link_uses(self) -> "LinkUses":
@@ -229,7 +238,12 @@ class ServiceFactory:
         """Answers `?link`, and revokes links."""
         from .core.features.links import Links
 
-        return Links(rules=self.rules, link_tokens=self.link_tokens, counter=self._backends.link_use_counter)
+        return Links(
+            rules=self.rules,
+            makers=self.makers,
+            link_tokens=self.link_tokens,
+            counter=self._backends.link_use_counter,
+        )
 
     @cached_property
     def resize_links(self) -> Feature:
@@ -237,7 +251,7 @@ class ServiceFactory:
         from .core.features.resize_links import ResizeLinks
 
         source = self._backends.image_source
-        return ResizeLinks(rules=self.rules, resize_tokens=self.resize_tokens, source=source)
+        return ResizeLinks(rules=self.rules, makers=self.makers, resize_tokens=self.resize_tokens, source=source)
 
     @cached_property
     def directories(self) -> Feature:

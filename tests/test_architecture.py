@@ -54,7 +54,7 @@ BEYOND = {
     *("chalicelib.backends.cursors", "chalicelib.core.access.resize_tokens", "chalicelib.core.web.json_body"),
     *(f"chalicelib.core.{name}" for name in ("ports", "s3.post_policy", "web.page_views")),
     *(f"chalicelib.core.{name}" for name in ("link_uses", "web.image_parameters", "web.problems.images")),
-    *(f"chalicelib.core.access.{name}" for name in ("client_address", "link_tokens", "sessions")),
+    *(f"chalicelib.core.access.{name}" for name in ("client_address", "link_tokens", "makers", "sessions")),
     *(f"chalicelib.core.access.{name}" for name in ("revocations", "service_tokens", "sign_in_states", "sign_ins")),
     *(f"chalicelib.backends.{name}" for name in ("aws_calls", "bounded", "bounded_https")),
     *(f"chalicelib.backends.{name}" for name in ("issuer_fetch", "issuer_https", "openid_providers")),

@@ -13,9 +13,11 @@ from typing import Any, NamedTuple
 import pytest
 
 from chalicelib.core.access.link_tokens import LinkTokens
+from chalicelib.core.access.principals import ANYONE
 from chalicelib.core.access.signing import Signer
-from tests.support.builders import CREDENTIALS, DEADLINE, path
+from tests.support.builders import CREDENTIALS, DEADLINE, NOW, path
 from tests.support.entry_points import Answer
+from tests.support.fakes import makers
 
 from .aws_account import PROJECT
 from .conftest import FUNCTION_URL, REST_API, Container, EntryPoint
@@ -61,7 +63,8 @@ FAULTS: Mapping[str, Fault] = {
 def counted() -> str:
     """Return the query with a token of a link with many uses."""
     links = LinkTokens(Signer(lambda _: [SECRET.encode()], "link"), os.urandom)
-    return f"token={links.make(path('/a.png'), 'read', 50, 4_000_000_000, 'anyone', DEADLINE)[1]}"
+    maker = makers().of(ANYONE, NOW)
+    return f"token={links.make(path('/a.png'), 'read', 50, 4_000_000_000, maker, DEADLINE)[1]}"
 
 
 class Kind(NamedTuple):

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 from urllib.parse import urlsplit
 
 from chalicelib.backends.cursors import FernetCursors
@@ -9,8 +10,10 @@ from chalicelib.bootstrap import build
 from chalicelib.core import ports
 from chalicelib.core.access.issuers import Issuer
 from chalicelib.core.access.link_tokens import LinkTokens
-from chalicelib.core.access.principals import ApiKey
+from chalicelib.core.access.makers import Makers
+from chalicelib.core.access.principals import ApiKey, ApiKeys
 from chalicelib.core.access.rules import Rule
+from chalicelib.core.access.sign_ins import SignIns
 from chalicelib.core.access.signing import Secrets, Signer
 from chalicelib.core.ports import CredentialSource, LinkUseCounter, ObjectStore, Pages
 from chalicelib.core.s3.mounts import Mount
@@ -133,6 +136,13 @@ def signer(purpose: str) -> Signer:
 def links() -> LinkTokens:
     """The maker and reader of a service's links."""
     return LinkTokens(signer("link"), Randomness())
+
+
+def makers(keys: Sequence[ApiKey] = KEYS, revoked: Mapping[str, float] | None = None, **people: Any) -> Makers:
+    """The makers of a service's links; `people` has the issuers, the groups and the rules of `SignIns`."""
+    api_keys = ApiKeys(keys)
+    sign_ins = SignIns(keys=api_keys, revoked=revoked or {}, **{"groups": {}, **people})
+    return Makers(keys=api_keys, sign_ins=sign_ins, revoked=revoked or {})
 
 
 CURSORS = FernetCursors(lambda _: [SIGNING_SECRET])

@@ -15,7 +15,8 @@ from chalicelib.core.web.paths import Path
 from chalicelib.explain import Explanation, explain, pasted, principal_of, rules_of
 from chalicelib.explained_token import explain_token
 from chalicelib.settings.load import Settings, load
-from tests.support.builders import DEADLINE
+from tests.support.builders import CI, DEADLINE
+from tests.support.fakes import makers
 from tests.support.token_issuer import AUDIENCE, CLAIMS, ISSUER, MemoryIssuerKeys, keys, token
 
 SETTINGS = f"""
@@ -176,13 +177,12 @@ def test_the_caller_is_named_as_in_a_rule(settings: Settings) -> None:
         assert principal_of(settings, caller) is None, caller
     assert explained(settings, "GET", "/people/corp:ann/a", "user:corp:ann").lines[-1].startswith("answer  307: ")
     assert explained(settings, "GET", "/people/corp:bob/a", "user:corp:ann").lines[-1].startswith("answer  403 ")
-    answer = explained(settings, "POST", "/people/corp:ann/a?link", "user:corp:ann").lines[-1]
-    assert answer == "answer  501 not-offered: A link needs an API key. Ask with an API key that may share this path."
+    assert explained(settings, "POST", "/people/corp:ann/a?link", "user:corp:ann").lines[-1] == "answer  201: a link"
 
 
 def test_the_token_of_a_link_decides_and_is_not_shown(settings: Settings) -> None:
     path = Path("/shared/a")
-    link, token = LINKS.make(path, "read", 1, int(NOW) + 9, "key:ci", DEADLINE)
+    link, token = LINKS.make(path, "read", 1, int(NOW) + 9, makers().of(CI.principal(), NOW), DEADLINE)
     explanation = explained(settings, "GET", f"https://files.example.com/base{path}?token={token}", None)
     assert explanation.lines[1:3] == (
         f"link    the token decides, whoever asks: link:{link.id}",

@@ -14,6 +14,7 @@ from .rules import Grant, RuleSet
 
 if TYPE_CHECKING:
     from .link_tokens import Link, LinkTokens
+    from .makers import Makers
     from .resize_tokens import ResizeTokens
 
 
@@ -21,9 +22,10 @@ class Authorization:
     """Authorises requests. HEAD and OPTIONS are checked as all other methods are.
 
     Args:
-        api_keys: the keys; a link ends with the key of its maker.
+        api_keys: the keys.
         authenticators: tried in this order where a request has no link.
         rules: the rules.
+        makers: factory of the reader of the makers of links.
         link_tokens: factory of the reader of the tokens of links.
         resize_tokens: factory of the reader of the tokens for `/-/resize`.
     """
@@ -34,13 +36,14 @@ class Authorization:
         api_keys: ApiKeys,
         authenticators: Sequence[Authenticator],
         rules: RuleSet,
+        makers: "Callable[[], Makers]",
         link_tokens: "Callable[[], LinkTokens]",
         resize_tokens: "Callable[[], ResizeTokens]",
     ) -> None:
-        self._api_keys = api_keys
         self._authenticators = authenticators
         self._image_authenticators: Sequence[Authenticator] = (UrlKeys(api_keys), *authenticators)
         self._rules = rules
+        self._makers = makers
         self._link_tokens = link_tokens
         self._resize_tokens = resize_tokens
 
@@ -82,9 +85,10 @@ class Authorization:
             link = self._link_tokens().read(token, path, request.deadline)
         log_entry.principal = f"link:{link.id}"
         check_not_expired(link, now)
-        maker = self._api_keys.maker(link.maker)
+        maker = self._makers().principal(link.maker)
         if maker is None:
             raise LinkInvalid()
+        log_entry.maker = maker.name
         if link.action == "write" and action == "list" and wants_page(request):
             action = log_entry.action = "write"  # a browser with a link to upload gets the upload page
         return self._rules.authorize_link(link, maker, action, path)

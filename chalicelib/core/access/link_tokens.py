@@ -1,17 +1,21 @@
 """Links: tokens that open one path to a client without credentials.
 
-A token has 60 characters, the base64 of 45 bytes: action, uses, end, id, maker and a signature. The signature also
-covers the path, which the token does not hold, because the URL of the link has the path already.
+A token is the base64 of these bytes, and has 64 characters, or more where the maker is a person (see `makers`):
+
+    action and uses 2 bytes · end 4 bytes · id 12 bytes · maker · signature 16 bytes
+
+The signature also covers the path, which the token does not hold, because the URL of the link has the path already.
 """
 
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from chalicelib.core.web.paths import SERVICE_PATHS, Path, directories_above
-from chalicelib.core.web.problems.access import LinkInvalid
+from chalicelib.core.web.problems.access import LinkInvalid, TooManyGroups
 from chalicelib.core.web.times import Deadline
 
-from .signing import MAC_BYTES, Secrets, Signer, decode, encode, fingerprint
+from .makers import MIN_MAKER_BYTES
+from .signing import MAC_BYTES, Secrets, Signer, decode, encode
 
 Random = Callable[[int], bytes]
 """Returns a given number of random bytes, which nobody can guess."""
@@ -19,9 +23,12 @@ Random = Callable[[int], bytes]
 LINK_ACTIONS: Final = ("read", "write")
 MAX_USES: Final = 1_000  # of one link: its item in the table keeps each use until the link ends
 MAX_LINK_SECONDS: Final = 366 * 86_400
+MAX_TOKEN_CHARACTERS: Final = 512  # so that mail, chat and access logs take the whole URL
 
 _ID_BYTES: Final = 12
-_TOKEN_BYTES: Final = 29 + MAC_BYTES
+_USES_BITS: Final = 10  # of the first two bytes, and one bit more for the action
+_ID_START: Final = 2 + 4
+_MAKER_START: Final = _ID_START + _ID_BYTES
 
 
 class Link(NamedTuple):
@@ -33,8 +40,8 @@ class Link(NamedTuple):
         action: `read`, which for a directory includes `list`, or `write`.
         uses: how many times the link may be used; 0 for no limit.
         expires_at: when the link ends, a Unix time in whole seconds.
-        maker: the fingerprint of the principal who made the link. The maker can revoke the link, and the link never
-            allows more than the rights of the maker.
+        maker: who made the link, as `Makers` writes it. The maker can revoke the link, and the link never allows more
+            than the rights of the maker.
     """
 
     id: str
@@ -82,7 +89,7 @@ class LinkTokens:
         self._random = random
 
     def make(
-        self, path: Path, action: str, uses: int, expires_at: int, maker: str, deadline: Deadline
+        self, path: Path, action: str, uses: int, expires_at: int, maker: bytes, deadline: Deadline
     ) -> tuple[Link, str]:
         """Return a new link and its token.
 
@@ -91,14 +98,17 @@ class LinkTokens:
             action: one of `LINK_ACTIONS`.
             uses: 0 to `MAX_USES`.
             expires_at: Unix time in seconds, until 2106.
-            maker: the name of the principal who makes the link.
+            maker: who makes the link, from `Makers.of`.
             deadline: the deadline of the request.
+
+        Raises:
+            TooManyGroups: the maker is a person whose groups do not fit into the token.
         """
-        link_id, maker_mark = self._random(_ID_BYTES), fingerprint(maker)
-        head = bytes([LINK_ACTIONS.index(action)]) + uses.to_bytes(2) + expires_at.to_bytes(4)
-        content = head + link_id + maker_mark
-        link = Link(encode(link_id), path, action, uses, expires_at, maker_mark)
-        return link, encode(content + self._signer.sign(deadline, content, path.encode()))
+        link_id = self._random(_ID_BYTES)
+        action_and_uses = LINK_ACTIONS.index(action) << _USES_BITS | uses
+        content = action_and_uses.to_bytes(2) + expires_at.to_bytes(4) + link_id + maker
+        token = fitting(encode(content + self._signer.sign(deadline, content, path.encode())))
+        return Link(encode(link_id), path, action, uses, expires_at, maker), token
 
     def read(self, token: str, path: Path, deadline: Deadline) -> Link:
         """Return the link of a token that was made for this path, or for a directory above the path.
@@ -108,12 +118,21 @@ class LinkTokens:
         Raises:
             LinkInvalid: the token was not made here, or was made for another path.
         """
-        data = decode(token)
-        if data is None or len(data) != _TOKEN_BYTES:
+        data = decode(token) if len(token) <= MAX_TOKEN_CHARACTERS else None
+        if data is None or len(data) < _MAKER_START + MIN_MAKER_BYTES + MAC_BYTES:
             raise LinkInvalid()
         content, signature = data[:-MAC_BYTES], data[-MAC_BYTES:]
         for opened in (path, *directories_above(path)):
             if self._signer.verifies(deadline, signature, content, opened.encode()):
-                uses, expires_at = int.from_bytes(content[1:3]), int.from_bytes(content[3:7])
-                return Link(encode(content[7:19]), opened, LINK_ACTIONS[content[0]], uses, expires_at, content[19:])
+                action_and_uses, expires_at = int.from_bytes(content[:2]), int.from_bytes(content[2:_ID_START])
+                action, uses = LINK_ACTIONS[action_and_uses >> _USES_BITS], action_and_uses % (1 << _USES_BITS)
+                link_id, maker = encode(content[_ID_START:_MAKER_START]), content[_MAKER_START:]
+                return Link(link_id, opened, action, uses, expires_at, maker)
         raise LinkInvalid()
+
+
+def fitting(token: str) -> str:
+    """Return the token of a link; raise TooManyGroups for a token with more than `MAX_TOKEN_CHARACTERS`."""
+    if len(token) > MAX_TOKEN_CHARACTERS:
+        raise TooManyGroups("a link", len(token), MAX_TOKEN_CHARACTERS)
+    return token

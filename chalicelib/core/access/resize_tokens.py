@@ -1,7 +1,10 @@
 """Resize tokens: they open `/-/resize` for the images of one URL or one host, in some sizes, without a key.
 
-A token is the base64 of its kind, its end, its maker, its sizes and a signature. The signature also covers
-the URL or the host that the request names. The service stores nothing.
+A token is the base64 of these bytes, with four bytes for each size:
+
+    kind 1 byte · end 4 bytes · length of the maker 2 bytes · maker · sizes · signature 16 bytes
+
+The signature also covers the URL or the host that the request names. The service stores nothing.
 """
 
 import hashlib
@@ -15,15 +18,15 @@ from chalicelib.core.web.problems.access import LinkInvalid
 from chalicelib.core.web.problems.images import SourceNotAllowed
 from chalicelib.core.web.times import Deadline
 
-from .link_tokens import Link
-from .signing import MAC_BYTES, Signer, decode, encode, fingerprint
+from .link_tokens import MAX_TOKEN_CHARACTERS, Link, fitting
+from .signing import MAC_BYTES, Signer, decode, encode
 
 OF_URL: Final = 0
 OF_HOST: Final = 1
 """The kinds of tokens: for the images of one URL, and for the images of one host."""
 
-_MAKER_BYTES: Final = 10
-_HEAD_BYTES: Final = 1 + 4 + _MAKER_BYTES  # kind, end, maker
+_END_BYTES: Final = 5  # kind and end
+_MAKER_START: Final = _END_BYTES + 2
 _SIZE_BYTES: Final = 4  # two bytes for the width, two for the height; 0 for a side that is not given
 
 
@@ -40,7 +43,7 @@ class ResizeTokens:
         self._host = host
 
     def make(
-        self, kind: int, source: str, sizes: Sequence[str], expires_at: int, maker: str, deadline: Deadline
+        self, kind: int, source: str, sizes: Sequence[str], expires_at: int, maker: bytes, deadline: Deadline
     ) -> str:
         """Return a token.
 
@@ -49,11 +52,15 @@ class ResizeTokens:
             source: the URL or the host.
             sizes: the sizes, each written as a rule lists it: `320x240`, `320x` or `x240`.
             expires_at: the end of the token, Unix time in seconds.
-            maker: the name of the principal who makes the token.
+            maker: who makes the token, from `Makers.of`.
             deadline: of the request.
+
+        Raises:
+            TooManyGroups: the maker is a person whose groups do not fit into the token.
         """
-        fields = b"".join((bytes([kind]), expires_at.to_bytes(4), fingerprint(maker), *map(_packed, sizes)))
-        return encode(fields + self._signer.sign(deadline, fields, source.encode()))
+        head = bytes([kind]) + expires_at.to_bytes(4) + len(maker).to_bytes(2)
+        fields = b"".join((head, maker, *map(_packed, sizes)))
+        return fitting(encode(fields + self._signer.sign(deadline, fields, source.encode())))
 
     def read(self, request: Request, path: Path) -> Link:
         """Return the link of the token in a request. `authorization.check_not_expired` checks the end of the link.
@@ -64,18 +71,19 @@ class ResizeTokens:
             SizeNotAllowed: the token is for other sizes.
         """
         token = request.query["token"]
-        data = decode(token) or b""
-        fields, signature = data[:-MAC_BYTES], data[-MAC_BYTES:]
-        packed_sizes = fields[_HEAD_BYTES:]
-        if len(fields) <= _HEAD_BYTES or len(packed_sizes) % _SIZE_BYTES:
+        data = decode(token) if len(token) <= MAX_TOKEN_CHARACTERS else None
+        fields, signature = (data[:-MAC_BYTES], data[-MAC_BYTES:]) if data else (b"", b"")
+        if not fields:
             raise LinkInvalid()
         if not self._signer.verifies(request.deadline, signature, fields, self._source(request, fields[0])):
             raise LinkInvalid()
-        places = range(0, len(packed_sizes), _SIZE_BYTES)
-        sizes = tuple(_unpacked(packed_sizes[place : place + _SIZE_BYTES]) for place in places)
+        expires_at, maker_bytes = int.from_bytes(fields[1:_END_BYTES]), int.from_bytes(fields[_END_BYTES:_MAKER_START])
+        maker_end = _MAKER_START + maker_bytes
+        places = range(maker_end, len(fields), _SIZE_BYTES)
+        sizes = tuple(_unpacked(fields[place : place + _SIZE_BYTES]) for place in places)
         image_parameters.check_size(image_parameters.rendition(request.query), sizes)
         link_id = encode(hashlib.sha256(token.encode()).digest()[:12])
-        return Link(link_id, path, "read", 0, int.from_bytes(fields[1:5]), fields[5:_HEAD_BYTES])
+        return Link(link_id, path, "read", 0, expires_at, fields[_MAKER_START:maker_end])
 
     def _source(self, request: Request, kind: int) -> bytes:
         url = image_parameters.source_url(request.query)

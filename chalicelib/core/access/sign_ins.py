@@ -84,7 +84,7 @@ class SignIns:
         user = principal.name.removeprefix("user:")
         issuer = user.partition(":")[0]
         prefix = f"group:{issuer}:"
-        groups = [tag.removeprefix(prefix) for tag in principal.tags if tag.startswith(prefix) and tag in self._named]
+        groups = {tag.removeprefix(prefix) for tag in principal.tags if tag.startswith(prefix) and tag in self._named}
         text = _SEPARATOR.join((user, *sorted(groups)))
         return _OF_PERSON + int(time).to_bytes(_TIME_END - 1) + self._marks[issuer] + text.encode()
 
@@ -124,6 +124,11 @@ class SignIns:
             demands = (issuer.issuer, issuer.subject, issuer.groups, issuer.require, issuer.email_trusted, groups)
             marks[issuer.name] = _mark_of(sha256(f"{demands}".encode()).hexdigest())
         return marks
+
+
+def person_of(data: bytes) -> str:
+    """Return the name `user:NAME:ID` in the sign-in of a person, whether the sign-in still holds or not."""
+    return f"user:{data[_TEXT_START:].decode().partition(_SEPARATOR)[0]}"
 
 
 def _mark_of(sha256_hex: str) -> bytes:

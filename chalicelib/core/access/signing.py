@@ -81,6 +81,9 @@ def decode(text: str) -> bytes | None:
     return data if encode(data) == text else None
 
 
+FINGERPRINT_BYTES: Final = 10
+
+
 def fingerprint(name: str) -> bytes:
-    """Return ten bytes that stand for the name of a principal."""
-    return hashlib.sha256(name.encode()).digest()[:10]
+    """Return `FINGERPRINT_BYTES` bytes that stand for the name of a principal."""
+    return hashlib.sha256(name.encode()).digest()[:FINGERPRINT_BYTES]

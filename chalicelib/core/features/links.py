@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Final
 from chalicelib.core import replies
 from chalicelib.core.access.actions import revokes
 from chalicelib.core.access.link_tokens import LINK_ACTIONS, MAX_LINK_SECONDS, MAX_USES, LinkTokens
+from chalicelib.core.access.makers import Makers, is_maker
 from chalicelib.core.access.rules import Grant, RuleSet
-from chalicelib.core.access.signing import fingerprint
 from chalicelib.core.web.access_log import AccessLogEntry
 from chalicelib.core.web.json_body import choice_field, json_object, number_field
 from chalicelib.core.web.message import Reply, Request
@@ -27,12 +27,16 @@ class Links:
 
     Args:
         rules: decide who may make a link.
+        makers: writes who makes a link.
         link_tokens: makes and reads the tokens.
         counter: counts the uses; None where the service has no table.
     """
 
-    def __init__(self, *, rules: RuleSet, link_tokens: LinkTokens, counter: "LinkUseCounter | None") -> None:
+    def __init__(
+        self, *, rules: RuleSet, makers: Makers, link_tokens: LinkTokens, counter: "LinkUseCounter | None"
+    ) -> None:
         self._rules = rules
+        self._makers = makers
         self._link_tokens = link_tokens
         self._counter = counter
 
@@ -46,13 +50,13 @@ class Links:
             BadRequest: the body cannot be used.
             CredentialsMissing, Forbidden: the caller may not do the link's action, or did not make the link.
             LinkInvalid, NotRevocable: the token cannot be revoked.
-            NotOffered: the service cannot count uses, or cannot sign; or the caller is a person of an issuer.
+            TooManyGroups: the groups of the caller do not fit into the token.
+            NotOffered: the service cannot count uses, or cannot sign.
             Unavailable: the table does not answer.
         """
         if revokes(request.method, request.query):
             self._revoke(request.query["token"], grant, request.deadline)
             return Reply(204, {"Cache-Control": replies.NO_STORE})
-        check_maker(grant)
         body = json_object(request.body, ("action", "expires_in", "uses"), _EXAMPLE)
         action = choice_field(body, "action", LINK_ACTIONS)
         seconds = number_field(body, "expires_in", DEFAULT_LINK_SECONDS, 1, MAX_LINK_SECONDS)
@@ -63,39 +67,40 @@ class Links:
                 'Ask for a link without a number of uses: {"uses": null}.'
             )
         self._rules.require(grant, action, grant.path)
-        link, token = self._link_tokens.make(
-            grant.path, action, uses, int(now) + seconds, grant.principal.name, request.deadline
-        )
+        if action == "read" and grant.path.endswith("/") and grant.principal.scope:
+            self._rules.require(grant, "list", grant.path)  # the link can list, and a service token gives no more
+        expires_at, maker = end_of_link(grant, now, seconds), self._makers.of(grant.principal, now)
+        link, token = self._link_tokens.make(grant.path, action, uses, expires_at, maker, request.deadline)
         return replies.created_link(request, f"token={token}", token, link.expires_at, {"uses": link.uses or None})
 
     def one_time_token(self, grant: Grant, now: float, deadline: Deadline) -> str | None:
         """Return a token that reads a file once within a day; None where the caller may not share the file.
 
         Raises:
-            NotOffered: the service cannot count uses; or the caller is a person of an issuer.
+            TooManyGroups: the groups of the caller do not fit into the token.
+            NotOffered: the service cannot count uses.
         """
         if self._rules.grant_for(grant, "share", grant.path) is None:
             return None
-        check_maker(grant)
         if self._counter is None:
             raise NotOffered(
                 "This service has no table that counts the uses of links. Ask for the listing without ?links."
             )
-        expires_at = int(now) + DEFAULT_LINK_SECONDS
-        return self._link_tokens.make(grant.path, "read", 1, expires_at, grant.principal.name, deadline)[1]
+        expires_at, maker = end_of_link(grant, now, DEFAULT_LINK_SECONDS), self._makers.of(grant.principal, now)
+        return self._link_tokens.make(grant.path, "read", 1, expires_at, maker, deadline)[1]
 
     def _revoke(self, token: str, grant: Grant, deadline: Deadline) -> None:
         link = self._link_tokens.read(token, grant.path, deadline)
         if link.path != grant.path:
             raise LinkInvalid()
-        if link.maker != fingerprint(grant.principal.name):
+        if not is_maker(grant.principal, link.maker):
             raise Forbidden(grant.principal.name, "revoke someone else's link", None)
         if not link.uses or self._counter is None:
             raise NotRevocable()
         self._counter.revoke(link, deadline)
 
 
-def check_maker(grant: Grant) -> None:
-    """Raise NotOffered for a person of an issuer: the token of a link has no place for the groups of its maker."""
-    if grant.principal.name.startswith("user:"):
-        raise NotOffered("A link needs an API key. Ask with an API key that may share this path.")
+def end_of_link(grant: Grant, now: float, seconds: int) -> int:
+    """Return the end of a new link, Unix time in seconds. A link ends with the service token that makes the link."""
+    expires_at, scope = int(now) + seconds, grant.principal.scope
+    return min(expires_at, scope.ends_at) if scope else expires_at

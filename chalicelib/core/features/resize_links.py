@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 from chalicelib.core import replies
 from chalicelib.core.access.link_tokens import MAX_LINK_SECONDS
+from chalicelib.core.access.makers import Makers
 from chalicelib.core.access.resize_tokens import OF_HOST, OF_URL, ResizeTokens, sides
 from chalicelib.core.access.rules import Grant, RuleSet
 from chalicelib.core.web import image_parameters
@@ -14,7 +15,7 @@ from chalicelib.core.web.json_body import json_object, number_field
 from chalicelib.core.web.message import Reply, Request
 from chalicelib.core.web.problems.base import BadRequest
 
-from .links import DEFAULT_LINK_SECONDS, check_maker
+from .links import DEFAULT_LINK_SECONDS, end_of_link
 
 if TYPE_CHECKING:
     from chalicelib.core.ports import ImageSource
@@ -29,12 +30,14 @@ class ResizeLinks:
 
     Args:
         rules: decide who may make a link.
+        makers: writes who makes a link.
         resize_tokens: makes the tokens.
         source: knows the host of a URL, and the hosts that the settings list.
     """
 
-    def __init__(self, *, rules: RuleSet, resize_tokens: ResizeTokens, source: "ImageSource") -> None:
+    def __init__(self, *, rules: RuleSet, makers: Makers, resize_tokens: ResizeTokens, source: "ImageSource") -> None:
         self._rules = rules
+        self._makers = makers
         self._resize_tokens = resize_tokens
         self._source = source
 
@@ -49,17 +52,18 @@ class ResizeLinks:
             SourceNotAllowed: the settings do not list the host.
             SizeNotAllowed: the rule of the caller lists sizes, and does not list a wanted size.
             CredentialsMissing, Forbidden: the caller may not read `/-/resize`.
-            NotOffered: the service cannot sign; or the caller is a person of an issuer.
+            TooManyGroups: the groups of the caller do not fit into the token.
+            NotOffered: the service cannot sign.
         """
-        check_maker(grant)
         body = json_object(request.body, ("u", "host", "sizes", "expires_in"), _EXAMPLE)
         kind, source = self._kind_and_source(body)
         sizes = _sizes(body)
         rule = self._rules.require(grant, "read", grant.path).rule
         for size in sizes:
             image_parameters.check_size(Rendition(*sides(size), "contain", "", 0), rule.image_sizes)
-        expires_at = int(now) + number_field(body, "expires_in", DEFAULT_LINK_SECONDS, 1, MAX_LINK_SECONDS)
-        token = self._resize_tokens.make(kind, source, sizes, expires_at, grant.principal.name, request.deadline)
+        seconds = number_field(body, "expires_in", DEFAULT_LINK_SECONDS, 1, MAX_LINK_SECONDS)
+        expires_at, maker = end_of_link(grant, now, seconds), self._makers.of(grant.principal, now)
+        token = self._resize_tokens.make(kind, source, sizes, expires_at, maker, request.deadline)
         url = quote(source, safe="") if kind == OF_URL else ""
         query = f"token={token}&{image_parameters.query_of(sizes[0])}&u={url}"
         return replies.created_link(request, query, token, expires_at, {"sizes": sizes})

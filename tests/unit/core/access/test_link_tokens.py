@@ -7,19 +7,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.core.access.authorization import check_not_expired
-from chalicelib.core.access.link_tokens import LINK_ACTIONS, MAX_USES, Link, LinkTokens
-from chalicelib.core.access.signing import Signer, decode, encode, fingerprint
-from chalicelib.core.web.problems.access import LinkExpired, LinkInvalid
+from chalicelib.core.access.link_tokens import LINK_ACTIONS, MAX_TOKEN_CHARACTERS, MAX_USES, Link, LinkTokens
+from chalicelib.core.access.makers import MIN_MAKER_BYTES
+from chalicelib.core.access.signing import Signer, decode, encode
+from chalicelib.core.web.problems.access import LinkExpired, LinkInvalid, TooManyGroups
 from tests.support.builders import DEADLINE, path
 from tests.support.fakes import Randomness, links, signer
 
 PATHS = st.lists(st.text("ab/é ", max_size=3), min_size=1, max_size=4).map(lambda parts: path("/" + "/".join(parts)))
 FILE = "/a/b.txt"
+OF_KEY, OF_PERSON = b"k" * MIN_MAKER_BYTES, b"p" * 40
+MAX_MAKER_BYTES = MAX_TOKEN_CHARACTERS * 6 // 8 - 34
 
 
-def make(raw: str = FILE, action: str = "read", *, other_signer: Signer | None = None) -> tuple[Link, str]:
+def make(
+    raw: str = FILE, action: str = "read", maker: bytes = OF_KEY, *, other_signer: Signer | None = None
+) -> tuple[Link, str]:
     tokens = LinkTokens(other_signer, Randomness()) if other_signer else links()
-    return tokens.make(path(raw), action, 1, 2_000_000_000, "key:ci", DEADLINE)
+    return tokens.make(path(raw), action, 1, 2_000_000_000, maker, DEADLINE)
 
 
 def is_refused(token: str, raw: str = FILE) -> bool:
@@ -30,17 +35,45 @@ def is_refused(token: str, raw: str = FILE) -> bool:
     return False
 
 
-@given(PATHS, st.sampled_from(LINK_ACTIONS), st.integers(0, MAX_USES), st.integers(0, 2**32 - 1), st.text(max_size=20))
-def test_a_token_gives_the_link_that_was_made(where: str, action: str, uses: int, expires_at: int, maker: str) -> None:
+@given(
+    PATHS,
+    st.sampled_from(LINK_ACTIONS),
+    st.integers(0, MAX_USES),
+    st.integers(0, 2**32 - 1),
+    st.binary(min_size=MIN_MAKER_BYTES, max_size=MAX_MAKER_BYTES),
+)
+def test_a_token_gives_the_link_that_was_made(
+    where: str, action: str, uses: int, expires_at: int, maker: bytes
+) -> None:
     link, token = links().make(path(where), action, uses, expires_at, maker, DEADLINE)
     assert links().read(token, path(where), DEADLINE) == link
-    assert link == Link(encode((1).to_bytes(12)), path(where), action, uses, expires_at, fingerprint(maker))
-    assert len(token) == 60
+    assert link == Link(encode((1).to_bytes(12)), path(where), action, uses, expires_at, maker)
+    assert len(token) <= (64 if len(maker) == MIN_MAKER_BYTES else MAX_TOKEN_CHARACTERS)
+
+
+def test_a_token_that_is_too_long_is_refused_in_words_and_never_cut() -> None:
+    assert len(make(maker=b"p" * MAX_MAKER_BYTES)[1]) == MAX_TOKEN_CHARACTERS == 512
+    with pytest.raises(
+        TooManyGroups, match=r"a link would have 514 characters, and may have 512\. Ask .* fewer groups"
+    ):
+        make(maker=b"p" * (MAX_MAKER_BYTES + 1))
+
+
+def test_a_signed_token_of_another_length_is_refused() -> None:
+    """A token of an earlier release had 45 bytes. No token is longer than the longest token that the service makes."""
+
+    def signed(content: bytes) -> str:
+        return encode(content + signer("link").sign(DEADLINE, content, FILE.encode()))
+
+    head = bytes(18)
+    assert not is_refused(signed(head + OF_KEY))
+    for content in (b"", bytes(45 - 16), head + OF_KEY[1:], head + b"p" * (MAX_MAKER_BYTES + 1)):
+        assert is_refused(signed(content)), len(content)
 
 
 def test_each_link_has_another_id() -> None:
     tokens = links()
-    assert len({tokens.make(path("/a"), "read", 1, 9, "key:ci", DEADLINE)[0].id for _ in range(100)}) == 100
+    assert len({tokens.make(path("/a"), "read", 1, 9, OF_KEY, DEADLINE)[0].id for _ in range(100)}) == 100
 
 
 def test_a_token_has_one_spelling() -> None:
@@ -54,12 +87,13 @@ def test_a_token_has_one_spelling() -> None:
 
 
 def test_every_bit_of_a_token_is_signed() -> None:
-    data = decode(make()[1])
-    assert data is not None
-    for bit in range(8 * len(data)):
-        flipped = bytearray(data)
-        flipped[bit // 8] ^= 1 << bit % 8
-        assert is_refused(encode(bytes(flipped)))
+    for maker in (OF_KEY, OF_PERSON):
+        data = decode(make(maker=maker)[1])
+        assert data is not None
+        for bit in range(8 * len(data)):
+            flipped = bytearray(data)
+            flipped[bit // 8] ^= 1 << bit % 8
+            assert is_refused(encode(bytes(flipped)))
 
 
 @given(st.text(max_size=70))
