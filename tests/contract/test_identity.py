@@ -2,16 +2,21 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from chalicelib.core.web.times import rfc3339
+from tests.support.entry_points import Answer
 from tests.support.token_issuer import AUDIENCE, CLAIMS, ISSUER, jwk, token
 
-from .sites import Site, Store, Table, open_site
+from .sites import SECRET, Site, Store, Table, open_site
 
+DEV, CONTRACTOR = ({"realm_access": {"roles": roles}} for roles in (["dev"], ["dev", "contractors"]))
+MANY = [f"group:corp:a group of forty that one rule names, {number:02}" for number in range(40)]
 SETTINGS = f"""
 [[mounts]]
 path = "/"
@@ -47,7 +52,7 @@ to = ["group:corp:contractors"]
 
 [[rules]]
 path = "/people/{{{{user}}}}/**"
-allow = ["read", "write"]
+allow = ["read", "write", "share"]
 to = ["authenticated"]
 
 [[rules]]
@@ -57,8 +62,13 @@ to = ["user:corp:alice"]
 
 [[rules]]
 path = "/team/**"
-allow = ["read"]
+allow = ["read", "list", "share"]
 to = ["group:corp:dev"]
+
+[[rules]]
+path = "/many/**"
+allow = ["read", "list", "share"]
+to = {json.dumps(MANY)}
 
 [[rules]]
 path = "/edited/**"
@@ -68,11 +78,14 @@ to = ["group:editors"]
 [[rules]]
 path = "/-/resize"
 allow = ["share"]
-to = ["group:editors"]
+to = ["authenticated"]
+
+[images]
+hosts = ["images.example.com"]
 
 [[rules]]
 path = "/**"
-allow = ["read", "write"]
+allow = ["read", "write", "share"]
 to = ["key:ci"]
 """
 
@@ -80,9 +93,21 @@ to = ["key:ci"]
 @pytest.fixture(scope="module")
 def people_site(driver: str, store: Store, table: Table, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Signpost with two tables of one issuer, whose keys are in a file beside the settings."""
-    folder: Path = tmp_path_factory.mktemp("people")
+    with open_people_site(driver, store, table, tmp_path_factory.mktemp("people"), {}) as site:
+        yield site
+
+
+@contextmanager
+def open_people_site(
+    driver: str, store: Store, table: Table, folder: Path, changes: Mapping[str, str], more: str = ""
+) -> Iterator[Site]:
+    """Signpost with changed settings: each text of `changes` becomes another text, and `more` comes at the end."""
     (folder / "keys.json").write_text(json.dumps({"keys": [jwk("rsa")]}))
-    with open_site(store, table, folder, store.environ(), settings=SETTINGS, driver=driver) as site:
+    settings = SETTINGS
+    for old, new in changes.items():
+        assert old in settings
+        settings = settings.replace(old, new, 1)
+    with open_site(store, table, folder, store.environ(), settings=settings + more, driver=driver) as site:
         yield site
 
 
@@ -103,7 +128,6 @@ def test_a_token_reads_and_writes_as_bearer_and_as_the_password_of_basic(people_
 
 
 def test_rules_decide_by_the_person_and_by_all_groups(people_site: Site) -> None:
-    dev, contractor = {"roles": ["dev"]}, {"roles": ["dev", "contractors"]}
     ci = {"aud": "ci", "repository": "acme/site", "sub": "bot"}
     requests: list[tuple[str, dict[str, Any], int]] = [
         ("/alice/x", {}, 307),
@@ -115,8 +139,8 @@ def test_rules_decide_by_the_person_and_by_all_groups(people_site: Site) -> None
         ("/people/ci:bot/x", ci, 307),
         ("/people/ci:a%2Fb/x", {**ci, "sub": "a/b"}, 403),
         ("/team/x", {}, 403),
-        ("/team/x", {"realm_access": dev}, 307),
-        ("/team/x", {"realm_access": contractor}, 403),
+        ("/team/x", DEV, 307),
+        ("/team/x", CONTRACTOR, 403),
         ("/team/x", {"roles": ["dev"]}, 403),
         ("/edited/x", {}, 307),
         ("/edited/x", ci, 307),
@@ -144,11 +168,116 @@ def test_a_token_that_is_not_valid_here_is_a_401_whose_reason_only_the_log_has(p
         assert reason.encode() not in answer.body
 
 
-def test_a_person_makes_no_links(people_site: Site) -> None:
-    assert people_site.put("edited/x", b"x").status == 200
-    calls = [("-d", "{}", people_site.at(f"{path}?link")) for path in ("/edited/x", "/-/resize")]
-    for answer in people_site.curl_all(
-        [(*call, *bearer()) for call in (*calls, (people_site.at("/edited/?links"),))], user=None
+def make_link(site: Site, path: str, *credentials: str, **wanted: Any) -> Answer:
+    """Ask for a link, by default without a number of uses."""
+    body = json.dumps({"uses": None, **wanted})
+    return site.curl("-d", body, f"{site.at(path)}?link", *credentials, user=None)
+
+
+def link(site: Site, path: str, *credentials: str, **wanted: Any) -> str:
+    """The path and the query of a new link."""
+    answer = make_link(site, path, *credentials, **wanted)
+    assert answer.status == 201, answer.body
+    return str(answer.json()["url"]).removeprefix(site.url)
+
+
+def statuses(site: Site, urls: Iterable[str]) -> list[int]:
+    """The statuses of URLs without credentials. Every link that is refused is refused as not valid."""
+    answers = site.curl_all([(site.at(url),) for url in urls], user=None)
+    assert all(answer.status == 307 or answer.code == "link-invalid" for answer in answers)
+    return [answer.status for answer in answers]
+
+
+def test_people_make_links_and_the_maker_is_who_asks(people_site: Site) -> None:
+    """`{user}` is the maker, and the log names the maker."""
+    for path, claims, opened, refused in (
+        ("/edited/x", {}, ["/edited/x"], ["/edited/y", "/alice/x"]),
+        ("/team/", DEV, ["/team/x", "/team/a/b"], ["/teams", "/edited/x"]),
+        ("/people/corp:b%C3%B6b/", {"sub": "böb"}, ["/people/corp:b%C3%B6b/x"], ["/people/corp:alice/x"]),
     ):
-        assert (answer.status, answer.code) == (501, "not-offered")
-        assert answer.json()["detail"].startswith("A link needs an API key.")
+        query = link(people_site, path, *bearer(**claims)).partition("?")[2]
+        urls = [f"{url}?{query}" for url in (*refused, *opened)]
+        assert statuses(people_site, urls) == [403] * len(refused) + [307] * len(opened), path
+        log = people_site.log.read_text()
+        assert json.loads(log.splitlines()[-1])["maker"] == f"user:corp:{claims.get('sub', 'alice')}"
+        assert (query in log, len(query) <= len("token=") + 512) == (False, True)
+    for path, claims in (("/alice/x", {}), ("/edited/x", {"sub": "bob"}), ("/team/x", CONTRACTOR)):
+        assert make_link(people_site, path, *bearer(**claims)).code == "forbidden", path
+    assert people_site.put("edited/x", b"x").status == 200
+    (entry,) = people_site.curl(people_site.at("/edited/?links"), *bearer(), user=None).json()["entries"]
+    assert [people_site.open(entry["url"]).status for _ in range(2)] == [200, 410]
+
+
+def test_a_link_is_judged_as_if_its_maker_asked_by_the_settings_of_the_moment(
+    driver: str, people_site: Site, store: Store, table: Table, tmp_path: Path
+) -> None:
+    signed_in_at = int(time.time()) - 1_000
+    team, counted = "/team/?", link(people_site, "/edited/x", *bearer(), uses=3)
+    links = {
+        "own": link(people_site, "/people/corp:alice/x", *bearer()),
+        "edited": link(people_site, "/edited/x", *bearer()),
+        "team": link(people_site, "/team/", *bearer(**DEV, sub="dan", iat=signed_in_at)).replace(team, "/team/x?"),
+        "new": link(people_site, "/team/", *bearer(**DEV, sub="dan", iat=signed_in_at + 500)).replace(team, "/team/x?"),
+        "key": link(people_site, "/a", "-u", f"ci:{SECRET}"),
+    }
+    links["closed"] = links["team"].replace("/team/x?", "/team/closed/x?")
+    assert set(statuses(people_site, links.values())) == {307}
+    first, deny = '[[rules]]\npath = "/team/**"', '[[rules]]\npath = "{}"\ndeny = ["read"]\nto = ["{}"]\n\n'
+    for changes, more, ended in (
+        (
+            {
+                'editors = ["user:corp:alice", ': "editors = [",
+                ', "share"]\nto = ["authenticated"]': ']\nto = ["authenticated"]',
+                first: deny.format("/team/closed/**", "anyone") + first,
+            },
+            "",
+            {"own", "edited", "closed"},
+        ),
+        # Nobody knows whether the makers are in this group: the links of people end, wherever the rule denies.
+        ({first: deny.format("/elsewhere/**", "group:corp:interns") + first}, "", {*links} - {"key"}),
+        (
+            {},
+            f"""
+            [revoked]
+            "user:corp:alice" = true
+            "user:corp:dan" = {rfc3339(signed_in_at + 200)}
+            "key:ci" = {rfc3339(signed_in_at + 9_000)}
+            """,
+            {"own", "edited", "team", "closed", "key"},
+        ),
+    ):
+        with open_people_site(driver, store, table, tmp_path, changes, more) as site:
+            assert {name for name, url in links.items() if statuses(site, [url]) == [403]} == ended
+            if "interns" in str(changes):
+                assert site.curl("-X", "DELETE", site.at(counted), *bearer(), user=None).status == 204
+    assert people_site.curl(people_site.at(counted), user=None).code == "link-revoked"
+
+
+def test_only_the_person_who_made_a_link_revokes_the_link(people_site: Site) -> None:
+    """Another sign-in of the same person revokes the link, too."""
+    url = people_site.at(link(people_site, "/edited/x", *bearer(), uses=3))
+    bot = {"aud": "ci", "repository": "acme/site", "sub": "bot"}
+    for credentials, status in (
+        ((), 401),
+        (bearer(**bot), 403),
+        (("-u", f"ci:{SECRET}"), 403),
+        (bearer(**DEV, iat=time.time() - 9), 204),
+    ):
+        assert people_site.curl("-X", "DELETE", url, *credentials, user=None).status == status
+        assert people_site.curl(url, user=None).status == (410 if status == 204 else 307)
+
+
+def test_a_link_of_too_many_groups_is_refused_in_words(people_site: Site) -> None:
+    """The list of groups is never cut, because a rule could deny a group that is left out."""
+    assert people_site.put("many/x", b"x").status == 200
+    groups = [name.removeprefix("group:corp:") for name in MANY]
+    few, many = (bearer(realm_access={"roles": [*roles, *"abc"]}) for roles in (groups[:5], groups))
+    image = {"u": "https://images.example.com/a.png", "sizes": ["320x"]}
+    for path, body in (("/many/x?link", '{"uses": null}'), ("/-/resize?link", json.dumps(image)), ("/many/?links", "")):
+        call = (*(("-d", body) if body else ()), people_site.at(path))
+        made, refused = people_site.curl_all([(*call, *few), (*call, *many)], user=None)
+        assert (made.status, refused.status, refused.code) == (201 if body else 200, 403, "too-many-groups"), path
+        assert "a link would have 2," in refused.json()["detail"]
+        assert "may have 512" in refused.json()["detail"]
+    assert people_site.curl(people_site.at("/many/x"), *many, user=None).status == 307
+    assert statuses(people_site, [link(people_site, "/many/x", *few)]) == [307]

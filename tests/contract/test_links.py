@@ -59,7 +59,7 @@ def gone(answer: Answer) -> bool:
 def test_a_link_opens_once_by_default_and_otherwise_as_often_as_its_number_of_uses(site: Site) -> None:
     link = site.curl("-X", "POST", f"{site.of('linked.txt')}?link").json()
     assert link["url"] == f"{site.of('linked.txt')}?token={link['token']}"
-    assert (link["uses"], len(link["token"])) == (1, 60)
+    assert (link["uses"], len(link["token"])) == (1, 64)
     assert site.open(link["url"]).body == BODY
     assert gone(site.open(link["url"]))
     answers = site.curl_all([("-L", site.link("/linked.txt", uses=3))] * 4, user=None)
