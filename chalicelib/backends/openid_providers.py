@@ -20,7 +20,7 @@ from .secrets import ClientSecret
 if TYPE_CHECKING:
     from chalicelib.core.ports import Clock
 
-_UNAVAILABLE: Final = "The service cannot reach the issuer with which you sign in."
+_UNAVAILABLE: Final = "The service gets no answer that it can use from {0}, with which you sign in."
 
 # RFC 6749 §5.2: all values of `error`. The log has no other text of an answer, because it could be a secret.
 _ERRORS: Final = (
@@ -82,12 +82,14 @@ class OpenIdProviders:
             answer = https.post(endpoints.token_endpoint, urlencode(form, errors="replace").encode(), headers)
             return _id_token(endpoints.token_endpoint.text, *answer)
         except ValueError as error:
-            raise Unavailable(_UNAVAILABLE, reason=str(error)) from None
+            raise Unavailable(_UNAVAILABLE.format(issuer.name), reason=str(error)) from None
 
     def _endpoints_of(self, issuer: Issuer, deadline: Deadline) -> _Endpoints:
         url = discovery_url(issuer)
         known = self._endpoints.get(url)
-        value = known or self._endpoints.setdefault(url, FetchedValue(self._clock, self._warn, _UNAVAILABLE))
+        value = known or self._endpoints.setdefault(
+            url, FetchedValue(self._clock, self._warn, _UNAVAILABLE.format(issuer.name))
+        )
         return value.at_hand(lambda: _discover(issuer, deadline), deadline)
 
 
@@ -96,7 +98,7 @@ def _discover(issuer: Issuer, deadline: Deadline) -> _Endpoints:
         https = IssuerHttps(issuer, discovery_url(issuer), fetch_deadline(deadline))
         return _read_endpoints(https.source.text, https.discover())
     except ValueError as error:
-        raise Unavailable(_UNAVAILABLE, reason=str(error)) from None
+        raise Unavailable(_UNAVAILABLE.format(issuer.name), reason=str(error)) from None
 
 
 def _read_endpoints(place: str, configuration: Mapping[str, Any]) -> _Endpoints:
