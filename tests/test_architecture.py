@@ -37,7 +37,7 @@ IDENTITY = {
         for name in ("fetched_value", "issuer_keys", "issuer_snapshot", "token_signatures")
     ),
     *(f"chalicelib.core.access.{name}" for name in ("issuer_claims", "issuer_keys", "issuer_ports", "issuer_tokens")),
-    *(f"chalicelib.core.access.{name}" for name in ("issuers", "jwt", "strict_json")),
+    *(f"chalicelib.core.access.{name}" for name in ("issuers", "jwt", "revocations", "strict_json")),
     *(f"chalicelib.settings.{name}" for name in ("issuers", "people", "revoked", "world_issuers")),
 }
 

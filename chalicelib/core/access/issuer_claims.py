@@ -13,19 +13,23 @@ Claims = Mapping[str, Any]
 
 
 def choose_issuer(issuers: Sequence[Issuer], claims: Claims) -> Issuer:
-    """Return the first table whose `issuer`, `audience` and `require` hold for the claims of a token.
+    """Return the first table whose `issuer`, `audience` and `require` hold for the claims of a token of a client.
 
     Raises:
-        CredentialsInvalid: the claims fit no table. The reason names the claims that do not fit, and no values.
+        CredentialsInvalid: the claims fit no table, or are of an ID token. The reason names the claims that do not fit,
+            and no values.
     """
+    candidates = [issuer for issuer in issuers if claims.get("iss") == issuer.issuer]
+    if not candidates:
+        raise CredentialsInvalid("No table of [[issuers]] has the `iss` of the token.")
+    _check_not_id_token(candidates, claims)
     mismatches = []
-    for issuer in issuers:
-        if claims.get("iss") == issuer.issuer:
-            mismatch = _mismatch(issuer, claims)
-            if not mismatch:
-                return issuer
-            mismatches.append(f"issuer {issuer.name}: {mismatch}")
-    raise CredentialsInvalid("; ".join(mismatches) or "No table of [[issuers]] has the `iss` of the token.")
+    for issuer in candidates:
+        mismatch = _mismatch(issuer, claims)
+        if not mismatch:
+            return issuer
+        mismatches.append(f"issuer {issuer.name}: {mismatch}")
+    raise CredentialsInvalid("; ".join(mismatches))
 
 
 def principal_of(issuer: Issuer, claims: Claims, groups: Mapping[str, Sequence[str]]) -> Principal:
@@ -63,7 +67,9 @@ def check_id_token(issuer: Issuer, claims: Claims, nonce: str) -> None:
         raise CredentialsInvalid(f"issuer {issuer.name}: the ID token has another `iss`.")
     mismatch = _mismatch(issuer._replace(audience=(issuer.client_id,), audience_claim="aud"), claims)
     if mismatch:
-        raise CredentialsInvalid(f"issuer {issuer.name}: the ID token is not for `client_id`: {mismatch}")
+        raise CredentialsInvalid(
+            f"issuer {issuer.name}: the ID token is refused; its `aud` must be `client_id`: {mismatch}"
+        )
     is_for_several = isinstance(claims["aud"], list) and len(claims["aud"]) > 1
     if claims.get("azp", None if is_for_several else issuer.client_id) != issuer.client_id:
         raise CredentialsInvalid(f"issuer {issuer.name}: the `azp` of the ID token is not `client_id`.")
@@ -72,18 +78,6 @@ def check_id_token(issuer: Issuer, claims: Claims, nonce: str) -> None:
         raise CredentialsInvalid(f"issuer {issuer.name}: the `nonce` of the ID token is of another sign-in.")
     if "iat" not in claims:
         raise CredentialsInvalid(f"issuer {issuer.name}: the ID token has no `iat`.")
-
-
-def check_not_id_token(issuers: Iterable[Issuer], claims: Claims) -> None:
-    """Raise CredentialsInvalid for a token that was made for signing in, here or elsewhere: it opens no files.
-
-    An ID token has the `client_id` of a client in its `aud`, and the nonce of a sign-in (OpenID Connect Core §2).
-    """
-    audience = claims.get("aud")
-    audiences = audience if isinstance(audience, list) else [audience]
-    client_ids = {issuer.client_id for issuer in issuers if issuer.client_id and issuer.issuer == claims.get("iss")}
-    if "nonce" in claims or not client_ids.isdisjoint(audiences):
-        raise CredentialsInvalid("The token has `nonce`, or a `client_id` as `aud`, so it was made for signing in.")
 
 
 def signed_in_at(claims: Claims, now: float) -> int:
@@ -106,6 +100,19 @@ def person(name: str, groups: Iterable[str]) -> Principal:
     user = name.removeprefix("user:")
     tags = ("anyone", "authenticated", *(f"group:{group}" for group in groups), name)
     return Principal("" if "/" in user else user, tags)  # `{user}` stands for one segment of a path
+
+
+def _check_not_id_token(issuers: Iterable[Issuer], claims: Claims) -> None:
+    """Raise CredentialsInvalid for a token that was made for signing in, here or elsewhere: it opens no files.
+
+    An ID token has the `client_id` of a client in its `aud`, and the nonce of a sign-in (OpenID Connect Core §2).
+    """
+    audience = claims.get("aud")
+    audiences = audience if isinstance(audience, list) else [audience]
+    if "nonce" in claims or any(issuer.client_id in audiences for issuer in issuers if issuer.client_id):
+        raise CredentialsInvalid(
+            "The token has `nonce`, or a `client_id` as `aud`, so it was made for signing in: send an access token."
+        )
 
 
 def _mismatch(issuer: Issuer, claims: Claims) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from chalicelib.core.web.problems.access import CredentialsInvalid
 from chalicelib.core.web.times import Deadline
 
-from .issuer_claims import check_id_token, check_not_id_token, choose_issuer, principal_of, signed_in_at
+from .issuer_claims import check_id_token, choose_issuer, principal_of, signed_in_at
 from .issuers import Issuer, IssuerKey
 from .jwt import Token, check_times, read_token
 from .principals import Principal
@@ -74,7 +74,8 @@ class IssuerTokens:
         verified = self._verified.get(digest)
         if verified is None or verified.key not in self._keys.known(verified.issuer, deadline):
             self._verified.pop(digest, None)
-            verified = self._verify(read_token(text), now, deadline)
+            token = read_token(text)
+            verified = self._verify(choose_issuer(self._issuers, token.claims), token, now, deadline)
             self._remember(digest, verified)
         if now >= verified.expires_at:
             raise CredentialsInvalid("The token has expired.")
@@ -99,14 +100,9 @@ class IssuerTokens:
         """
         token = read_token(text)
         check_id_token(issuer, token.claims, nonce)
-        return self._verify_for(issuer, token, now, deadline).principal
+        return self._verify(issuer, token, now, deadline).principal
 
-    def _verify(self, token: Token, now: float, deadline: Deadline) -> _Verified:
-        issuer = choose_issuer(self._issuers, token.claims)
-        check_not_id_token(self._issuers, token.claims)
-        return self._verify_for(issuer, token, now, deadline)
-
-    def _verify_for(self, issuer: Issuer, token: Token, now: float, deadline: Deadline) -> _Verified:
+    def _verify(self, issuer: Issuer, token: Token, now: float, deadline: Deadline) -> _Verified:
         """Check the claims first, so that only a token that is right in all else can cause a fetch of keys."""
         if token.algorithm not in issuer.algorithms:
             raise CredentialsInvalid(f"issuer {issuer.name}: `algorithms` of the table lacks the `alg` of the token.")

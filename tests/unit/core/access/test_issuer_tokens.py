@@ -172,9 +172,60 @@ def test_a_token_ends_and_begins() -> None:
 
 def test_an_id_token_of_a_sign_in_is_no_bearer_token() -> None:
     page = CORP._replace(name="page", client_id="signpost")
-    for changes in ({"nonce": "n"}, {"aud": [AUDIENCE, "signpost"]}):
+    for changes in ({"nonce": "n"}, {"aud": "signpost"}, {"aud": [{}, "signpost"]}, {"aud": [AUDIENCE, "signpost"]}):
         assert "signing in" in reason_of(token(claims(**changes)), CORP, page)
     assert ask(token(claims(aud=[AUDIENCE, "signpost"])), CORP, page._replace(issuer="https://elsewhere")) == ALICE
+
+
+WEB = CORP._replace(client_id="web", require=((("hd",), ("acme",)),))
+ID_CLAIMS: Mapping[str, Any] = {**CLAIMS, "aud": "web", "iat": NOW - 9, "nonce": "n", "hd": "acme", "groups": ["a"]}
+
+
+def sign_in(changes: Mapping[str, Any], key: str = "rsa", tokens: IssuerTokens | None = None) -> Principal:
+    """The principal of an ID token with changes; a claim that is `...` is left out."""
+    content = {name: value for name, value in {**ID_CLAIMS, **changes}.items() if value is not ...}
+    return (tokens or tokens_of(WEB)).id_token(WEB, token(content, key), "n", NOW, DEADLINE)
+
+
+def test_the_id_token_of_a_sign_in_makes_a_principal_with_all_groups() -> None:
+    good: tuple[Mapping[str, Any], ...] = ({}, {"azp": "web"}, {"aud": ["web"]}, {"aud": ["x", "web"], "azp": "web"})
+    for changes in good:
+        assert sign_in(changes) == Principal(
+            "corp:alice", ("anyone", "authenticated", "group:corp:a", "user:corp:alice"), int(NOW) - 9
+        )
+    tokens, before = tokens_of(WEB), SIGNATURES.count
+    for _ in range(2):
+        sign_in({}, tokens=tokens)
+    assert SIGNATURES.count == before + 2
+    with pytest.raises(CredentialsInvalid):
+        tokens.principal(token(ID_CLAIMS), NOW, DEADLINE)
+
+
+def test_an_id_token_that_does_not_fit_the_sign_in_is_refused() -> None:
+    bad: list[tuple[Mapping[str, Any], str]] = [
+        *(({"iss": issuer}, "`iss`") for issuer in ("https://mallory.example.com", ...)),
+        *(({"aud": audience}, "`aud`") for audience in (AUDIENCE, [], ["x"], ["web", 5], None, ...)),
+        *(({"aud": ["web", "x"], "azp": azp}, "`azp`") for azp in (..., "x", None)),
+        *(({"azp": azp}, "`azp`") for azp in ("x", "", None, ["web"])),
+        *(({"nonce": nonce}, "`nonce`") for nonce in ("m", "", "n ", "nä", None, ["n"], ...)),
+        *(({"iat": time}, "`iat`") for time in (..., "1", NOW + 31)),
+        ({"exp": NOW - 31}, "expired"),
+        ({"hd": "mallory"}, "`require`"),
+        ({"sub": ...}, "sub"),
+        ({"_claim_names": {"groups": "src1"}}, "too many groups"),
+    ]
+    for changes, words in bad:
+        with pytest.raises(CredentialsInvalid) as refused:
+            sign_in(changes)
+        assert words in refused.value.reason, changes
+        assert "mallory" not in refused.value.reason
+    for key, words in (("p256", "`algorithms`"), ("rsa 2", "0 keys fit")):
+        with pytest.raises(CredentialsInvalid) as refused:
+            sign_in({}, key)
+        assert words in refused.value.reason
+    with pytest.raises(CredentialsInvalid) as refused:
+        tokens_of(WEB).id_token(WEB, token(ID_CLAIMS, "rsa 2", kid="rsa"), "n", NOW, DEADLINE)
+    assert "signature" in refused.value.reason
 
 
 def test_a_revoked_person_is_refused_by_the_earlier_time_of_the_token_also_after_the_token_is_remembered() -> None:
