@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from tests.e2e.test_docs import blocks
+
 from .conftest import Visit
 from .sites import Directory
 from .test_accessibility import AXE, NARROW, TOO_WIDE, WIDE
@@ -40,6 +42,15 @@ def test_curl_reads_and_uploads_with_the_lines_of_the_page(
     (tmp_path / "FILE").write_bytes(b"from curl")
     run(line.inner_text(), tmp_path)
     assert directory.get("FILE") == b"from curl"
+
+
+def test_the_script_in_the_docs_makes_a_token(visit: Visit, directory: Directory) -> None:
+    (script,) = blocks("tokens.md", "js")
+    page = visit(directory.url)
+    with page.expect_console_message() as message:
+        page.evaluate(f"async () => {{ {script} }}")
+    made = message.value.args[0].json_value()
+    assert (made["path"], made["actions"], made["token"][:4]) == ("/reports/", ["read", "list"], "spt_")
 
 
 def test_the_page_of_tokens_fits_each_screen_and_axe_finds_no_violation(visit: Visit, directory: Directory) -> None:

@@ -162,7 +162,7 @@ class NewServiceToken(NamedTuple):
         path, actions: the scope of the token.
         expires_at: the end of the token, Unix time in seconds.
         curl: a command to paste into a terminal.
-        netrc: a line for the file `.netrc`, which curl, wget, git and pip read.
+        netrc: a line for the file `.netrc`, which curl and pip read.
     """
 
     path: str
