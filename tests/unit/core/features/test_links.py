@@ -9,10 +9,13 @@ from hypothesis import strategies as st
 from werkzeug.http import parse_range_header
 
 from chalicelib.core.access.link_tokens import MAX_LINK_SECONDS, MAX_USES
+from chalicelib.core.access.principals import ApiKeys, Scope
+from chalicelib.core.access.service_tokens import ServiceTokens
+from chalicelib.core.access.sign_ins import SignIns
 from chalicelib.core.link_uses import _range
 from chalicelib.core.web.message import Reply
-from tests.support.builders import ANN, CI, NOW, allow, basic, deny, numbered
-from tests.support.fakes import Signpost, ask, code, signpost
+from tests.support.builders import ANN, CI, DEADLINE, KEYS, NOW, allow, basic, deny, numbered, secret_of
+from tests.support.fakes import Signpost, ask, code, signer, signpost
 from tests.support.link_use_counter import MemoryLinkUseCounter
 from tests.support.store import MemoryStore
 
@@ -152,6 +155,49 @@ def test_a_link_ends_with_a_right_or_the_key_of_its_maker() -> None:
         assert (reply.status, code(reply)) == (403, "link-invalid")
     assert use(a_service(counter, keys=[CI]), token).status == 403
     assert use(a_service(counter, keys=[CI, ANN]), token).status == 307
+
+
+def by_service_token(path: str, actions: str, ends_at: int = int(NOW) + 100) -> dict[str, str]:
+    """The header of a service token that the key ann made."""
+    sign_ins = SignIns(keys=ApiKeys(KEYS), groups={}, revoked={})
+    tokens = ServiceTokens(signer("service token"), sign_ins)
+    sign_in = sign_ins.of_key(ANN, secret_of("ann"), NOW - 9)
+    return {"authorization": f"Bearer {tokens.make(sign_in, Scope(path, (*actions.split(),), ends_at), DEADLINE)}"}
+
+
+def test_a_link_of_a_service_token_ends_with_the_token_and_opens_no_more_than_the_token() -> None:
+    service = a_service(objects=MemoryStore(["shared/a"]))
+    reader = by_service_token("/shared/", "read share")
+    for headers, raw_path, wanted, status in (
+        (reader, "/shared/a", {}, 201),
+        (reader, "/shared/a", {"action": "write"}, 403),
+        (reader, "/shared/", {}, 403),  # a link to a directory lists the directory, and this token does not
+        (by_service_token("/shared/", "read list share"), "/shared/", {}, 201),
+        (by_service_token("/shared/", "read write"), "/shared/a", {}, 403),
+        (by_service_token("/shared/", "write share"), "/shared/", {"action": "write"}, 201),
+        (by_service_token("/inbox/", "write share"), "/shared/a", {"action": "write"}, 403),
+        (by_service_token("/", "read share"), "/-/resize", {"u": "https://a.example.com", "sizes": ["9x"]}, 403),
+    ):
+        assert make(service, raw_path, headers, **wanted).status == status, (raw_path, wanted)
+    for seconds, end in ((60, "22:14:20"), (100, "22:15:00"), (101, "22:15:00"), (9_999, "22:15:00")):
+        link = json.loads(make(service, "/shared/a", reader, expires_in=seconds).body)
+        assert link["expires_at"] == f"2023-11-14T{end}Z"
+    lister = by_service_token("/shared/", "read list share")
+    (entry,) = json.loads(ask("GET", "/shared/", service=service, query={"links": ""}, headers=lister).body)["entries"]
+    for now, status in ((NOW + 100, 410), (NOW + 99, 307)):
+        assert use(service, entry["url"].partition("token=")[2], "/shared/a", now=now).status == status
+
+
+def test_every_credential_of_the_maker_revokes_a_link() -> None:
+    service = a_service()
+    for headers, status in (
+        (AS_CI, 403),
+        (by_service_token("/inbox/", "share"), 403),
+        (by_service_token("/shared/", "share"), 204),
+        (AS_ANN, 204),
+    ):
+        token = new_token(service, "/shared/a")
+        assert use(service, token, "/shared/a", "DELETE", headers=headers).status == status
 
 
 # The requests that take a use, where the clock, the client's address or a failing store decides

@@ -2,15 +2,34 @@
 
 import json
 from typing import Any
+from urllib.parse import parse_qsl
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.core.access.link_tokens import MAX_LINK_SECONDS
+from chalicelib.core.access.resize_tokens import OF_HOST, OF_URL, ResizeTokens
 from chalicelib.core.access.signing import encode
+from chalicelib.core.web import image_parameters
 from chalicelib.core.web.message import Reply
-from tests.support.builders import ANN, CI, NOW, allow, api_key, basic, deny, numbered, secret_of
-from tests.support.fakes import Signpost, Source, ask, code, signpost
+from chalicelib.core.web.problems.access import TooManyGroups
+from chalicelib.core.web.problems.images import SizeNotAllowed
+from tests.support.builders import (
+    ANN,
+    CI,
+    DEADLINE,
+    NOW,
+    allow,
+    api_key,
+    basic,
+    deny,
+    numbered,
+    path,
+    request,
+    secret_of,
+)
+from tests.support.fakes import Signpost, Source, ask, code, signer, signpost
 from tests.support.link_use_counter import MemoryLinkUseCounter
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(99)
@@ -134,6 +153,37 @@ def test_every_character_of_a_token_counts() -> None:
     token = token_of(make(service, u=URL, sizes=["320x"]))
     for place, char in enumerate(token):
         assert code(show(service, token[:place] + ("A" if char != "A" else "B") + token[place + 1 :])) == "link-invalid"
+
+
+def resize_tokens() -> ResizeTokens:
+    return ResizeTokens(signer("resize token"), Source().host)
+
+
+@given(
+    st.sampled_from([OF_URL, OF_HOST]),
+    st.binary(min_size=14, max_size=300),
+    st.lists(st.sampled_from(["320x", "x99", "9x8"]), min_size=1, max_size=9),
+)
+def test_a_token_gives_its_maker_again_whoever_the_maker_is(kind: int, maker: bytes, sizes: list[str]) -> None:
+    source = URL if kind == OF_URL else "images.example.com"
+    token = resize_tokens().make(kind, source, sizes, 99, maker, DEADLINE)
+    for size in ("320x", "x99", "9x8"):
+        shown = request(query={"token": token, "u": URL, **dict(parse_qsl(image_parameters.query_of(size)))})
+        if size in sizes:
+            link = resize_tokens().read(shown, path(RESIZE))
+            assert (link.maker, link.expires_at) == (maker, 99)
+        else:
+            with pytest.raises(SizeNotAllowed):
+                resize_tokens().read(shown, path(RESIZE))
+
+
+def test_a_token_of_a_person_has_at_most_512_characters() -> None:
+    def make_token(maker_bytes: int) -> str:
+        return resize_tokens().make(OF_URL, URL, ["9x9"], 99, b"p" * maker_bytes, DEADLINE)
+
+    assert len(make_token(357)) == 512
+    with pytest.raises(TooManyGroups, match="514"):
+        make_token(358)
 
 
 @given(st.text(max_size=60) | st.binary(max_size=60).map(encode))
