@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Final, Protocol
 
+from .access_factory import AccessFactory
 from .core.access.actions import METHODS
 from .core.application import Application
 from .core.web.access_log import AccessLogEntry
@@ -97,9 +98,9 @@ def makers(settings: Settings, environment: Environment) -> "Makers":
     return _factory(settings, environment).makers
 
 
-def _factory(settings: Settings, environment: Environment) -> ServiceFactory:
+def _factory(settings: Settings, environment: Environment) -> AccessFactory:
     backends = Backends(settings, environment, time.time, lambda text: sys.stderr.write(f"{text}\n"))
-    return ServiceFactory(settings, backends, os.urandom)
+    return AccessFactory(settings, backends, os.urandom)
 
 
 def link_tokens(environment: Environment) -> "LinkTokens":
@@ -126,8 +127,8 @@ def build(settings: Settings, backends: Backends, *, clock: "Clock", random: "Ra
         cors=factory.cors,
         pages=lambda: backends.pages,
         realm=settings.realm,
-        sign_in=factory.sessions is not None,
-        issuers=[issuer.name for issuer in factory.sign_in_issuers],
+        sign_in=factory.access.sessions is not None,
+        issuers=[issuer.name for issuer in factory.access.sign_in_issuers],
         public_url=settings.public_url,
         authorization_header=settings.authorization_header,
         clock=clock,

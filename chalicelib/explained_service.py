@@ -50,11 +50,13 @@ class ExplainedService:
         backends.signing_secrets = lambda deadline: (bytes(32),)
         factory = ServiceFactory(settings, backends, bytes)
         factory.mounts = self._mounts = _RememberingMounts(settings.mounts)
-        factory.authenticators = (_authenticator(settings, principal),)
-        factory.link_tokens = links
+        factory.access.authenticators = (_authenticator(settings, principal),)
+        factory.access.link_tokens = links
         unused_links = LinkTokens(Signer(backends.signing_secrets, "explained"), bytes)
-        factory.links = Links(rules=factory.rules, makers=factory.makers, link_tokens=unused_links, counter=stand_in)
-        factory.resize_tokens = factory.sign_in = factory.token_page = factory.assets = stand_in
+        factory.links = Links(
+            rules=factory.access.rules, makers=factory.access.makers, link_tokens=unused_links, counter=stand_in
+        )
+        factory.access.resize_tokens = factory.sign_in = factory.token_page = factory.assets = stand_in
         self._service = factory.service()
 
     def answer(self, request: Request, now: float, log_entry: AccessLogEntry) -> Reply:

@@ -4,15 +4,13 @@ The features that redirects need are imported here, at the top. All other featur
 that needs them, because most containers only redirect.
 """
 
-from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from .access_factory import AccessFactory
 from .core.access.actions import METHODS
 from .core.access.authorization import Authorization
-from .core.access.principals import ApiKeys, Authenticator, AuthorizationHeader
-from .core.access.rules import RuleSet
-from .core.access.signing import Signer, no_secrets
+from .core.access.signing import Signer
 from .core.features.redirects import Redirects
 from .core.features.uploads import Uploads
 from .core.s3.mounts import Mounts
@@ -23,14 +21,7 @@ from .default_backends import Backends
 from .settings.load import Settings
 
 if TYPE_CHECKING:
-    from .core.access.issuer_tokens import IssuerTokens
-    from .core.access.issuers import Issuer
-    from .core.access.link_tokens import LinkTokens, Random
-    from .core.access.makers import Makers
-    from .core.access.resize_tokens import ResizeTokens
-    from .core.access.service_tokens import ServiceTokens
-    from .core.access.sessions import Sessions
-    from .core.access.sign_ins import SignIns
+    from .core.access.link_tokens import Random
     from .core.features.derived_images import DerivedImages
     from .core.features.directory_pages import DirectoryPages
     from .core.features.links import Links
@@ -48,24 +39,28 @@ class ServiceFactory:
         settings: the settings.
         backends: the backends.
         random: returns bytes that nobody can guess.
+
+    Attributes:
+        access: builds the parts that decide who asks, and what the rules allow.
     """
 
     def __init__(self, settings: Settings, backends: Backends, random: "Random") -> None:
         self._settings, self._backends, self._random = settings, backends, random
-        self._secrets = backends.signing_secrets or no_secrets
+        self.access = AccessFactory(settings, backends, random)
 
     def service(self) -> Service:
         """Return the service. To add a feature, add its line here and its factory below."""
         if self._backends.signing_secrets:
-            _ = self.link_tokens, self.makers  # a service that has links loads their readers while the function starts
+            # A service that has links loads their readers while the function starts.
+            _ = self.access.link_tokens, self.access.makers
         return Service(
             authorization=Authorization(
-                api_keys=self.api_keys,
-                authenticators=self.authenticators,
-                rules=self.rules,
-                makers=lambda: self.makers,
-                link_tokens=lambda: self.link_tokens,
-                resize_tokens=lambda: self.resize_tokens,
+                api_keys=self.access.api_keys,
+                authenticators=self.access.authenticators,
+                rules=self.access.rules,
+                makers=lambda: self.access.makers,
+                link_tokens=lambda: self.access.link_tokens,
+                resize_tokens=lambda: self.access.resize_tokens,
             ),
             cors=self.cors,
             features={
@@ -86,7 +81,7 @@ class ServiceFactory:
                 "assets": lambda: self.assets,
             },
             link_uses=lambda: self.link_uses,
-            sign_in_again=(lambda: self.provider_sign_in) if self.sign_in_issuers else None,
+            sign_in_again=(lambda: self.provider_sign_in) if self.access.sign_in_issuers else None,
         )
 
     # Shared parts
@@ -95,72 +90,6 @@ class ServiceFactory:
     def cors(self) -> Cors:
         """The origins of the settings."""
         return Cors(self._settings.cors_origins, METHODS)
-
-    @cached_property
-    def api_keys(self) -> ApiKeys:
-        """The API keys of the settings, without the keys that are revoked for ever."""
-        keys, revoked = self._settings.keys, self._settings.revoked
-        if not revoked:
-            return ApiKeys(keys)
-        from .core.access.revocations import EVERYTHING
-
-        return ApiKeys([key for key in keys if revoked.get(f"key:{key.id}") != EVERYTHING])
-
-    @cached_property
-    def authenticators(self) -> Sequence[Authenticator]:
-        """The Authorization header, then the cookie where the service can sign cookies."""
-        service_tokens = (lambda: self.service_tokens) if self._backends.signing_secrets else None
-        header = AuthorizationHeader(self.api_keys, self.issuer_tokens, service_tokens)
-        return (header, self.sessions) if self.sessions else (header,)
-
-    @cached_property
-    def issuer_tokens(self) -> "IssuerTokens | None":
-        """The tokens of issuers, loaded while the function starts; None where the settings name no issuer."""
-        if not self._settings.issuers:
-            return None
-        from .core.access.issuer_tokens import IssuerTokens
-
-        return IssuerTokens(
-            issuers=self._settings.issuers,
-            keys=self._backends.issuer_keys,
-            signatures=self._backends.token_signatures,
-            groups=self._settings.groups,
-            revoked=self._settings.revoked,
-        )
-
-    @cached_property
-    def sign_ins(self) -> "SignIns":
-        """The sign-ins of people and API keys, which sessions, service tokens and links carry."""
-        from .core.access.sign_ins import SignIns
-
-        return SignIns(
-            keys=self.api_keys,
-            issuers=self._settings.issuers,
-            groups=self._settings.groups,
-            rules=self._settings.rules,
-            revoked=self._settings.revoked,
-        )
-
-    @cached_property
-    def sessions(self) -> "Sessions | None":
-        """The sessions of browsers; None where the service has no signing secret."""
-        if self._backends.signing_secrets is None:
-            return None
-        from .core.access.sessions import Sessions
-
-        return Sessions(self.sign_ins, Signer(self._secrets, "session"))
-
-    @cached_property
-    def service_tokens(self) -> "ServiceTokens":
-        """The maker and reader of service tokens, loaded by the first request that has or makes such a token."""
-        from .core.access.service_tokens import ServiceTokens
-
-        return ServiceTokens(Signer(self._secrets, "service token"), self.sign_ins)
-
-    @cached_property
-    def rules(self) -> RuleSet:
-        """The rules of the settings."""
-        return RuleSet(self._settings.rules)
 
     @cached_property
     def mounts(self) -> Mounts:
@@ -173,27 +102,6 @@ class ServiceFactory:
         return Presigner(self._backends.credentials.current)
 
     @cached_property
-    def makers(self) -> "Makers":
-        """The writer and reader of the makers of links."""
-        from .core.access.makers import Makers
-
-        return Makers(keys=self.api_keys, sign_ins=self.sign_ins, revoked=self._settings.revoked)
-
-    @cached_property
-    def link_tokens(self) -> "LinkTokens":
-        """The maker and reader of link tokens."""
-        from .core.access.link_tokens import LinkTokens, link_signer
-
-        return LinkTokens(link_signer(self._secrets), self._random)
-
-    @cached_property
-    def resize_tokens(self) -> "ResizeTokens":
-        """The maker and reader of resize tokens."""
-        from .core.access.resize_tokens import ResizeTokens
-
-        return ResizeTokens(Signer(self._secrets, "resize token"), self._backends.image_source.host)
-
-    @cached_property
     def link_uses(self) -> "LinkUses":
         """The uses of links."""
         from .core.access.client_address import ClientAddresses
@@ -202,7 +110,7 @@ class ServiceFactory:
         return LinkUses(
             counter=lambda: self._backends.link_use_counter,
             client_addresses=ClientAddresses(self._backends.cdn_secrets),
-            readings=Signer(self._secrets, "client"),
+            readings=Signer(self.access.secrets, "client"),
             random=self._random,
         )
 
@@ -219,7 +127,7 @@ class ServiceFactory:
     def redirects(self) -> Redirects:
         """Answers GET, HEAD and DELETE of a file."""
         objects = (lambda: self._backends.objects) if self._settings.head_inline else None
-        return Redirects(rules=self.rules, mounts=self.mounts, presigner=self.presigner, objects=objects)
+        return Redirects(rules=self.access.rules, mounts=self.mounts, presigner=self.presigner, objects=objects)
 
     @cached_property
     def uploads(self) -> Uploads:
@@ -231,7 +139,7 @@ class ServiceFactory:
         """Answers `?form`."""
         from .core.features.forms import Forms
 
-        return Forms(rules=self.rules, mounts=self.mounts, presigner=self.presigner)
+        return Forms(rules=self.access.rules, mounts=self.mounts, presigner=self.presigner)
 
     @cached_property
     def links(self) -> "Links":
@@ -239,9 +147,9 @@ class ServiceFactory:
         from .core.features.links import Links
 
         return Links(
-            rules=self.rules,
-            makers=self.makers,
-            link_tokens=self.link_tokens,
+            rules=self.access.rules,
+            makers=self.access.makers,
+            link_tokens=self.access.link_tokens,
             counter=self._backends.link_use_counter,
         )
 
@@ -251,7 +159,9 @@ class ServiceFactory:
         from .core.features.resize_links import ResizeLinks
 
         source = self._backends.image_source
-        return ResizeLinks(rules=self.rules, makers=self.makers, resize_tokens=self.resize_tokens, source=source)
+        return ResizeLinks(
+            rules=self.access.rules, makers=self.access.makers, resize_tokens=self.access.resize_tokens, source=source
+        )
 
     @cached_property
     def directories(self) -> Feature:
@@ -260,12 +170,12 @@ class ServiceFactory:
         from .core.features.directory_listing import DirectoryListings
 
         listings = DirectoryListings(
-            rules=self.rules,
+            rules=self.access.rules,
             mounts=self.mounts,
             objects=self._backends.objects,
             cipher=self._backends.cursor_cipher,
         )
-        return Directories(listings=listings, rules=self.rules, links=self.links, pages=self.directory_pages)
+        return Directories(listings=listings, rules=self.access.rules, links=self.links, pages=self.directory_pages)
 
     @cached_property
     def directory_pages(self) -> "DirectoryPages":
@@ -273,11 +183,11 @@ class ServiceFactory:
         from .core.features.directory_pages import DirectoryPages
 
         return DirectoryPages(
-            rules=self.rules,
+            rules=self.access.rules,
             mounts=self.mounts,
             pages=self._backends.pages,
             realm=self._settings.realm,
-            sign_in=self.sessions is not None,
+            sign_in=self.access.sessions is not None,
         )
 
     @cached_property
@@ -298,7 +208,7 @@ class ServiceFactory:
         from .core.features.image_endpoints import ImageEndpoints
 
         return ImageEndpoints(
-            rules=self.rules,
+            rules=self.access.rules,
             renderer=self._backends.renderer,
             source=self._backends.image_source,
             derived_images=lambda: self.derived_images,
@@ -306,20 +216,15 @@ class ServiceFactory:
         )
 
     @cached_property
-    def sign_in_issuers(self) -> "Sequence[Issuer]":
-        """The issuers with which people sign in; none where the service has no signing secret."""
-        return [issuer for issuer in self._settings.issuers if issuer.client_id and self._backends.signing_secrets]
-
-    @cached_property
     def sign_in(self) -> "SignInPage":
         """Answers `/-/login` and `/-/logout`."""
         from .core.features.sign_in import SignInPage
 
         return SignInPage(
-            api_keys=self.api_keys,
-            sign_ins=self.sign_ins,
-            sessions=self.sessions,
-            issuers=[issuer.name for issuer in self.sign_in_issuers],
+            api_keys=self.access.api_keys,
+            sign_ins=self.access.sign_ins,
+            sessions=self.access.sessions,
+            issuers=[issuer.name for issuer in self.access.sign_in_issuers],
             provider_logout=lambda name, request: self.provider_sign_in.logout_url(name, request),
             pages=self._backends.pages,
             realm=self._settings.realm,
@@ -332,15 +237,15 @@ class ServiceFactory:
         from .core.features.provider_sign_in import ProviderSignIn
         from .core.web.problems.base import NotFound
 
-        if not (self.sign_in_issuers and self.issuer_tokens and self.sessions):
+        if not (self.access.sign_in_issuers and self.access.issuer_tokens and self.access.sessions):
             raise NotFound("No identity provider signs people in here.")
         return ProviderSignIn(
-            issuers=self.sign_in_issuers,
+            issuers=self.access.sign_in_issuers,
             providers=self._backends.providers,
-            issuer_tokens=self.issuer_tokens,
-            states=SignInStates(Signer(self._secrets, "sign-in"), self._random),
-            sign_ins=self.sign_ins,
-            sessions=self.sessions,
+            issuer_tokens=self.access.issuer_tokens,
+            states=SignInStates(Signer(self.access.secrets, "sign-in"), self._random),
+            sign_ins=self.access.sign_ins,
+            sessions=self.access.sessions,
             page=self.sign_in,
         )
 
@@ -350,9 +255,9 @@ class ServiceFactory:
         from .core.features.token_page import TokenPage
 
         return TokenPage(
-            sessions=self.sessions,
-            service_tokens=lambda: self.service_tokens,
-            rules=self.rules,
+            sessions=self.access.sessions,
+            service_tokens=lambda: self.access.service_tokens,
+            rules=self.access.rules,
             pages=self._backends.pages,
         )
 
