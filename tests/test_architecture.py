@@ -68,7 +68,7 @@ def name_of(file: Path) -> str:
 
 # The names that core may use: modules that only compute, single names of other modules, and built-in functions.
 PURE = {"base64", "binascii", "collections", "functools", "hashlib", "hmac", "json", "re", "string", "types", "typing"}
-OF_OTHERS = {"time", "time.gmtime", "time.strftime", "urllib.parse"}
+OF_OTHERS = {"contextlib", "contextlib.suppress", "time", "time.gmtime", "time.strftime", "urllib.parse"}
 OF_OTHERS |= {f"urllib.parse.{name}" for name in ("parse_qs", "quote", "unquote_to_bytes", "urlencode", "urlsplit")}
 BUILTINS = """
     Exception BaseException RecursionError UnicodeError ValueError all any ascii bool bytes chr dict enumerate filter
