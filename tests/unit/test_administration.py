@@ -241,11 +241,12 @@ def test_a_link_opens_its_action_and_everything_below_its_directory(tool: Tool) 
     assert opened(f"{BASE_URL}/base/builds/b.txt?{token}").status == 403
 
 
-def test_link_refuses_for_the_reasons_of_the_service(tool: Tool, environment: pytest.MonkeyPatch) -> None:
+def test_link_refuses_for_the_reasons_of_the_service(tool: Tool, file: Path, environment: pytest.MonkeyPatch) -> None:
     for arguments, status, words in [
         (("/builds/a.txt", "--as", "guest"), 1, "403 forbidden: The key guest may not share here."),
         (("/secret/a.txt", "--as", "ci"), 1, "403 forbidden: The key ci may not read here."),
         (("/builds/a.txt", "--as", "nobody"), 1, "There is no key 'nobody'"),
+        (("/builds/a.txt", "--as", "user:corp:ann"), 1, "so only the person can make it, with ?link or the page."),
         (("/a/../b", "--as", "ci"), 1, "400 bad-path"),
         (("/a.txt",), 2, "--as"),
         (("/a.txt", "--as", "ci", "--uses", "1001"), 2, "'1001' is not a whole number from 0 to 1,000"),
@@ -261,3 +262,6 @@ def test_link_refuses_for_the_reasons_of_the_service(tool: Tool, environment: py
         assert (run.status, run.out) == (status, "")
         assert "SIGNPOST_SECRET" in run.err
         assert "too-short" not in run.err
+    environment.setenv("SIGNPOST_SECRET", "s" * 32)
+    file.write_text(f'{SETTINGS}\n[revoked]\n"key:ci" = true\n')
+    assert "The key 'ci' is revoked" in tool("link", "/builds/a.txt", "--as", "ci").err

@@ -11,10 +11,11 @@ from werkzeug.http import parse_range_header
 from chalicelib.core.access.link_tokens import MAX_LINK_SECONDS, MAX_USES
 from chalicelib.core.access.principals import ApiKeys, Scope
 from chalicelib.core.access.service_tokens import ServiceTokens
+from chalicelib.core.access.sessions import Sessions
 from chalicelib.core.access.sign_ins import SignIns
 from chalicelib.core.link_uses import _range
 from chalicelib.core.web.message import Reply
-from tests.support.builders import ANN, CI, DEADLINE, KEYS, NOW, allow, basic, deny, numbered, secret_of
+from tests.support.builders import ANN, BASE_URL, CI, DEADLINE, KEYS, NOW, allow, basic, deny, numbered, secret_of
 from tests.support.fakes import Signpost, ask, code, signer, signpost
 from tests.support.link_use_counter import MemoryLinkUseCounter
 from tests.support.store import MemoryStore
@@ -157,12 +158,14 @@ def test_a_link_ends_with_a_right_or_the_key_of_its_maker() -> None:
     assert use(a_service(counter, keys=[CI, ANN]), token).status == 307
 
 
+SIGN_INS = SignIns(keys=ApiKeys(KEYS), groups={}, revoked={})
+SIGN_IN = SIGN_INS.of_key(ANN, secret_of("ann"), NOW - 9)
+
+
 def by_service_token(path: str, actions: str, ends_at: int = int(NOW) + 100) -> dict[str, str]:
     """The header of a service token that the key ann made."""
-    sign_ins = SignIns(keys=ApiKeys(KEYS), groups={}, revoked={})
-    tokens = ServiceTokens(signer("service token"), sign_ins)
-    sign_in = sign_ins.of_key(ANN, secret_of("ann"), NOW - 9)
-    return {"authorization": f"Bearer {tokens.make(sign_in, Scope(path, (*actions.split(),), ends_at), DEADLINE)}"}
+    tokens, scope = ServiceTokens(signer("service token"), SIGN_INS), Scope(path, (*actions.split(),), ends_at)
+    return {"authorization": f"Bearer {tokens.make(SIGN_IN, scope, DEADLINE)}"}
 
 
 def test_a_link_of_a_service_token_ends_with_the_token_and_opens_no_more_than_the_token() -> None:
@@ -190,8 +193,11 @@ def test_a_link_of_a_service_token_ends_with_the_token_and_opens_no_more_than_th
 
 def test_every_credential_of_the_maker_revokes_a_link() -> None:
     service = a_service()
+    cookie = Sessions(SIGN_INS, signer("session")).cookie_of_key(SIGN_IN, DEADLINE).partition(";")[0]
     for headers, status in (
         (AS_CI, 403),
+        ({"cookie": cookie}, 403),  # without the origin of the service's own page
+        ({"cookie": cookie, "origin": BASE_URL}, 204),
         (by_service_token("/inbox/", "share"), 403),
         (by_service_token("/shared/", "share"), 204),
         (AS_ANN, 204),
