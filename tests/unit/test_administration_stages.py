@@ -121,6 +121,13 @@ def test_policy_replaces_the_file_only_with_a_whole_policy(project: Project) -> 
     assert project.run("policy", "--write") == (0, f"{folder / 'policy-dev.json'} is written.\n", "")
     assert (folder / "policy-dev.json").read_text() == project.run("policy").out
     assert "arn:aws:s3:::acme-dev/*" in project.run("policy").out
+    arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:corp-AbCdEf"
+    project.configure(SIGNPOST_BUCKET="acme-dev", CORP=arn)
+    issuer = '[[issuers]]\nname = "corp"\nissuer = "https://login.example.com"\naudience = "files"\n'
+    mounts = project.settings.read_text()
+    project.add(f'{issuer}client_id = "web"\nclient_secret = "${{CORP}}"\n')
+    assert f'"{arn}"' in project.run("policy").out
+    project.settings.write_text(mounts)
     assert (folder / "policy-dev.json").stat().st_mode & 0o777 == 0o644
     for stage in (None, "stack"):
         refused = project.run("policy", "--write", stage=stage, SIGNPOST_BUCKET="acme", AWS_REGION="eu-west-1")

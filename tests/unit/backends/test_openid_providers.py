@@ -92,6 +92,7 @@ def world(internet: FakeInternet, monkeypatch: pytest.MonkeyPatch) -> World:
 
 
 def test_the_endpoints_come_from_the_configuration_and_are_kept_for_a_day(world: World) -> None:
+    world.configure(end_session_endpoint=None, authorization_response_iss_parameter_supported="false")
     assert [world.provider() for _ in range(3)] == [Provider(f"{BASE}/authorize?x=1", "", False)] * 3
     assert world.requests() == [CONFIGURATION]
     world.configure(end_session_endpoint=f"{BASE}/end", authorization_response_iss_parameter_supported=True)

@@ -193,6 +193,8 @@ def test_the_settings_of_a_client_that_cannot_be_intended_are_mistakes(tmp_path:
     other = CORP.replace('"corp"', '"ci"').replace('"https://files.example.com"', '["x", "web"]')
     (mistake,) = mistakes(tmp_path, MOUNT + CORP + CLIENT + other, {"SECRET": "x"})
     assert "issuers[2].audience: has a client_id of this issuer" in mistake
+    elsewhere = other.replace("login.example", "id.example")
+    assert mistakes(tmp_path, MOUNT + CORP + CLIENT + elsewhere, {"SECRET": "x"}) == []
 
 
 KEY = table("[[keys]]", {"id": '"ci"', "sha256": f'"{"a" * 64}"'})
