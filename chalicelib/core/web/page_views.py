@@ -173,7 +173,7 @@ class NewServiceToken(NamedTuple):
 
     def __repr__(self) -> str:
         """Show the scope only, because the two lines hold the token."""
-        return f"NewServiceToken({self.path} {','.join(self.actions)})"
+        return f"NewServiceToken({self.path} {','.join(self.actions)} until {self.expires_at})"
 
 
 class TokenView(NamedTuple):

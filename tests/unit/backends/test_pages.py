@@ -316,7 +316,7 @@ def test_the_page_of_tokens_shows_the_lines_of_a_new_token_and_keeps_the_form() 
     boxes = page.all("input", type="checkbox", name="action")
     assert tuple(box.attributes["value"] for box in boxes) == ACTIONS
     assert [box.attributes["value"] for box in boxes if "checked" in box.attributes] == ["read", "list"]
-    assert repr(new_token()) == "NewServiceToken(/builds/ read,write)"
+    assert repr(new_token()) == "NewServiceToken(/builds/ read,write until 1700000000)"
     assert token().all("pre") == token().all("p", role="alert") == []
 
 

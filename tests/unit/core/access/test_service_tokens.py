@@ -16,6 +16,8 @@ from chalicelib.core.web.problems.access import CredentialsInvalid, Forbidden
 from tests.support.builders import ANN, CI, DEADLINE, KEYS, NOW, allow, basic, deny, numbered, path, request, secret_of
 from tests.support.fakes import signer
 
+from .test_sign_ins import OF_ALICE, RULES, sign_ins
+
 ENDS_AT = int(NOW) + 3600
 SCOPE = Scope("/builds/", ("read", "write"), ENDS_AT)
 
@@ -91,6 +93,15 @@ def test_a_token_ends_at_its_second_with_its_key_with_the_secret_and_by_a_revoca
         (tokens_of(*KEYS, revoked={"key:ci": int(NOW), "key:ann": NOW + 1}), NOW, ""),
     ]:
         assert reason(TOKEN, tokens, now) == expected
+
+
+def test_a_token_of_a_person_has_the_groups_of_the_sign_in_and_is_judged_by_the_settings_of_the_moment() -> None:
+    token = ServiceTokens(SIGNER, sign_ins()).make(OF_ALICE, SCOPE, DEADLINE)
+    principal = ServiceTokens(SIGNER, sign_ins()).principal(token, NOW, DEADLINE)
+    assert (principal.name, principal.scope, "group:corp:dev" in principal.tags) == ("user:corp:alice", SCOPE, True)
+    ended = "The sign-in that made the service token has ended."
+    for changed in (sign_ins(revoked={"user:corp:alice": NOW + 1}), sign_ins(rules=RULES[:1])):
+        assert reason(token, ServiceTokens(SIGNER, changed)) == ended
 
 
 def refusal(rules: RuleSet, principal: Principal, action: str, where: str) -> str:
