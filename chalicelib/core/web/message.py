@@ -9,6 +9,12 @@ from .times import Deadline
 BLANKS: Final = " \t"
 """The blanks around the parts of a field's value (RFC 9110 §5.6.3). (`str.strip` also removes blanks of Unicode.)"""
 
+_PAGE_PARAMETERS: Final = (
+    *("cursor", "recursive", "limit", "links", "download", "presign", "versionId", "w", "h", "fit", "format", "q"),
+    "path",
+)
+"""The parameters of pages and files that a person opens in a browser. None of them is a secret."""
+
 
 def is_plain(text: str) -> bool:
     """Whether a text is printable ASCII, so that it can be the value of a header (RFC 9110 §5.5)."""
@@ -102,9 +108,14 @@ def navigates(request: Request) -> bool:
 
 
 def asked_path(request: Request) -> str:
-    """Return the path of a request with its query, percent-encoded, so that a browser can ask again."""
-    query = urlencode(request.query, quote_via=quote)
-    return f"{request.raw_path}?{query}" if query else request.raw_path
+    """Return the path of a request with the parameters of a page, percent-encoded, so that a browser can ask again.
+
+    Other parameters, and values that no page has, are left out: the text goes into pages and to issuers, and a
+    parameter can hold a secret.
+    """
+    parameters = request.query.items()
+    query = {name: value for name, value in parameters if name in _PAGE_PARAMETERS and value.isprintable()}
+    return f"{request.raw_path}?{urlencode(query, quote_via=quote)}" if query else request.raw_path
 
 
 def _is_html(media_range: str) -> bool:
