@@ -204,3 +204,9 @@ over_http = pytest.mark.parametrize("driver", ["curl"], indirect=True, scope="se
 Only HTTP can run the test, because the test uses another program, a connection of its own, or the server's process. Or
 the store alone decides about a URL, which is the same from every entry point.
 """
+
+without_http = pytest.mark.parametrize("driver", DRIVERS[:2], indirect=True, scope="session")
+"""Marks a test that tries many settings: by curl, a server for each of them would take two seconds, and decide the same.
+
+Another store has the driver of curl alone.
+"""

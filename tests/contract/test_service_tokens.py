@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from .drivers import over_http
+from .drivers import over_http, without_http
 from .sites import SECRET, Site, Store, Table, open_site
 from .test_rotation import cookie_of
 
@@ -209,6 +209,7 @@ def test_a_token_ends_and_a_bad_token_is_refused_with_a_reason_for_the_log(perso
     assert site.curl(*bearer(good), site.at("/builds/a.txt"), user=None).status == 307
 
 
+@without_http
 def test_the_settings_of_the_moment_decide_about_a_token(
     driver: str, person: Person, store: Store, table: Table, tmp_path: Path
 ) -> None:
