@@ -206,7 +206,7 @@ the store alone decides about a URL, which is the same from every entry point.
 """
 
 without_http = pytest.mark.parametrize("driver", DRIVERS[:2], indirect=True, scope="session")
-"""Marks a test that tries many settings: by curl, a server for each of them would take two seconds, and decide the same.
+"""Marks a test that tries many settings. By curl, a server for each of them takes two seconds, and decides the same.
 
 Another store has the driver of curl alone.
 """
