@@ -163,13 +163,19 @@ def open_other_site(folder: Path) -> Iterator[int]:
         server.shutdown()
 
 
+def chromium_path() -> str:
+    """The path of Debian's Chromium. If Chromium is not installed, fail in CI and skip elsewhere."""
+    path = shutil.which("chromium")
+    if path is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("Chromium is not installed: apt install chromium")
+    return path
+
+
 @contextmanager
 def open_chromium() -> Iterator[Browser]:
-    """Start Debian's Chromium. If Chromium is not installed, fail in CI and skip elsewhere."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)("Chromium is not installed: apt install chromium")
+    """Start Debian's Chromium."""
+    path = chromium_path()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--disable-gpu"])
+        browser = playwright.chromium.launch(executable_path=path, args=["--disable-gpu"])
         yield browser
         browser.close()

@@ -30,6 +30,16 @@ def filled(directory: Directory) -> Directory:
     return directory
 
 
+def check_accessibility(page: Page) -> None:
+    """Check a page in two sizes and colours: axe finds no violation, and nothing is too wide."""
+    for size, is_dark in ((WIDE, False), (NARROW, True)):
+        page.set_viewport_size(size)
+        page.emulate_media(color_scheme="dark" if is_dark else "light")
+        assert page.evaluate(TOO_WIDE) == [], size
+        result = AXE.run(page)
+        assert result.violations_count == 0, f"{size} dark={is_dark}\n{result.generate_report()}"
+
+
 def by_link_to_upload(page: Page, directory: Directory) -> None:
     """The page for the holder of a link to upload."""
     by_link(page, directory, "upload")
@@ -69,12 +79,7 @@ STATES = (nothing, sharing, shared, by_link, by_link_to_upload, link_not_valid, 
 def test_axe_finds_no_violation_and_nothing_is_too_wide(visit: Visit, filled: Directory, state: State) -> None:
     page = visit(filled.url, reduced_motion="reduce")  # a moving colour could fail axe's check of the contrast
     state(page, filled)
-    for size, is_dark in ((WIDE, False), (NARROW, True)):
-        page.set_viewport_size(size)
-        page.emulate_media(color_scheme="dark" if is_dark else "light")
-        assert page.evaluate(TOO_WIDE) == [], size
-        result = AXE.run(page)
-        assert result.violations_count == 0, f"{size} dark={is_dark}\n{result.generate_report()}"
+    check_accessibility(page)
 
 
 def test_a_thumb_reaches_every_action(visit: Visit, filled: Directory) -> None:

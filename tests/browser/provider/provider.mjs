@@ -58,11 +58,12 @@ function makeProvider(name) {
       await grant.save();
       return grant;
     },
+    expiresWithSession: () => false, // each sign-in has a grant of its own, and a session has only the last grant
+    // Without keys: each sign-in has two cookies, with keys four, and Chromium keeps 180 cookies of a host.
     cookies: {
-      keys: ["the key of the cookies"],
       names: { session: `${name}_session`, interaction: `${name}_interaction`, resume: `${name}_resume` },
     },
-    ttl: { Session: 86_400, Interaction: 3_600, Grant: 86_400, AccessToken: 600, AuthorizationCode: 60, IdToken: 600 },
+    ttl: { Session: 86_400, Interaction: 86_400, Grant: 86_400, AccessToken: 600, AuthorizationCode: 60, IdToken: 600 },
     interactions: { url: (_, { uid }) => `/${name}/interaction/${uid}` },
     features: {
       devInteractions: { enabled: false },
@@ -82,13 +83,18 @@ function makeProvider(name) {
 
 const providers = { corp: makeProvider("corp"), other: makeProvider("other") };
 
-async function interact(provider, request, response) {
+// The page that asks who the person is. Where another tab has told it, the request of this tab begins again: each
+// interaction that finishes gives the session another id, so tabs that finish at once would lose the session.
+async function interact(provider, name, request, response) {
   const finish = (result) => provider.interactionFinished(request, response, result);
-  await provider.interactionDetails(request, response); // throws where the browser did not begin this sign-in
-  const session = await provider.Session.get(provider.app.createContext(request, response));
-  const id = (await fields(request)).id ?? session.accountId;
+  const { params } = await provider.interactionDetails(request, response); // throws where another browser began
+  const { id } = await fields(request);
   if (state.refuse) return finish({ error: state.refuse, error_description: "refused" });
   if (id) return finish({ login: { accountId: id } });
+  const session = await provider.Session.get(provider.app.createContext(request, response));
+  if (session.accountId) {
+    return response.writeHead(303, { Location: `/${name}/auth?${new URLSearchParams(params)}` }).end();
+  }
   response.setHeader("Content-Type", "text/html");
   response.end(page("Who are you?", '<form method="post"><label>Account <input name="id"></label><button>Go</button></form>'));
 }
@@ -112,7 +118,7 @@ async function answer(request, response) {
   } else if (!(name in providers)) {
     response.writeHead(404).end();
   } else if (rest[0] === "interaction") {
-    await interact(providers[name], request, response);
+    await interact(providers[name], name, request, response);
   } else {
     if (rest[0] === "token") seen.form = await fields(request);
     request.originalUrl = request.url;
