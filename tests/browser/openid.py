@@ -31,6 +31,7 @@ _SETTINGS: Final = """
 rules = [
   {{ path = "/team/**", to = ["user:corp:alice@example.com"], allow = ["read", "list"] }},
   {{ path = "/many/**", to = ["group:corp:group-129"], allow = ["read", "list"] }},
+  {{ path = "/crowd/**", to = [CROWD], allow = ["read"] }},
   {{ path = "/all/**", to = ["authenticated"], allow = ["read", "list"] }},
 ]
 keys = [{{ id = "ann", sha256 = "{sha256}" }}]
@@ -50,6 +51,7 @@ _CLIENT: Final = (
     'audience = "files", inner = true, subject = "email", groups = "groups", '
     'client_id = "signpost", client_secret = "${{CLIENT_SECRET}}"'
 )
+CROWD: Final = [f"{number}-{'x' * 26}" for number in range(130)]  # too many characters for a cookie
 CAN_SIGN_IN: Final = ("corp", "other", "strict", "wrong", "down")
 
 # Python imports a module of this name at its start.
@@ -117,7 +119,10 @@ def open_site(store: Store, folder: Path) -> Iterator[tuple[Site, OpenId]]:
     (folder / "sitecustomize.py").write_text(_SHIFTED_CLOCK)
     (folder / "offset").write_text("0")
     port = free_port()
-    settings = _SETTINGS.replace("WRONG_CLIENT", _CLIENT.replace("CLIENT_SECRET", "WRONG_SECRET"))
+    crowd = ", ".join(f'"group:corp:{group}"' for group in CROWD)
+    settings = _SETTINGS.replace("CROWD", crowd).replace(
+        "WRONG_CLIENT", _CLIENT.replace("CLIENT_SECRET", "WRONG_SECRET")
+    )
     settings = settings.replace(", CLIENT", f", {_CLIENT}").replace("PROVIDER", f"https://{HOST}:{port}")
     environ = {
         **store.environ(),
@@ -143,6 +148,7 @@ def _run(port: int, pem: Path, site: str) -> Iterator["subprocess.Popen[str]"]:
         "port": port,
         "certificate": str(pem),
         "client_secret": CLIENT_SECRET,
+        "crowd": CROWD,
         "redirect_uris": [f"{site}/-/callback/{name}" for name in CAN_SIGN_IN],
         "post_logout_redirect_uris": [f"{site}/-/login"],
     }

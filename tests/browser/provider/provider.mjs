@@ -1,8 +1,9 @@
 // Two OpenID providers on one port of this machine, at /corp and /other: the certified oidc-provider.
 //
-// The argument is JSON: `port`; `certificate`, the path of a PEM file with the key; `client_secret`; `redirect_uris` and
-// `post_logout_redirect_uris` of the client "signpost". The first line on the standard output says that the server listens.
-// Each line on the standard input is JSON for `state`, and is answered with a line of all requests since the last one.
+// The argument is JSON: `port`; `certificate`, the path of a PEM file with the key; `client_secret`, `redirect_uris` and
+// `post_logout_redirect_uris` of the client "signpost"; `crowd`, the groups of the account "crowd". The first line on the
+// standard output says that the server listens. Each line on the standard input is JSON for `state`, and is answered with
+// a line of all requests since the last one.
 import { generateKeyPairSync } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:https";
@@ -27,7 +28,7 @@ const account = (id) => ({
     sub: id,
     email: `${id}@example.com`,
     email_verified: true,
-    groups: id === "many" ? Array.from({ length: 130 }, (_, number) => `group-${number}`) : ["staff"],
+    groups: { many: Array.from({ length: 130 }, (_, number) => `group-${number}`), crowd: options.crowd }[id] ?? ["staff"],
   }),
 });
 
