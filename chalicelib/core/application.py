@@ -86,7 +86,7 @@ class Application:
             principal = "" if is_anonymous else str(log_entry.principal)
             return self._pages().problem(
                 ProblemView(
-                    visitor=visitor_of(request, principal, sign_in=self._sign_in),
+                    visitor=visitor_of(request, principal, sign_in=self._sign_in, display_name=log_entry.display_name),
                     status=problem.status,
                     title=problem.title,
                     detail=problem.detail,

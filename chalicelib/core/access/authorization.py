@@ -73,7 +73,7 @@ class Authorization:
     def _of_principal(self, request: Request, action: str, path: Path, now: float, log_entry: AccessLogEntry) -> Grant:
         shows_image = action == "read" and path in IMAGE_ENDPOINTS
         principal = identify(request, self._image_authenticators if shows_image else self._authenticators, now)
-        log_entry.principal = principal.name
+        log_entry.principal, log_entry.display_name = principal.name, principal.display_name
         return self._rules.authorize(principal, action, path)
 
     def _of_link(

@@ -2,7 +2,7 @@
 
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeGuard
+from typing import Any, Final, TypeGuard
 
 from chalicelib.core.web.problems.access import CredentialsInvalid
 
@@ -10,6 +10,8 @@ from .issuers import FEWER_GROUPS, Issuer
 from .principals import Principal
 
 Claims = Mapping[str, Any]
+
+MAX_DISPLAY_NAME_CHARACTERS: Final = 63  # at most 252 bytes: a session writes the length in one byte
 
 
 def choose_issuer(issuers: Sequence[Issuer], claims: Claims) -> Issuer:
@@ -88,6 +90,15 @@ def signed_in_at(claims: Claims, now: float) -> int:
     times = [claims[name] for name in ("auth_time", "iat") if name in claims]
     numbers = [time if isinstance(time, int | float) else 0 for time in times]
     return int(min(max(0, min(numbers, default=0)), now))
+
+
+def display_name_of(claims: Claims) -> str:
+    """Return how pages name a person (OpenID Connect Core §5.1); empty where the claims have no short name."""
+    for claim in ("email", "preferred_username", "name"):
+        name = claims.get(claim)
+        if isinstance(name, str) and name.isprintable() and 0 < len(name) <= MAX_DISPLAY_NAME_CHARACTERS:
+            return name
+    return ""
 
 
 def person(name: str, groups: Iterable[str]) -> Principal:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from chalicelib.core.web.problems.access import CredentialsInvalid
 from chalicelib.core.web.times import Deadline
 
-from .issuer_claims import check_id_token, choose_issuer, principal_of, signed_in_at
+from .issuer_claims import check_id_token, choose_issuer, display_name_of, principal_of, signed_in_at
 from .issuers import Issuer, IssuerKey
 from .jwt import Token, check_times, read_token
 from .principals import Principal
@@ -100,7 +100,8 @@ class IssuerTokens:
         """
         token = read_token(text)
         check_id_token(issuer, token.claims, nonce)
-        return self._verify(issuer, token, now, deadline).principal
+        principal = self._verify(issuer, token, now, deadline).principal
+        return principal._replace(display_name=display_name_of(token.claims))
 
     def _verify(self, issuer: Issuer, token: Token, now: float, deadline: Deadline) -> _Verified:
         """Check the claims first, so that only a token that is right in all else can cause a fetch of keys."""

@@ -51,12 +51,14 @@ class Principal(NamedTuple):
         signed_in_at: the time of the sign-in, Unix time in whole seconds; for the token of an issuer, the time when the
             person signed in with the issuer; None for an API key in the request itself.
         scope: the bounds of the service token in the request; None without a service token.
+        display_name: how pages name a person who signed in with an issuer; empty for the id. No rule knows this name.
     """
 
     id: str
     tags: tuple[str, ...]
     signed_in_at: int | None = None
     scope: Scope | None = None
+    display_name: str = ""
 
     @property
     def name(self) -> str:

@@ -24,6 +24,7 @@ ATTRIBUTES: Final = "Path=/; Secure; HttpOnly; SameSite=Lax"
 CLOSING_COOKIE: Final = f"{COOKIE_NAME}=; Max-Age=0; {ATTRIBUTES}"
 """The `Set-Cookie` that ends a session."""
 
+_NAME_START: Final = 2
 _READ_METHODS: Final = ("GET", "HEAD", "OPTIONS")
 
 
@@ -48,7 +49,9 @@ class Session(NamedTuple):
 class Sessions:
     """Authenticates the session cookie, and makes the cookie.
 
-    The cookie holds the number of automatic sign-ins in one byte, the sign-in, and a signature.
+    The cookie is the base64 of these bytes:
+
+        automatic sign-ins 1 byte · length of the display name 1 byte · display name · sign-in · signature 16 bytes
 
     Args:
         sign_ins: reads the sign-ins in cookies; a session ends with its sign-in.
@@ -86,15 +89,18 @@ class Sessions:
         content, signature = data[:-MAC_BYTES], data[-MAC_BYTES:]
         if not self._signer.verifies(request.deadline, signature, content):
             raise CookieInvalid(CLOSING_COOKIE)
-        time, issuer, principal = self._sign_ins.read(content[1:])
-        seconds = PERSON_SESSION_SECONDS if issuer else KEY_SESSION_SECONDS
-        return Session(content[1:], time, issuer, content[0], principal if now < time + seconds else None)
+        automatic, name_end = content[0], _NAME_START + content[1]
+        time, issuer, principal = self._sign_ins.read(content[name_end:])
+        if principal is None or now >= time + (PERSON_SESSION_SECONDS if issuer else KEY_SESSION_SECONDS):
+            return Session(content[name_end:], time, issuer, automatic, None)
+        principal = principal._replace(display_name=content[_NAME_START:name_end].decode())
+        return Session(content[name_end:], time, issuer, automatic, principal)
 
     def cookie_of_key(self, sign_in: bytes, deadline: Deadline) -> str:
         """Return the `Set-Cookie` that opens a session with the sign-in of an API key."""
-        return f"{COOKIE_NAME}={self._value(sign_in, 0, deadline)}; Max-Age={KEY_SESSION_SECONDS}; {ATTRIBUTES}"
+        return f"{COOKIE_NAME}={self._value(sign_in, '', 0, deadline)}; Max-Age={KEY_SESSION_SECONDS}; {ATTRIBUTES}"
 
-    def cookie_of_person(self, sign_in: bytes, automatic: int, deadline: Deadline) -> str:
+    def cookie_of_person(self, sign_in: bytes, display_name: str, automatic: int, deadline: Deadline) -> str:
         """Return the `Set-Cookie` that opens a session with the sign-in of a person.
 
         The browser keeps the cookie longer than the session lasts: the cookie then names the issuer with which the
@@ -102,19 +108,21 @@ class Sessions:
 
         Args:
             sign_in: as `SignIns.of_person` wrote it.
+            display_name: as in Principal, at most 255 bytes.
             automatic: as in Session.
             deadline: of the request.
 
         Raises:
             TooManyGroups: the groups of the person do not fit into a cookie.
         """
-        value = self._value(sign_in, automatic, deadline)
+        value = self._value(sign_in, display_name, automatic, deadline)
         if len(value) > MAX_COOKIE_CHARACTERS:
             raise TooManyGroups("a session", len(value), MAX_COOKIE_CHARACTERS)
         return f"{COOKIE_NAME}={value}; Max-Age={_REMEMBERED_SECONDS}; {ATTRIBUTES}"
 
-    def _value(self, sign_in: bytes, automatic: int, deadline: Deadline) -> str:
-        content = bytes([automatic]) + sign_in
+    def _value(self, sign_in: bytes, display_name: str, automatic: int, deadline: Deadline) -> str:
+        name = display_name.encode()
+        content = bytes([automatic, len(name)]) + name + sign_in
         return encode(content + self._signer.sign(deadline, content))
 
 

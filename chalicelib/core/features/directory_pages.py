@@ -74,9 +74,11 @@ class DirectoryPages:
     def _visitor(self, request: Request, grant: Grant) -> Visitor:
         """Return the visitor of a page. The holder of a link counts as anonymous."""
         has_name = grant.link is None and grant.principal is not ANYONE
-        principal = grant.principal.name if has_name else ""
+        name, display_name = (grant.principal.name, grant.principal.display_name) if has_name else ("", "")
         link_expires_at = grant.link.expires_at if grant.link else None
-        return visitor_of(request, principal, sign_in=self._sign_in, link_expires_at=link_expires_at)
+        return visitor_of(
+            request, name, sign_in=self._sign_in, link_expires_at=link_expires_at, display_name=display_name
+        )
 
     def _crumbs(self, request: Request, grant: Grant) -> tuple[Crumb, ...]:
         """Return the directories from the top, or from the directory of the link, down to this directory."""

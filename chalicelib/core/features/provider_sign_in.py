@@ -110,11 +110,11 @@ class ProviderSignIn:
             or session.automatic >= MAX_AUTOMATIC
         ):
             return None
+        issuer, next_path = self._issuers[session.issuer], next_path_of({"next": asked_path(request)})
         try:
-            issuer = self._issuers[session.issuer]
-            return self._start(request, issuer, asked_path(request), now, automatic=session.automatic + 1)
+            return self._start(request, issuer, next_path, now, automatic=session.automatic + 1)
         except Unavailable as problem:
-            return self._fault(problem, request, asked_path(request), now, log_entry)
+            return self._fault(problem, request, next_path, now, log_entry)
 
     def _start(
         self, request: Request, issuer: Issuer, next_path: str, now: float, *, automatic: int = 0, restarts: int = 0
@@ -169,7 +169,7 @@ class ProviderSignIn:
         sign_in = self._sign_ins.of_person(principal, now)
         if self._sign_ins.read(sign_in).principal is None:
             raise SignInFailed("The administrator ended your access. Ask the administrator.", "[revoked]")
-        session_cookie = self._sessions.cookie_of_person(sign_in, state.automatic, deadline)
+        session_cookie = self._sessions.cookie_of_person(sign_in, principal.display_name, state.automatic, deadline)
         return replies.see_other(request.base_url + state.next_path, session_cookie)
 
     def _code(self, request: Request, issuer: Issuer) -> str:

@@ -108,7 +108,7 @@ class TokenPage:
         fault: str = "",
         made: NewServiceToken | None = None,
     ) -> Reply:
-        visitor = visitor_of(request, principal.name, sign_in=True)
+        visitor = visitor_of(request, principal.name, sign_in=True, display_name=principal.display_name)
         actions = tuple(fields["actions"])
         view = TokenView(visitor, fields["path"], actions, _latest_end(session), fault, made)
         return replies.page(status, self._pages.token(view))

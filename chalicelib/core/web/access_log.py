@@ -15,17 +15,19 @@ class AccessLogEntry:
     Attributes:
         path: the decoded path; None until the service decodes it.
         principal: the name of the principal; for a link `link:ID`.
+        display_name: of the principal, for pages; never in the line.
         maker: the name of the principal who made the link that the request uses; None without a link.
         action, rule: the action of the request, and the number of the rule that decides.
         bucket, key: the object that is signed.
         code, error: the code of a refusal, and the reason of a failure or of a refused token; None for other requests.
     """
 
-    __slots__ = ("action", "bucket", "code", "error", "key", "maker", "path", "principal", "rule")
+    __slots__ = ("action", "bucket", "code", "display_name", "error", "key", "maker", "path", "principal", "rule")
 
     def __init__(self) -> None:
         self.path: str | None = None
         self.principal: str | None = None
+        self.display_name = ""
         self.maker: str | None = None
         self.action: str | None = None
         self.rule: int | None = None

@@ -28,7 +28,9 @@ class Visitor(NamedTuple):
     base_url: str
 
 
-def visitor_of(request: Request, principal: str, *, sign_in: bool, link_expires_at: int | None = None) -> Visitor:
+def visitor_of(
+    request: Request, principal: str, *, sign_in: bool, link_expires_at: int | None = None, display_name: str = ""
+) -> Visitor:
     """Return the visitor of the page that answers a request.
 
     Args:
@@ -36,10 +38,11 @@ def visitor_of(request: Request, principal: str, *, sign_in: bool, link_expires_
         principal: the name of the principal; empty for anyone, and for the holder of a link.
         sign_in: whether the page offers to sign in.
         link_expires_at: as in Visitor.
+        display_name: of the principal, empty for the id.
     """
     kind, name = kind_and_id(principal)
     by_cookie = bool(name) and "authorization" not in request.headers
-    return Visitor(name, kind == "key", by_cookie, link_expires_at, sign_in, request.base_url)
+    return Visitor(display_name or name, kind == "key", by_cookie, link_expires_at, sign_in, request.base_url)
 
 
 class Crumb(NamedTuple):

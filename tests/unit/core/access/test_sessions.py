@@ -61,7 +61,7 @@ def test_a_session_has_the_principal_of_its_key() -> None:
 
 
 def test_the_cookie_is_hidden_from_scripts_other_sites_and_plain_http() -> None:
-    person = SESSIONS.cookie_of_person(sign_ins_of().of_person(ALICE, NOW), 0, DEADLINE)
+    person = SESSIONS.cookie_of_person(sign_ins_of().of_person(ALICE, NOW), "Alice", 0, DEADLINE)
     key = SESSIONS.cookie_of_key(sign_ins_of().of_key(ANN, secret_of("ann"), NOW), DEADLINE)
     for cookie, seconds in ((key, KEY_SESSION_SECONDS), (person, 7 * 86_400)):
         assert re.fullmatch(
@@ -73,7 +73,7 @@ def test_the_cookie_holds_its_time_a_part_of_the_hash_and_the_id_but_not_the_key
     """Another layout would end all sessions with a release."""
     data = decode(VALUE)
     assert data is not None
-    assert data[:-16] == b"\0\0" + int(NOW).to_bytes(4) + bytes.fromhex(ANN.sha256[0])[:8] + b"ann"
+    assert data[:-16] == b"\0\0\0" + int(NOW).to_bytes(4) + bytes.fromhex(ANN.sha256[0])[:8] + b"ann"
 
 
 def test_the_cookie_is_read_as_browsers_write_it_and_two_different_cookies_are_no_session() -> None:
@@ -100,7 +100,7 @@ def test_the_cookie_is_read_as_browsers_write_it_and_two_different_cookies_are_n
 
 
 def test_a_session_ends_after_twelve_hours_or_for_a_person_after_one_hour_and_is_then_ignored() -> None:
-    cookie = SESSIONS.cookie_of_person(sign_ins_of().of_person(ALICE, NOW), 2, DEADLINE)
+    cookie = SESSIONS.cookie_of_person(sign_ins_of().of_person(ALICE, NOW), "", 2, DEADLINE)
     person = cookie.partition(";")[0].partition("=")[2]
     for value, hours in ((VALUE, KEY_SESSION_SECONDS), (person, PERSON_SESSION_SECONDS)):
         for seconds, good in [(0, True), (hours - 1, True), (hours, False), (10**9, False)]:
@@ -114,7 +114,9 @@ def test_a_session_ends_after_twelve_hours_or_for_a_person_after_one_hour_and_is
 def test_groups_that_do_not_fit_into_a_cookie_are_refused_and_never_cut() -> None:
     def value_with(count: int) -> str:
         person = ALICE._replace(tags=(*NAMED[:count], "user:corp:alice"))
-        return SESSIONS.cookie_of_person(sign_ins_of().of_person(person, NOW), 0, DEADLINE).split(";")[0].split("=")[1]
+        return (
+            SESSIONS.cookie_of_person(sign_ins_of().of_person(person, NOW), "", 0, DEADLINE).split(";")[0].split("=")[1]
+        )
 
     fitting = (MAX_COOKIE_CHARACTERS * 3 // 4 - 40) // 21  # the bytes of a cookie, less its head; a group and a NUL
     value = value_with(fitting)

@@ -118,7 +118,7 @@ def browser() -> Browser:
 
 
 def test_a_person_signs_in_and_returns_to_the_page(browser: Browser) -> None:
-    browser.providers.claims = {"groups": ["dev", "unnamed"], "aud": ["signpost"]}
+    browser.providers.claims = {"groups": ["dev", "unnamed"], "aud": ["signpost"], "email": "alice@example.com"}
     asked = "/team/%C3%BC%2Fb+c/?limit=2&download=a%20b%26c"
     sent = browser.begin(asked)
     assert sent["redirect_uri"] == f"{BASE_URL}/-/callback/corp"
@@ -132,6 +132,7 @@ def test_a_person_signs_in_and_returns_to_the_page(browser: Browser) -> None:
     for path, status in (("/team/a", 307), ("/corp:alice/a", 307), ("/corp:bob/a", 403)):
         assert browser.get(path).status == status
     assert browser.service.log[-1]["principal"] == "user:corp:alice"
+    assert b"Visitor(name='alice@example.com', by_key=False" in browser.get("/team/").body
     assert "good" not in json.dumps(browser.service.log)
 
 
@@ -253,6 +254,21 @@ def test_signing_in_leads_only_to_the_service(browser: Browser) -> None:
     for path in ("//evil.example.com", "/\\evil.example.com", "https://u@evil.example.com", "/a\r\nb: c", "/\t/e", ""):
         assert browser.end(browser.begin(path)).headers["Location"] == f"{BASE_URL}/"
     assert browser.end(browser.begin("/" + quote("ü" * 500))).headers["Location"] == f"{BASE_URL}/{quote('ü' * 500)}"
+
+
+def test_a_display_name_is_a_short_text_of_the_person_and_never_an_id(browser: Browser) -> None:
+    names: list[tuple[dict[str, Any], str]] = [
+        ({"email": 5, "preferred_username": "", "name": "ü" * 63}, "ü" * 63),
+        ({"email": "e" * 64, "name": "a\nb"}, "alice"),
+        ({"name": "user:corp:bob"}, "user:corp:bob"),
+        ({}, "alice"),
+    ]
+    for claims, name in names:
+        browser.providers.claims = {"groups": ["dev"], **claims}
+        browser.sign_in()
+        assert f"Visitor(name={name!r}".encode() in browser.get("/team/").body
+        assert browser.get("/corp:alice/a").status == 307
+        assert f"Visitor(name={name!r}".encode() in browser.get("/corp:bob/a").body  # the page of a refusal
 
 
 def assert_fault(reply: Reply, status: int, words: str) -> None:
