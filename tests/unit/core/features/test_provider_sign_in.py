@@ -184,6 +184,10 @@ def test_after_the_hour_a_navigation_signs_in_by_itself_twice_and_a_script_gets_
     assert browser.get("/team/a").status == 401
     browser.sign_in()
     browser.now += 3_600
+    sent = sent_to_issuer(browser.get("/team/ü"))  # a browser would encode the path
+    assert browser.end(sent).headers["Location"] == f"{BASE_URL}/"
+    browser.sign_in()
+    browser.now += 3_600
     sent_to_issuer(browser.get("/team/a"))
 
 
