@@ -244,6 +244,7 @@ def test_a_fault_of_the_provider_is_told_and_never_a_loop(page: Page, signpost: 
                 seen.clear()
                 choose(page, "corp")
             expect_fault(page, signpost, (403, 503), seen)
+            assert not has_session(page)  # so a reload begins nothing by itself
     check_accessibility(page)
     provider.set()
     choose(page, "corp")
@@ -400,6 +401,7 @@ def test_a_callback_is_good_once_and_for_its_own_sign_in(
         assert answer
         assert answer.status in (400, 403, 404), (path, changed)
         assert not has_session(page), (path, changed)
+    assert provider.asked("/other/token") == []  # so no other issuer gets a code
     url = callback_url(page, start)
     page.goto(url)
     assert page.url == f"{signpost.url}/all/"
@@ -414,6 +416,7 @@ def test_a_callback_is_good_once_and_for_its_own_sign_in(
     assert answer
     assert answer.status == 403
     assert not has_session(page)
+    assert provider.asked("/token") == []
 
 
 def test_the_log_has_no_secret_of_a_sign_in(page: Page, signpost: Site, provider: OpenId) -> None:
