@@ -39,10 +39,11 @@ _NOT_ADMITTED: Final = (
     "Your identity provider signed you in, but this account is not admitted here. Sign in with another account, or ask "
     "the administrator."
 )
+_UNAVAILABLE: Final = ("server_error", "temporarily_unavailable")  # RFC 6749 §4.1.2.1: as a 500 and a 503
 # RFC 6749 §4.1.2.1 and OpenID Connect Core §3.1.2.6: no other text of an answer is shown or logged.
 _ERRORS: Final = (
     *("invalid_request", "unauthorized_client", "access_denied", "unsupported_response_type", "invalid_scope"),
-    *("server_error", "temporarily_unavailable", "interaction_required", "login_required", "consent_required"),
+    *("interaction_required", "login_required", "consent_required"),
     *("account_selection_required", "invalid_request_uri", "invalid_request_object", "request_not_supported"),
 )
 
@@ -173,12 +174,19 @@ class ProviderSignIn:
         return replies.see_other(request.base_url + state.next_path, session_cookie)
 
     def _code(self, request: Request, issuer: Issuer) -> str:
-        """Return the code in the answer of the issuer; raise SignInFailed for another answer, or another issuer's."""
+        """Return the code in the answer of the issuer.
+
+        Raises:
+            SignInFailed: the answer is another answer, or is of another issuer.
+            Unavailable: the issuer says that it cannot answer now.
+        """
         named = request.query.get("iss")
         must_name = self._providers.provider(issuer, request.deadline).names_itself
         if named != issuer.issuer and (named is not None or must_name):  # RFC 9207 §2.4
             raise SignInFailed(f"The answer did not come from {issuer.name}. Begin again.", "`iss` is wrong or missing")
         error, code = request.query.get("error", ""), request.query.get("code", "")
+        if error in _UNAVAILABLE:
+            raise Unavailable(f"{issuer.name} is not available now.", reason=error)
         if error or not code:
             reason = error if error in _ERRORS else "no code"
             raise SignInFailed(f"{issuer.name} did not sign you in ({reason}). Try again.", reason)

@@ -195,6 +195,7 @@ def test_a_fault_is_shown_with_the_way_back_and_nothing_begins_by_itself_afterwa
     faults: list[tuple[dict[str, Any], dict[str, str], int, str]] = [
         ({}, {"error": "access_denied", "code": ""}, 403, "corp did not sign you in (access_denied)"),
         ({}, {"error": "<script>", "code": ""}, 403, "corp did not sign you in (no code)"),
+        ({}, {"error": "server_error", "code": ""}, 503, "corp is not available now. Try again in 5 seconds."),
         ({}, {"code": "used"}, 403, "corp did not accept its own code"),
         ({}, {"iss": "https://evil.example.com"}, 403, "did not come from corp"),
         ({"nonce": "of another sign-in"}, {}, 403, "not admitted here"),
