@@ -9,6 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -99,6 +100,32 @@ def _key_rotate(options: argparse.Namespace) -> int:
         )
         return 2
     print(key_secrets.new_secret(key))
+    return 0
+
+
+def _secret_rotate(options: argparse.Namespace) -> int:
+    import boto3  # the other commands need no AWS
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from chalicelib import secret_rotation
+
+    environment = _environment(options.stage)
+    try:
+        place = secret_rotation.place_of(environment.variables.get(SECRET, ""))
+        if place is None:
+            print(
+                f"{SECRET} is not the ARN of a secret in Secrets Manager or of a parameter in SSM. Put the secret "
+                f"there, set {SECRET} to the ARN, and deploy.",
+                file=sys.stderr,
+            )
+            return 1
+        client = boto3.client("lambda", region_name=environment.region or None)
+        restart = partial(secret_rotation.restart_functions, client, options.functions, time.time, time.sleep)
+        secret_rotation.rotate(place, restart, key_secrets.random_secret())
+    except (BotoCoreError, ClientError) as error:
+        print(f"{error}. Nothing is lost: run the command again.", file=sys.stderr)
+        return 1
+    print("The new secret signs. Links that the old secret signed stay good until the next rotation.")
     return 0
 
 
@@ -214,6 +241,7 @@ _COMMANDS: Final[Mapping[str, Command]] = {
     "check": _check,
     "key new": _key_new,
     "key rotate": _key_rotate,
+    "secret rotate": _secret_rotate,
     "explain": _explain,
     "link": _link,
     "issuers": _issuers,

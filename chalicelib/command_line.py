@@ -46,6 +46,20 @@ def parser(run: Mapping[str, Command]) -> argparse.ArgumentParser:
     rotate.add_argument("id", metavar="ID", help="the ID of an API key in the settings")
     rotate.set_defaults(run=run["key rotate"])
 
+    secret = commands.add_parser("secret", help="replace the signing secret").add_subparsers(
+        required=True, metavar="COMMAND"
+    )
+    rotate = secret.add_parser("rotate", parents=[stage], help="replace the signing secret while the service runs")
+    rotate.add_argument(
+        "--function",
+        metavar="NAME",
+        dest="functions",
+        action="append",
+        required=True,
+        help="a function that reads the secret: repeat this option for each function",
+    )
+    rotate.set_defaults(run=run["secret rotate"])
+
     explained = commands.add_parser("explain", parents=[stage], help="say how the service answers a request, and why")
     explained.add_argument("method", metavar="METHOD", type=str.upper, choices=METHODS, nargs="?")
     explained.add_argument("url", metavar="PATH", nargs="?", help="a URL, or its path and query, as you would paste it")

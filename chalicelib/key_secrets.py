@@ -55,17 +55,18 @@ def new_key(key_id: str, *, in_urls: bool) -> str:
         key_id: the id of the key.
         in_urls: whether the key is publishable.
     """
-    secret = _new_secret()
+    secret = random_secret()
     text = _NEW_PUBLISHABLE_KEY if in_urls else _NEW_KEY
     return text.format(id=key_id, secret=secret, sha256=sha256_of(secret))
 
 
 def new_secret(key: ApiKey) -> str:
     """Return the text for a new secret of an API key that has one secret, the only text that has the new secret."""
-    secret = _new_secret()
+    secret = random_secret()
     (old_sha256,) = key.sha256
     return _ROTATION.format(id=key.id, secret=secret, sha256=sha256_of(secret), old_sha256=old_sha256)
 
 
-def _new_secret() -> str:
-    return secrets.token_urlsafe(32)  # 256 random bits
+def random_secret() -> str:
+    """Return 256 random bits as text."""
+    return secrets.token_urlsafe(32)
