@@ -120,8 +120,9 @@ def _secret_rotate(options: argparse.Namespace) -> int:
             )
             return 1
         client = boto3.client("lambda", region_name=environment.region or None)
-        restart = partial(secret_rotation.restart_functions, client, options.functions, time.time, time.sleep)
-        secret_rotation.rotate(place, restart, key_secrets.random_secret())
+        restart = partial(secret_rotation.restart_functions, client, options.functions, time.time)
+        wait = partial(time.sleep, secret_rotation.INVOCATION_SECONDS)
+        secret_rotation.rotate(place, restart, wait, key_secrets.random_secret())
     except (BotoCoreError, ClientError) as error:
         print(f"{error}. Nothing is lost: run the command again.", file=sys.stderr)
         return 1

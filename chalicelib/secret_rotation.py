@@ -12,7 +12,7 @@ from chalicelib.core.web.times import rfc3339
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
-_INVOCATION_SECONDS: Final = 10  # lambda_timeout in .chalice/config.json: then every older invocation has ended
+INVOCATION_SECONDS: Final = 10  # lambda_timeout in .chalice/config.json
 
 
 class Place(NamedTuple):
@@ -22,17 +22,19 @@ class Place(NamedTuple):
     write: Callable[[str], object]
 
 
-def rotate(place: Place, restart: Callable[[], object], new_secret: str) -> None:
+def rotate(place: Place, restart: Callable[[], object], wait: Callable[[], object], new_secret: str) -> None:
     """Put a new secret in the place of the secret that signs; a rotation that was interrupted can begin again.
 
     Args:
         place: of the secrets, of which the last signs, and all are accepted.
-        restart: replaces all containers, so that each container has read the secrets; returns when no older is left.
+        restart: replaces all containers, so that each new request meets a container that has read the new text.
+        wait: returns when every older request has its answer.
         new_secret: random characters.
     """
     old_secrets = place.read().replace(",", " ").split()
     place.write(",".join((new_secret, *old_secrets)))  # accepted, and signs nothing
     restart()
+    wait()
     place.write(",".join((old_secrets[-1], new_secret)))  # signs, and every container accepts it already
     restart()
 
@@ -67,13 +69,10 @@ def _put_parameter(ssm: Any, arn: str, text: str) -> None:
     ssm.put_parameter(Name=name, Value=text, Type=parameter["Type"], Overwrite=True, **kms_key)
 
 
-def restart_functions(
-    client: "LambdaClient", functions: Sequence[str], clock: Callable[[], float], sleep: Callable[[float], object]
-) -> None:
+def restart_functions(client: "LambdaClient", functions: Sequence[str], clock: Callable[[], float]) -> None:
     """Replace the containers of functions: a new configuration makes new containers (Lambda Developer Guide)."""
     description = f"Restarted at {rfc3339(clock())}"
     for function in functions:
         client.update_function_configuration(FunctionName=function, Description=description)
     for function in functions:
         client.get_waiter("function_updated_v2").wait(FunctionName=function)
-    sleep(_INVOCATION_SECONDS)

@@ -179,7 +179,7 @@ def test_the_page_deploys_changes_in_place_and_deletes(tmp_path: Path) -> None:
     page = (PROJECT / "docs/deploy.md").read_text()
     commands = re.findall(COMMANDS, page, re.MULTILINE)
     named = re.search(r"```json\n(\"SIGNPOST_TABLE.*?)```", page, re.DOTALL)
-    assert (len(commands), commands.count(DEPLOY)) == (10, 2)
+    assert (len(commands), commands.count(DEPLOY)) == (11, 2)
     assert named
     assert DELETE in page
     packages = write_wheels(tmp_path / "wheels", ["x86_64", "aarch64"])
@@ -197,6 +197,9 @@ def test_the_page_deploys_changes_in_place_and_deletes(tmp_path: Path) -> None:
             again = command == DEPLOY and bool(api_ids)
             if again:
                 newcomer.name_variables(variables := json.loads(f"{{{named[1]}}}"))
+            if "secret rotate" in command:
+                secret = account.client("secretsmanager").create_secret(Name="signing", SecretString="old" * 12)
+                newcomer.name_variables(variables | {"SIGNPOST_SECRET": secret["ARN"]})
             output = newcomer.run(command)
             if "key new" in command:
                 newcomer.append_to_settings(output[output.index("[[keys]]") :])

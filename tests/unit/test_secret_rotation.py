@@ -35,7 +35,7 @@ def test_old_and_new_containers_accept_each_other_at_every_step() -> None:
                 assert other.verifies(DEADLINE, one.sign(DEADLINE, b"link"), b"link")
             read.append(written[-1])  # noqa: B023
 
-        rotate(Place(lambda: written[-1], written.append), restart, NEW)  # noqa: B023
+        rotate(Place(lambda: written[-1], written.append), restart, lambda: None, NEW)  # noqa: B023
         assert written == [begin, ",".join([NEW, *begin.replace(",", " ").split()]), f"{OLD},{NEW}"]
         assert read[1:] == written[1:]
         assert not signer(written[-1]).verifies(DEADLINE, signer(OLDER).sign(DEADLINE, b"link"), b"link")
@@ -47,7 +47,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-    monkeypatch.setattr(secret_rotation, "_INVOCATION_SECONDS", 0)
+    monkeypatch.setattr(secret_rotation, "INVOCATION_SECONDS", 0)
     with mock_aws():
         yield
 
