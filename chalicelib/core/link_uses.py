@@ -1,6 +1,5 @@
 """The uses of links that have a number of uses: a request redeems a use, or checks that a use is left."""
 
-import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
@@ -8,6 +7,7 @@ from .access.client_address import ClientAddresses
 from .access.link_tokens import Link, Random, Reading
 from .access.rules import Grant
 from .access.signing import Signer, encode
+from .web.byte_ranges import byte_ranges
 from .web.message import BLANKS, Request
 from .web.problems.access import Prefetched
 from .web.problems.base import Unavailable
@@ -76,7 +76,7 @@ class LinkUses:
         """Return the file and the bytes that a GET reads. The query can name a version and a size, so it counts."""
         address, agent = self._client_addresses.address_of(request), request.headers.get("user-agent", "")
         query = (text for parameter in sorted(request.query.items()) for text in parameter)
-        byte_range = _range(request.headers.get("range", ""))
+        byte_range = byte_ranges(request.headers.get("range", ""))
 
         def sign(*texts: str) -> str:
             parts = (text.encode("utf-8", "surrogatepass") for text in texts)
@@ -89,24 +89,6 @@ class LinkUses:
         if counter is None:
             raise Unavailable("The uses of links cannot be counted.")
         return counter
-
-
-def _range(field: str) -> str | None:
-    """Return the ranges of a `Range` field in one spelling; None where the field is not well-formed.
-
-    Source: RFC 9110 §14.1.1 and §14.1.2. The empty elements that §5.6.1.2 allows in a list are refused, and so is
-    `-0`, which asks for no bytes.
-    """
-    unit, _, ranges = field.partition("=")
-    ranges_read = []
-    for text in re.split(r"[ \t]*,[ \t]*", ranges):
-        match = re.fullmatch(r"([0-9]{0,19})-([0-9]{0,19})", text)
-        first, last = match.groups() if match else ("", "")
-        is_empty = int(first) > int(last) if first and last else not first and not int(last or 0)
-        if unit.lower() != "bytes" or not match or is_empty:
-            return None
-        ranges_read.append(f"{first and int(first)}-{last and int(last)}")
-    return ",".join(ranges_read)
 
 
 def _is_prefetch(request: Request) -> bool:

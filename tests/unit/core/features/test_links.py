@@ -13,7 +13,7 @@ from chalicelib.core.access.principals import ApiKeys, Scope
 from chalicelib.core.access.service_tokens import ServiceTokens
 from chalicelib.core.access.sessions import Sessions
 from chalicelib.core.access.sign_ins import SignIns
-from chalicelib.core.link_uses import _range
+from chalicelib.core.web.byte_ranges import byte_ranges
 from chalicelib.core.web.message import Reply
 from tests.support.builders import ANN, BASE_URL, CI, DEADLINE, KEYS, NOW, allow, basic, deny, numbered, secret_of
 from tests.support.fakes import Signpost, ask, code, signer, signpost
@@ -243,9 +243,9 @@ def test_no_range_of_an_upload_or_a_listing_is_free() -> None:
 @given(st.from_regex(r"(?i)bytes=[0-9, \t-]{0,12}", fullmatch=True))
 def test_a_range_is_read_as_werkzeug_reads_it(field: str) -> None:
     """Every range that is free is a range for werkzeug, too, and each range has one spelling."""
-    ranges = _range(field)
+    ranges = byte_ranges(field)
     if ranges is not None:
-        assert _range(f"bytes={ranges}") == ranges
+        assert byte_ranges(f"bytes={ranges}") == ranges
         first_text, _, last_text = ranges.split(",")[0].partition("-")
         parsed = parse_range_header(f"bytes={first_text}-{last_text}")
         assert parsed
