@@ -77,7 +77,8 @@ def _check(options: argparse.Namespace) -> int:
         origin, _, base = mount.bucket_url
         print(f"  {mount.path}/…  →  {origin}{base}/{mount.prefix}…  {mount.url_seconds} s")
     print(*(f"  {line}\n" for line in issuers), sep="", end="")
-    print(f"  {len(settings.keys)} keys, {len(settings.rules)} rules")
+    limits = f", {len(settings.limits)} limits" if settings.limits else ""
+    print(f"  {len(settings.keys)} keys, {len(settings.rules)} rules{limits}")
     return 1 if warnings and options.strict else 0
 
 

@@ -94,6 +94,7 @@ class AccessFactory:
             issuers=self._settings.issuers,
             groups=self._settings.groups,
             rules=self._settings.rules,
+            limits=self._settings.limits,
             revoked=self._settings.revoked,
         )
 

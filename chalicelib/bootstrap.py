@@ -83,6 +83,11 @@ def inspect_settings(environment: Environment) -> tuple[Settings, tuple[str, ...
         settings, warnings = inspect(environment.settings_file, environment.variables, environment.region)
     except InvalidSettings as error:
         raise InvalidSettings([*error.mistakes, *mistakes], error.warnings) from None
+    if settings.limits:
+        try:
+            environment.table_of_limits()
+        except InvalidSettings as error:
+            mistakes += error.mistakes
     if mistakes:
         raise InvalidSettings(mistakes, warnings)
     return settings, warnings

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         CursorCipher,
         ImageSource,
         IssuerKeys,
+        LeaseTable,
         LinkUseCounter,
         ObjectStore,
         Pages,
@@ -80,6 +81,13 @@ class Backends:
 
         table = self._environment.table
         return DynamoLinkUseCounter(table, self._environment.region or None) if table else None
+
+    @cached_property
+    def leases(self) -> "LeaseTable":
+        """The table that leases the requests of limits; raises InvalidSettings where there is no table."""
+        from .backends.dynamodb_leases import DynamoLeaseTable
+
+        return DynamoLeaseTable(self._environment.table_of_limits(), self._environment.region or None)
 
     @cached_property
     def renderer(self) -> "Renderer":

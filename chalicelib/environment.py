@@ -16,7 +16,7 @@ CONFIG: Final = "SIGNPOST_CONFIG"
 SECRET: Final = "SIGNPOST_SECRET"  # noqa: S105 - the name of the variable
 """The signing secrets, or the ARN of the signing secrets; by default the service signs only URLs of S3."""
 TABLE: Final = "SIGNPOST_TABLE"
-"""The DynamoDB table that counts the uses of links; by default no uses are counted."""
+"""The DynamoDB table that counts the uses of links and the requests of limits; by default nothing is counted."""
 BUCKET: Final = "SIGNPOST_BUCKET"
 """The bucket of the stack, which the settings of the stack name."""
 REGION: Final = "AWS_REGION"
@@ -71,8 +71,17 @@ class Environment:
 
     @property
     def table(self) -> str | None:
-        """The name of the table that counts the uses of links; None where there is no table."""
+        """The name of the table that counts uses and requests; None where there is no table."""
         return self.variables.get(TABLE) or None
+
+    def table_of_limits(self) -> str:
+        """Return the name of the table, which limits need; raise InvalidSettings where there is no table."""
+        if self.table is None:
+            mistake = (
+                f"limits: the table counts the requests: set the environment variable {TABLE}, or remove [[limits]]"
+            )
+            raise InvalidSettings([mistake])
+        return self.table
 
     @property
     def is_lambda(self) -> bool:

@@ -48,7 +48,7 @@ class ExplainedService:
         backends.credentials = backends.objects = backends.link_use_counter = backends.renderer = stand_in
         backends.image_source = backends.cursor_cipher = backends.pages = stand_in
         backends.signing_secrets = lambda deadline: (bytes(32),)
-        factory = ServiceFactory(settings, backends, bytes)
+        factory = ServiceFactory(settings._replace(limits=()), backends, bytes)
         factory.mounts = self._mounts = _RememberingMounts(settings.mounts)
         factory.access.authenticators = (_authenticator(settings, principal),)
         factory.access.link_tokens = links

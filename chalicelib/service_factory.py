@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .core.features.provider_sign_in import ProviderSignIn
     from .core.features.sign_in import SignInPage
     from .core.link_uses import LinkUses
+    from .core.request_limits import RequestLimits
 
 
 class ServiceFactory:
@@ -80,6 +81,7 @@ class ServiceFactory:
                 "token_page": lambda: self.token_page,
                 "assets": lambda: self.assets,
             },
+            limits=self.limits,
             link_uses=lambda: self.link_uses,
             sign_in_again=(lambda: self.provider_sign_in) if self.access.sign_in_issuers else None,
         )
@@ -100,6 +102,22 @@ class ServiceFactory:
     def presigner(self) -> Presigner:
         """The signer of URLs and forms for S3."""
         return Presigner(self._backends.credentials.current)
+
+    @cached_property
+    def limits(self) -> "RequestLimits | None":
+        """The limits of requests; None where the settings have none. Raises InvalidSettings where there is no table."""
+        if not self._settings.limits:
+            return None
+        from .core.access.client_address import ClientAddresses
+        from .core.request_limits import RequestLimits
+
+        return RequestLimits(
+            limits=self._settings.limits,
+            leases=self._backends.leases,
+            client_addresses=ClientAddresses(self._backends.cdn_secrets),
+            url_seconds=self.mounts.url_seconds,
+            admit_without_table=self._settings.admit_without_table,
+        )
 
     @cached_property
     def link_uses(self) -> "LinkUses":

@@ -56,7 +56,9 @@ BEYOND = {
     *(f"chalicelib.core.{name}" for name in ("link_uses", "web.image_parameters", "web.problems.images")),
     *(f"chalicelib.core.access.{name}" for name in ("client_address", "link_tokens", "makers", "sessions")),
     *(f"chalicelib.core.access.{name}" for name in ("revocations", "service_tokens", "sign_in_states", "sign_ins")),
-    *(f"chalicelib.backends.{name}" for name in ("aws_calls", "bounded", "bounded_https")),
+    *(f"chalicelib.backends.{name}" for name in ("aws_calls", "bounded", "bounded_https", "dynamodb_leases")),
+    *(f"chalicelib.core.{name}" for name in ("access.limits", "access.limit_ports", "request_limits")),
+    *("chalicelib.core.web.byte_ranges", "chalicelib.settings.limits"),
     *(f"chalicelib.backends.{name}" for name in ("issuer_fetch", "issuer_https", "openid_providers")),
 }
 
@@ -67,7 +69,8 @@ def name_of(file: Path) -> str:
 
 
 # The names that core may use: modules that only compute, single names of other modules, and built-in functions.
-PURE = {"base64", "binascii", "collections", "functools", "hashlib", "hmac", "json", "re", "string", "types", "typing"}
+PURE = {"base64", "binascii", "collections", "functools", "hashlib", "hmac", "ipaddress", "json", "re", "string"}
+PURE |= {"types", "typing"}
 OF_OTHERS = {"contextlib", "contextlib.suppress", "time", "time.gmtime", "time.strftime", "urllib.parse"}
 OF_OTHERS |= {f"urllib.parse.{name}" for name in ("parse_qs", "quote", "unquote_to_bytes", "urlencode", "urlsplit")}
 BUILTINS = """

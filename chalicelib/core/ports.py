@@ -14,6 +14,8 @@ from .access.issuer_ports import IssuerKeys as IssuerKeys
 from .access.issuer_ports import Provider as Provider
 from .access.issuer_ports import Providers as Providers
 from .access.issuer_ports import TokenSignatures as TokenSignatures
+from .access.limit_ports import Lease as Lease
+from .access.limit_ports import LeaseTable as LeaseTable
 from .access.link_tokens import Link, Reading
 from .s3.mounts import Target
 from .s3.stores import Credentials

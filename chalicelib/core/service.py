@@ -1,11 +1,11 @@
-"""Service: decodes the path, authorises the request, picks the feature that answers, and redeems a use of a link."""
+"""Service: decodes the path, counts and authorises the request, picks the feature, and redeems a use of a link."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from . import replies
 from .access.actions import METHODS
-from .access.authorization import Authorization
+from .access.authorization import Authorization, Caller
 from .access.rules import Grant
 from .web import paths
 from .web.access_log import AccessLogEntry
@@ -14,12 +14,13 @@ from .web.message import Reply, Request
 from .web.multipart_parameters import step_of
 from .web.paths import ASSETS, CALLBACK, IMAGE_ENDPOINTS, LOGIN_WITH, RESIZE, SERVICE_PATHS, TOKEN, Path
 from .web.problems.access import CredentialsMissing
-from .web.problems.base import MethodNotAllowed, NotFound, NotOffered, PreconditionFailed
+from .web.problems.base import MethodNotAllowed, NotFound, NotOffered, PreconditionFailed, Problem
 
 if TYPE_CHECKING:
     from .access.link_tokens import Link
     from .features.provider_sign_in import ProviderSignIn
     from .link_uses import LinkUses
+    from .request_limits import RequestLimits
 
 
 class Feature(Protocol):
@@ -47,6 +48,7 @@ class Service:
         features: factory of each feature, by the name that `feature_of` returns. The first request that needs a feature
             builds the feature.
         pages: factory of each page that answers below `/-/`, by the name that `page_of` returns.
+        limits: the limits of requests; None for no limits.
         link_uses: factory of the counter of the uses of links.
         sign_in_again: factory of the feature that signs people in again whose session has ended; None where nobody
             signs in with an issuer.
@@ -59,6 +61,7 @@ class Service:
         cors: Cors,
         features: Mapping[str, Callable[[], Feature]],
         pages: Mapping[str, Callable[[], ServicePage]],
+        limits: "RequestLimits | None",
         link_uses: "Callable[[], LinkUses]",
         sign_in_again: "Callable[[], ProviderSignIn] | None",
     ) -> None:
@@ -66,6 +69,7 @@ class Service:
         self._cors = cors
         self._features = features
         self._pages = pages
+        self._limits = limits
         self._link_uses = link_uses
         self._sign_in_again = sign_in_again
 
@@ -80,16 +84,18 @@ class Service:
         Raises:
             Problem: the request is refused.
         """
-        if request.unsupported:
-            raise NotOffered(request.unsupported)
-        if request.method not in METHODS:
-            raise MethodNotAllowed(request.method, METHODS)
-        preflight = self._cors.preflight(request)
-        if preflight is not None:
-            return preflight
-        path = log_entry.path = paths.decode(request.raw_path)
         try:
-            return self._answer_path(request, path, now, log_entry)
+            asked = self._preflight(request) or self._identify(request, now, log_entry)
+        except Problem:
+            self._count(request, None, None, now, log_entry)
+            raise
+        if isinstance(asked, Reply):
+            self._count(request, None, None, now, log_entry)
+            return asked
+        path, caller = asked
+        self._count(request, caller, path, now, log_entry)
+        try:
+            return self._answer_asked(request, path, caller, now, log_entry)
         except CredentialsMissing:
             if self._sign_in_again is None or "cookie" not in request.headers:
                 raise
@@ -98,10 +104,34 @@ class Service:
                 raise
             return reply
 
-    def _answer_path(self, request: Request, path: Path, now: float, log_entry: AccessLogEntry) -> Reply:
+    def _preflight(self, request: Request) -> Reply | None:
+        """Return the answer to a preflight; None for another request that can be answered."""
+        if request.unsupported:
+            raise NotOffered(request.unsupported)
+        if request.method not in METHODS:
+            raise MethodNotAllowed(request.method, METHODS)
+        return self._cors.preflight(request)
+
+    def _identify(self, request: Request, now: float, log_entry: AccessLogEntry) -> "tuple[Path, Caller | None]":
+        """Return the path and the caller. A page below `/-/` reads the credentials itself, so it has no caller here."""
+        path = log_entry.path = paths.decode(request.raw_path)
         if path.startswith(SERVICE_PATHS) and path not in IMAGE_ENDPOINTS:
+            return path, None
+        return path, self._authorization.identify(request, path, now, log_entry)
+
+    def _count(
+        self, request: Request, caller: Caller | None, path: Path | None, now: float, log_entry: AccessLogEntry
+    ) -> None:
+        """Count a request against its limits: before the rules answer, so that a refused request counts too."""
+        if self._limits is not None:
+            self._limits.admit(request, caller, path, now, log_entry)
+
+    def _answer_asked(
+        self, request: Request, path: Path, caller: Caller | None, now: float, log_entry: AccessLogEntry
+    ) -> Reply:
+        if caller is None:
             return self._answer_page(request, path, now, log_entry)
-        grant = self._authorization.authorize(request, path, now, log_entry)
+        grant = self._authorization.authorize(request, caller, path, log_entry)
         if grant.link and grant.link.uses:
             return self._answer_counted(request, grant, grant.link, now, log_entry)
         return self._answer(request, grant, now, log_entry)

@@ -14,12 +14,13 @@ from .api_keys import read_api_keys
 from .checks import SIGNING_SECRET, Check, optional, pattern
 from .mistakes import Mistakes
 from .mounts import MAX_URL_SECONDS, read_mounts
-from .rules import read_rules
+from .rules import PrincipalNames, principal_names, read_rules
 from .schema import Document
 from .urls import IMAGE_HOST, ORIGIN, PUBLIC_URL, without_usual_port
 
 if TYPE_CHECKING:
     from chalicelib.core.access.issuers import Issuer
+    from chalicelib.core.access.limits import Limit
 
 _DEFAULT_URL_SECONDS: Final = 300
 
@@ -47,6 +48,8 @@ class Settings(NamedTuple):
             the issuer.
         revoked: the principals in `[revoked]`, each with the Unix time in seconds before which all is revoked;
             infinity for everything.
+        limits: the limits of requests, in the order of the file.
+        admit_without_table: whether requests get through without being counted while the table is out of reach.
     """
 
     realm: str
@@ -63,6 +66,8 @@ class Settings(NamedTuple):
     groups: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     client_secrets: Mapping[str, str] = MappingProxyType({})
     revoked: Mapping[str, float] = MappingProxyType({})
+    limits: "tuple[Limit, ...]" = ()
+    admit_without_table: bool = True
 
     def __repr__(self) -> str:
         """Show no value of the environment: such a value can be the CDN's secret."""
@@ -135,6 +140,7 @@ def _settings(document: Document, region: str) -> Settings:
     keys = read_api_keys(document)
     issuers, client_secrets, groups = _read_identity(document)
     revoked = _read_revoked(document, keys, issuers)
+    names = principal_names(keys, issuers, groups)
     settings = Settings(
         realm=service.text("realm", _REALM, default="Signpost"),
         public_url=without_usual_port(public_url) if public_url else None,
@@ -142,7 +148,7 @@ def _settings(document: Document, region: str) -> Settings:
         cors_origins=service.texts("cors_origins", ORIGIN),
         mounts=read_mounts(document, region, url_seconds),
         keys=keys,
-        rules=read_rules(document, keys, issuers, groups),
+        rules=read_rules(document, names),
         image_hosts=images.texts("hosts", IMAGE_HOST),
         authorization_header=service.optional_text("authorization_header", _CREDENTIALS_HEADER) or None,
         cdn_secret=service.secret("cdn_secret", SIGNING_SECRET) or None,
@@ -150,6 +156,8 @@ def _settings(document: Document, region: str) -> Settings:
         groups=groups,
         client_secrets=client_secrets,
         revoked=revoked,
+        limits=_read_limits(document, names, keys),
+        admit_without_table=service.choice("limits_without_table", ("admit", "refuse")) == "admit",
     )
     for table in (service, images, document):
         table.finish()
@@ -177,6 +185,16 @@ def _read_revoked(document: Document, keys: tuple[ApiKey, ...], issuers: "tuple[
     from .revoked import read_revoked
 
     return read_revoked(table, keys, issuers)
+
+
+def _read_limits(document: Document, names: PrincipalNames, keys: tuple[ApiKey, ...]) -> "tuple[Limit, ...]":
+    """Return the limits. Without a table, their reader is not loaded."""
+    tables = document.tables("limits")
+    if not tables:
+        return ()
+    from .limits import read_limits
+
+    return read_limits(tables, names, keys)
 
 
 def _report_unreachable(settings: Settings, mistakes: Mistakes, rules: Iterable[Rule]) -> None:

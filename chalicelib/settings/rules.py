@@ -93,7 +93,7 @@ _ACTIONS_OF_KEYS: Final = {
 }
 
 
-class _Names:
+class PrincipalNames:
     """The principals that the settings make: the tags of keys and of listed people, and all people of issuers."""
 
     def __init__(self, tags: set[str], issuers: "Sequence[Issuer]") -> None:
@@ -109,24 +109,27 @@ class _Names:
         return principal in self.tags or bool(is_of_issuer and issuer in makers)
 
 
-def read_rules(
-    document: Document, keys: Sequence[ApiKey], issuers: "Sequence[Issuer]", groups: Mapping[str, Sequence[str]]
-) -> tuple[Rule, ...]:
-    """Return the rules in the order of the file.
+def principal_names(
+    keys: Sequence[ApiKey], issuers: "Sequence[Issuer]", groups: Mapping[str, Sequence[str]]
+) -> PrincipalNames:
+    """Return the principals that rules and limits can name.
 
     Args:
-        document: the settings file.
-        keys: the API keys, which rules can name with their groups.
-        issuers: the issuers, whose people and groups rules can name.
+        keys: the API keys, with their groups.
+        issuers: the issuers, with all their people and groups.
         groups: the groups of people, from `[groups]`.
     """
     listed = (f"group:{name}" for own in groups.values() for name in own)
     tags = {"anyone", "authenticated", *listed}.union(*(key.principal().tags for key in keys))
-    names = _Names(tags, issuers)
+    return PrincipalNames(tags, issuers)
+
+
+def read_rules(document: Document, names: PrincipalNames) -> tuple[Rule, ...]:
+    """Return the rules in the order of the file; `names` has the principals that the file makes."""
     return tuple(_read_rule(table, names) for table in document.tables("rules"))
 
 
-def _read_rule(table: Table, names: _Names) -> Rule:
+def _read_rule(table: Table, names: PrincipalNames) -> Rule:
     allow = table.texts("allow", _ACTION)
     deny = table.texts("deny", _ACTION)
     rule = Rule(
@@ -134,7 +137,7 @@ def _read_rule(table: Table, names: _Names) -> Rule:
         path=table.text("path", _PATH),
         allows=bool(allow),
         actions=allow or deny,
-        to=table.texts("to", _PRINCIPAL),
+        to=read_principals(table, names, protects=not allow),
         overwrite=table.flag("overwrite", default=True),
         max_bytes=table.whole_number("max_bytes", None, 0, _MAX_UPLOAD_BYTES),
         content_types=table.texts("content_types", _CONTENT_TYPE),
@@ -148,36 +151,41 @@ def _read_rule(table: Table, names: _Names) -> Rule:
     for key, (actions, words) in _ACTIONS_OF_KEYS.items():
         if key in table.values and set(actions).isdisjoint(allow):
             table.mistake(key, words)
-    _check_principals(table, rule, names)
     table.finish()
     return rule
 
 
-def _check_principals(table: Table, rule: Rule, names: _Names) -> None:
-    """Report the principals of a rule that no setting makes.
+def read_principals(table: Table, names: PrincipalNames, *, protects: bool) -> tuple[str, ...]:
+    """Return `to`, and report the principals there that no setting makes.
 
-    A deny rule with no other principal denies nothing, which is a mistake. A rule that allows too little is a warning.
+    Args:
+        table: a rule or a limit.
+        names: the principals that the file makes.
+        protects: whether the table refuses requests. Such a table with no other principal protects nothing, which is a
+            mistake. A rule that allows too little is a warning.
     """
-    if not rule.to:
+    to = table.texts("to", _PRINCIPAL)
+    if not to:
         table.mistake("to", 'is missing; name the principals: to = ["anyone"], ["authenticated"], ["key:ID"]')
-        return
-    for written, principal in zip(table.values["to"], rule.to, strict=True):
+        return ()
+    for written, principal in zip(table.values["to"], to, strict=True):
         if names.has(principal) or not _PRINCIPAL.passes(principal):
             continue
         is_key = principal.startswith("key:")
-        never = not is_key and not any(names.has(other) for other in rule.to)
+        never = not is_key and not any(names.has(other) for other in to)
         text = partial(_unknown_principal, written, principal, names, never=never)
         if is_key:
             table.mistake("to", text())
         elif any(table.mistakes.in_tables(name) for name in ("keys", "issuers", "groups")):
             continue  # a key or an issuer with a mistake can have this group
-        elif never and not rule.allows:
+        elif never and protects:
             table.mistake("to", text())
         else:
             table.warn("to", text)
+    return to
 
 
-def _unknown_principal(written: str, principal: str, names: _Names, *, never: bool) -> str:
+def _unknown_principal(written: str, principal: str, names: PrincipalNames, *, never: bool) -> str:
     start = f'{"can never match: " if never else ""}"{written}"'
     kind, _, name = principal.partition(":")
     issuer, is_of_issuer, _ = name.partition(":")

@@ -9,13 +9,14 @@ from chalicelib.backends.cursors import FernetCursors
 from chalicelib.bootstrap import build
 from chalicelib.core import ports
 from chalicelib.core.access.issuers import Issuer
+from chalicelib.core.access.limits import Limit
 from chalicelib.core.access.link_tokens import LinkTokens
 from chalicelib.core.access.makers import Makers
 from chalicelib.core.access.principals import ApiKey, ApiKeys
 from chalicelib.core.access.rules import Rule
 from chalicelib.core.access.sign_ins import SignIns
 from chalicelib.core.access.signing import Secrets, Signer
-from chalicelib.core.ports import CredentialSource, LinkUseCounter, ObjectStore, Pages
+from chalicelib.core.ports import CredentialSource, LeaseTable, LinkUseCounter, ObjectStore, Pages
 from chalicelib.core.s3.mounts import Mount
 from chalicelib.core.s3.stores import Credentials
 from chalicelib.core.web.image_parameters import Image, Rendition
@@ -29,6 +30,7 @@ from chalicelib.environment import Environment
 from chalicelib.settings.load import Settings
 
 from .builders import CREDENTIALS, KEYS, NOW, RULES, mount, request
+from .lease_table import MemoryLeaseTable
 from .store import MemoryStore
 
 
@@ -192,6 +194,9 @@ def signpost(
     revoked: Mapping[str, float] | None = None,
     providers: ports.Providers | None = None,
     issuer_keys: ports.IssuerKeys | None = None,
+    limits: Sequence[Limit] = (),
+    leases: LeaseTable | None = None,
+    admit_without_table: bool = True,
 ) -> Signpost:
     """The application over fakes; without a counter it counts no uses."""
     settings = Settings(
@@ -206,6 +211,8 @@ def signpost(
         authorization_header=authorization_header,
         issuers=tuple(issuers),
         revoked=revoked or {},
+        limits=tuple(limits),
+        admit_without_table=admit_without_table,
     )
     secrets = (lambda _: [SIGNING_SECRET]) if sign_in else None
     return Signpost(
@@ -221,6 +228,7 @@ def signpost(
             "pages": pages or PlainPages(),
             "providers": providers,
             "issuer_keys": issuer_keys,
+            "leases": leases or MemoryLeaseTable(),
         },
     )
 

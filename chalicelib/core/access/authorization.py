@@ -1,7 +1,7 @@
 """Authorization: who asks, and whether the rules allow the request. The result is the Grant of the request."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib.core.web.access_log import AccessLogEntry
 from chalicelib.core.web.message import Request, wants_page
@@ -9,13 +9,27 @@ from chalicelib.core.web.paths import IMAGE_ENDPOINTS, RESIZE, Path
 from chalicelib.core.web.problems.access import LinkExpired, LinkInvalid
 
 from .actions import action_of, revokes
-from .principals import ApiKeys, Authenticator, UrlKeys, identify
+from .principals import ApiKeys, Authenticator, Principal, UrlKeys, identify
 from .rules import Grant, RuleSet
 
 if TYPE_CHECKING:
     from .link_tokens import Link, LinkTokens
     from .makers import Makers
     from .resize_tokens import ResizeTokens
+
+
+class Caller(NamedTuple):
+    """Who makes a request, and for which action, before the rules answer.
+
+    Attributes:
+        principal: the caller; for a link the maker of the link, whose rights the caller uses.
+        action: one of `rules.ACTIONS`.
+        link: the link that the caller uses; None if the caller authenticated itself.
+    """
+
+    principal: Principal
+    action: str
+    link: "Link | None" = None
 
 
 class Authorization:
@@ -47,38 +61,25 @@ class Authorization:
         self._link_tokens = link_tokens
         self._resize_tokens = resize_tokens
 
-    def authorize(self, request: Request, path: Path, now: float, log_entry: AccessLogEntry) -> Grant:
-        """Return the Grant of a request.
+    def identify(self, request: Request, path: Path, now: float, log_entry: AccessLogEntry) -> Caller:
+        """Return who makes a request, before the rules answer.
 
         Args:
             request: the request.
             path: the path of the request, decoded.
             now: Unix time in seconds.
-            log_entry: receives the action, the principal and the rule.
+            log_entry: receives the action and the principal.
 
         Raises:
-            Problem: the request is refused.
+            Problem: the credentials are bad, or the path does not take this method.
         """
         token = request.query.get("token")
         action = log_entry.action = action_of(request.method, path, request.query)
         if token is None or revokes(request.method, request.query):
-            grant = self._of_principal(request, action, path, now, log_entry)
-        else:
-            grant = self._of_link(request, token, action, path, now, log_entry)
-        log_entry.rule = grant.rule.number
-        if "versionId" in request.query and path not in IMAGE_ENDPOINTS:
-            self._check_versions(grant)
-        return grant
-
-    def _of_principal(self, request: Request, action: str, path: Path, now: float, log_entry: AccessLogEntry) -> Grant:
-        shows_image = action == "read" and path in IMAGE_ENDPOINTS
-        principal = identify(request, self._image_authenticators if shows_image else self._authenticators, now)
-        log_entry.principal, log_entry.display_name = principal.name, principal.display_name
-        return self._rules.authorize(principal, action, path)
-
-    def _of_link(
-        self, request: Request, token: str, action: str, path: Path, now: float, log_entry: AccessLogEntry
-    ) -> Grant:
+            shows_image = action == "read" and path in IMAGE_ENDPOINTS
+            principal = identify(request, self._image_authenticators if shows_image else self._authenticators, now)
+            log_entry.principal, log_entry.display_name = principal.name, principal.display_name
+            return Caller(principal, action)
         if path == RESIZE:
             link = self._resize_tokens().read(request, path)
         else:
@@ -91,7 +92,25 @@ class Authorization:
         log_entry.maker = maker.name
         if link.action == "write" and action == "list" and wants_page(request):
             action = log_entry.action = "write"  # a browser with a link to upload gets the upload page
-        return self._rules.authorize_link(link, maker, action, path)
+        return Caller(maker, action, link)
+
+    def authorize(self, request: Request, caller: Caller, path: Path, log_entry: AccessLogEntry) -> Grant:
+        """Return the Grant of a request; raise a Problem where the rules refuse the request.
+
+        Args:
+            request: the request.
+            caller: the caller, from `identify`.
+            path: the path of the request, decoded.
+            log_entry: receives the rule.
+        """
+        if caller.link:
+            grant = self._rules.authorize_link(caller.link, caller.principal, caller.action, path)
+        else:
+            grant = self._rules.authorize(caller.principal, caller.action, path)
+        log_entry.rule = grant.rule.number
+        if "versionId" in request.query and path not in IMAGE_ENDPOINTS:
+            self._check_versions(grant)
+        return grant
 
     def _check_versions(self, grant: Grant) -> None:
         """Raise a Problem where the caller may not use the versions of a file. No link opens versions."""

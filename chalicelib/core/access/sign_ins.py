@@ -20,6 +20,7 @@ from .revocations import Revoked, is_revoked
 
 if TYPE_CHECKING:
     from .issuers import Issuer
+    from .limits import Limit
     from .rules import Rule
 
 _OF_KEY, _OF_PERSON = b"\0", b"\1"
@@ -52,6 +53,7 @@ class SignIns:
         groups: the groups that `[groups]` gives to people, by `user:NAME:ID`; they count as they are at each use.
         rules: the rules. A sign-in carries the groups of its issuer that a rule names, and ends when a deny rule names
             other groups than at the sign-in: nobody knows whether the person is in these groups.
+        limits: the limits. A sign-in also carries the groups of its issuer that a limit names.
         revoked: the revoked principals.
     """
 
@@ -62,12 +64,14 @@ class SignIns:
         issuers: "Sequence[Issuer]" = (),
         groups: Mapping[str, Sequence[str]],
         rules: "Iterable[Rule]" = (),
+        limits: "Iterable[Limit]" = (),
         revoked: Revoked,
     ) -> None:
         self._keys = keys
         self._issuers = issuers
         self._groups = groups
         self._rules = rules
+        self._limits = limits
         self._revoked = revoked
 
     def of_key(self, key: ApiKey, secret: str, now: float) -> bytes:
@@ -75,7 +79,7 @@ class SignIns:
         return _OF_KEY + int(now).to_bytes(_TIME_END - 1) + _mark_of(sha256_of(secret)) + key.id.encode()
 
     def of_person(self, principal: Principal, time: float) -> bytes:
-        """Return the sign-in of a person, with all groups of the person's issuer that a rule names.
+        """Return the sign-in of a person, with all groups of the person's issuer that a rule or a limit names.
 
         Args:
             principal: of the token of an issuer, or of an earlier sign-in.
@@ -112,7 +116,8 @@ class SignIns:
 
     @cached_property
     def _named(self) -> frozenset[str]:
-        return frozenset(tag for rule in self._rules for tag in rule.to)
+        in_rules = {tag for rule in self._rules for tag in rule.to}
+        return frozenset(in_rules.union(*(limit.to for limit in self._limits)))
 
     @cached_property
     def _marks(self) -> Mapping[str, bytes]:

@@ -119,6 +119,11 @@ class Mounts:
             self._check_not_derived(target)
         return target
 
+    def url_seconds(self, path: str) -> int:
+        """Return the life of the URLs of a path, in seconds; 0 where no mount has the path."""
+        target = self._target(path)
+        return target.mount.url_seconds if target else 0
+
     def below(self, path: str) -> list[str]:
         """Return the paths of the mounts inside a directory, sorted, each with a slash at its end."""
         directories = (f"{mount_path}/" for mount_path in self._by_path)

@@ -31,6 +31,10 @@ class Deadline:
             raise Unavailable("The service could not answer in time.", reason="the deadline of the request has passed")
         return left
 
+    def at_most(self, seconds: float) -> "Deadline":
+        """Return a deadline in at most this many seconds, and never later than this one; raise as `left`."""
+        return Deadline(self._timer, min(self.left(), seconds))
+
 
 def rfc3339(seconds: float) -> str:
     """Return a Unix time as `2026-01-31T12:00:00Z` (RFC 3339 §5.6); the policy of a form has the same format."""

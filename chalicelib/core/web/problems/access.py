@@ -4,7 +4,8 @@ Problem
 ├── Unauthorized 401: CredentialsMissing, CredentialsInvalid, UrlKeyInvalid, CookieInvalid
 ├── Forbidden (OutsideScope), SessionRequired, CrossSite, LinkInvalid, Prefetched, SignInFailed, TooManyGroups 403
 ├── NotRevocable 409
-└── LinkGone 410: LinkExpired, LinkUsedUp, LinkRevoked
+├── LinkGone 410: LinkExpired, LinkUsedUp, LinkRevoked
+└── TooManyRequests 429
 """
 
 from collections.abc import Sequence
@@ -228,3 +229,23 @@ class NotRevocable(Problem):
             "A link without a number of uses cannot be revoked: it works until it expires, or its maker's key or "
             "right to share is taken away. To be able to revoke a link, make it with `uses`."
         )
+
+
+class TooManyRequests(Problem):
+    """The caller has used up the requests of a window (RFC 6585 §4).
+
+    Args:
+        requests: the number of requests in a window.
+        per_seconds: the length of a window.
+        seconds: the time until the window ends.
+        end: the time at which the window ends, as a text.
+    """
+
+    status, title, code = 429, "Too Many Requests", "too-many-requests"
+
+    def __init__(self, requests: int, per_seconds: int, seconds: float, end: str) -> None:
+        wait = max(1, -int(-seconds // 1))  # rounded up, so that a client that waits is not early
+        super().__init__(
+            f"Requests are limited to {requests:,} in {per_seconds:,} seconds. Ask again in {wait:,} seconds, at {end}."
+        )
+        self.headers = {"Retry-After": str(wait)}

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.core.access.issuers import Issuer
+from chalicelib.core.access.limits import Limit
 from chalicelib.core.access.principals import ApiKeys, Principal
 from chalicelib.core.access.rules import Rule
 from chalicelib.core.access.sign_ins import SignIns
@@ -25,10 +26,13 @@ def sign_ins(
     issuer: Issuer = CORP,
     groups: Mapping[str, Sequence[str]] | None = None,
     rules: Sequence[Rule] = RULES,
+    limits: Sequence[Limit] = (),
     revoked: Mapping[str, float] | None = None,
 ) -> SignIns:
     """The sign-ins of a service with these settings."""
-    return SignIns(keys=ApiKeys(keys), issuers=[issuer], groups=groups or {}, rules=rules, revoked=revoked or {})
+    return SignIns(
+        keys=ApiKeys(keys), issuers=[issuer], groups=groups or {}, rules=rules, limits=limits, revoked=revoked or {}
+    )
 
 
 OF_ALICE = sign_ins().of_person(ALICE, NOW)
@@ -40,6 +44,13 @@ def test_a_person_keeps_the_groups_of_the_issuer_that_rules_name_and_has_the_lis
     assert (time, issuer) == (int(NOW), "corp")
     tags = ("anyone", "authenticated", "group:corp:dev", "group:staff", "user:corp:alice")
     assert principal == Principal("corp:alice", tags, signed_in_at=int(NOW))
+
+
+def test_a_person_keeps_the_groups_that_limits_name() -> None:
+    limited = sign_ins(limits=[Limit(("group:corp:unnamed",), 1, 60)])
+    principal = limited.read(limited.of_person(ALICE, NOW)).principal
+    assert principal is not None
+    assert "group:corp:unnamed" in principal.tags
 
 
 def test_a_sign_in_ends_when_the_settings_that_admitted_it_change() -> None:

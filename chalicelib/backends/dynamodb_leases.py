@@ -1,0 +1,72 @@
+"""DynamoDB, where the requests of a window are leased to containers. Each window of a caller has an item in the table.
+
+id              the name of the window, with a hash in place of the caller; the partition key
+expires         Unix time in seconds, some time after the window ends; the TTL attribute of the table
+used            the number of requests in all leases; the last lease can end above the limit, and is then smaller
+"""
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+from chalicelib.core.access.limit_ports import Lease
+from chalicelib.core.web.times import Deadline
+
+from .aws_calls import call, client
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_KEPT_SECONDS: Final = 3_600  # after the window ends, so that a service with a slow clock still sees the leases
+_NOT_COUNTED: Final = "The requests cannot be counted now."
+
+
+class DynamoLeaseTable:
+    """`ports.LeaseTable` in a table.
+
+    boto3 finds the credentials and the endpoint. The first call makes the only client.
+
+    Args:
+        table: the name of the table.
+        region: the region of the table; None for the region that boto3 finds.
+    """
+
+    def __init__(self, table: str, region: str | None = None) -> None:
+        self._table = table
+        self._region = region
+
+    def lease(self, window_id: str, *, size: int, requests: int, ends_at: int, deadline: Deadline) -> Lease:
+        """Lease requests by one conditional write; see `ports.LeaseTable.lease`.
+
+        A condition cannot calculate (FACTS 8.26). So each write adds a whole lease, also the last write, and the answer
+        tells how many requests were left before it.
+        """
+
+        def work() -> Lease:
+            try:
+                answer = self._client.update_item(
+                    TableName=self._table,
+                    Key={"id": {"S": window_id}},
+                    UpdateExpression="SET expires = :expires ADD used :size",
+                    ConditionExpression="attribute_not_exists(used) OR used < :requests",
+                    ExpressionAttributeValues={
+                        ":expires": _number(ends_at + _KEPT_SECONDS),
+                        ":size": _number(size),
+                        ":requests": _number(requests),
+                    },
+                    ReturnValues="UPDATED_NEW",
+                )
+            except self._client.exceptions.ConditionalCheckFailedException:
+                return Lease(0, is_last=True)
+            used = int(answer["Attributes"]["used"]["N"])  # a proxy's page has no attributes, which is a failure
+            return Lease(min(size, requests - (used - size)), is_last=used >= requests)
+
+        return call(deadline, work, otherwise=_NOT_COUNTED)
+
+    @cached_property
+    def _client(self) -> "DynamoDBClient":
+        dynamodb: DynamoDBClient = client("dynamodb", region_name=self._region)
+        return dynamodb
+
+
+def _number(value: int) -> dict[str, Any]:
+    return {"N": str(value)}
