@@ -11,7 +11,11 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 FAST_TESTS := tests/unit/core tests/unit/events tests/unit/settings
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: setup run test test-fast test-deploy test-browser test-clients lint test-s3 bench bench-images package deploy screenshots clean
+# The same lines for all Pythons from 3.11 on and all systems, with the hash of every file and no name of a registry.
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
+	$(if $(UPGRADE),--upgrade)
+
+.PHONY: setup run test test-fast test-deploy test-browser test-clients lint test-s3 bench bench-images package deploy lock screenshots clean
 
 setup: $(VENV)/ready
 
@@ -68,22 +72,26 @@ deploy: $(VENV)/ready
 	$(BIN)/python -m chalicelib policy --stage $(STAGE) --write
 	$(BIN)/python -m local.wheels $(BIN)/chalice deploy --stage $(STAGE)
 
+# requirements*.txt from requirements*.in. UPGRADE=1 takes the newest versions of what requirements*.in does not pin.
+lock: $(VENV)/ready
+	$(LOCK) requirements.in --output-file requirements.txt
+	$(LOCK) requirements-dev.in --constraint requirements.txt --output-file requirements-dev.txt
+	$(LOCK) requirements-clients.in --output-file requirements-clients.txt
+
 # docs/screenshots, anew; needs Chromium.
 screenshots: $(VENV)/ready
 	$(BIN)/python -m tests.browser.screenshots docs/screenshots
 
-$(VENV)/ready: requirements.txt requirements-dev.txt constraints.txt
+$(VENV)/ready: requirements.txt requirements-dev.txt
 	@echo "Making $(VENV) with $$($(PYTHON) --version)."
 	@$(PYTHON) -m venv --clear $(VENV) || { echo "Python has no venv here. On Debian: apt install python3-venv" >&2; exit 1; }
-	@echo "Installing what the service needs: requirements.txt."
-	@PKG_CONFIG=false $(BIN)/pip install --quiet --requirement requirements.txt
-	@echo "Installing what development and the tests need: requirements-dev.txt. pip takes a minute or two for this."
-	@PKG_CONFIG=false $(BIN)/pip install --quiet --requirement requirements-dev.txt
+	@echo "Installing requirements-dev.txt, with the hash of each file checked. pip takes a minute or two for this."
+	@PKG_CONFIG=false $(BIN)/pip install --quiet --require-hashes --requirement requirements-dev.txt
 	@echo "$(VENV) is ready."
 	@touch $@
 
 $(VENV)/clients: requirements-clients.txt $(VENV)/ready
-	PKG_CONFIG=false $(BIN)/pip install --quiet --requirement requirements-clients.txt
+	$(BIN)/pip install --quiet --require-hashes --requirement requirements-clients.txt
 	@touch $@
 
 clean:
