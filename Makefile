@@ -15,7 +15,7 @@ PYTEST := $(BIN)/python -m pytest
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
 	$(if $(UPGRADE),--upgrade)
 
-.PHONY: setup run test test-fast test-deploy test-browser test-clients lint test-s3 bench bench-images package deploy lock screenshots clean
+.PHONY: setup run test test-fast test-deploy test-browser test-clients lint test-s3 coverage bench bench-images package deploy lock tag screenshots clean
 
 setup: $(VENV)/ready
 
@@ -25,6 +25,12 @@ run: $(VENV)/ready
 # Prints the ten slowest tests.
 test: lint
 	$(PYTEST) -n 2 --dist worksteal --durations 10 --ignore tests/deploy --ignore tests/browser --ignore tests/clients
+
+# Prints the lines and branches that `make test` does not reach in this process: a server of a test is another process.
+# Nothing fails because of the figure.
+coverage: $(VENV)/ready
+	$(PYTEST) -n 2 --dist worksteal --hypothesis-profile fast --ignore tests/deploy --ignore tests/browser --ignore tests/clients \
+		--cov --cov-report term-missing:skip-covered
 
 # For the time between two edits: few examples of each property, under 30 seconds.
 test-fast: $(VENV)/ready
@@ -61,7 +67,8 @@ bench: $(VENV)/ready
 bench-images: $(VENV)/ready
 	$(BIN)/python -m bench.images
 
-# What CloudFormation deploys: build/sam.json and build/deployment.zip, the same bytes from the same commit.
+# What CloudFormation deploys: build/sam.json and build/deployment.zip, the same bytes from the same commit. build/sbom.json
+# names the packages in the zip.
 package: $(VENV)/ready
 	@$(BIN)/python -m local.package build
 
@@ -77,6 +84,10 @@ lock: $(VENV)/ready
 	$(LOCK) requirements.in --output-file requirements.txt
 	$(LOCK) requirements-dev.in --constraint requirements.txt --output-file requirements-dev.txt
 	$(LOCK) requirements-clients.in --output-file requirements-clients.txt
+
+# The tag of the release that chalicelib/__init__.py names, with its section of CHANGELOG.md.
+tag: $(VENV)/ready
+	@$(BIN)/python -m local.release
 
 # docs/screenshots, anew; needs Chromium.
 screenshots: $(VENV)/ready
@@ -95,4 +106,4 @@ $(VENV)/clients: requirements-clients.txt $(VENV)/ready
 	@touch $@
 
 clean:
-	rm -rf .venv .venv-* build .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-* build .coverage.* .mypy_cache .ruff_cache .import_linter_cache .hypothesis

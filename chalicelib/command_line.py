@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from . import __version__
 from .backends.issuer_snapshot import SNAPSHOT
 from .core.access.actions import METHODS
 from .core.access.link_tokens import LINK_ACTIONS, MAX_LINK_SECONDS, MAX_USES
@@ -25,6 +26,7 @@ def parser(run: Mapping[str, Command]) -> argparse.ArgumentParser:
         run: each command by its name, for `key` with the name of the second command: `key new`.
     """
     tool = argparse.ArgumentParser(prog="python -m chalicelib", description="Signpost's administration.")
+    tool.add_argument("--version", action="version", version=f"Signpost {__version__}")
     commands = tool.add_subparsers(required=True, metavar="COMMAND")
     stage = argparse.ArgumentParser(add_help=False)
     stage.add_argument("--stage", help="use the environment of a stage in .chalice/config.json, not this environment")
