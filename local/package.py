@@ -1,5 +1,7 @@
 """`make package`: the deployment as two files, sam.json (a CloudFormation template) and deployment.zip (its code).
 
+A third file, sbom.json, names the packages in the zip.
+
 Chalice makes both files from a copy of the deployed files, so the zip has no other file of the project. The zip is then
 written anew: the same commit gives the same bytes on every machine and at every time, by the same Python, zlib and
 packages of requirements-dev.txt.
@@ -25,6 +27,7 @@ from chalicelib.settings.load import InvalidSettings, Settings
 from chalicelib.stages import STACK, environment_of, policy_file, template_policy
 
 from . import wheels
+from .sbom import sbom
 
 PROJECT = Path(__file__).parent.parent
 RESOURCES = ".chalice/resources.json"
@@ -58,7 +61,7 @@ def main() -> int:
 
 
 def package(out: Path) -> Path:
-    """Write sam.json and deployment.zip to a directory, and return the path of deployment.zip.
+    """Write sam.json, deployment.zip and sbom.json to a directory, and return the path of deployment.zip.
 
     Raises:
         InvalidSettings: the service would answer 500 to every request.
@@ -73,10 +76,14 @@ def package(out: Path) -> Path:
         project, made = Path(scratch, "project"), Path(scratch, "made")
         export(project)
         adapt(project, settings, environment.variables[BUCKET])
-        run_chalice(project, made, wheels.download(project, Path(scratch, "wheels")))
+        fetched = Path(scratch, "wheels")
+        pip_environ = wheels.download(project, fetched)
+        print("Making the zip with `chalice package`.", flush=True)
+        run_chalice(project, made, pip_environ)
         out.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(made / "sam.json", out / "sam.json")
         normalise(made / "deployment.zip", out / "deployment.zip")
+        (out / "sbom.json").write_text(sbom(out / "deployment.zip", fetched))
     return out / "deployment.zip"
 
 

@@ -36,7 +36,7 @@ def main(command: list[str]) -> int:
 
 
 def download(project: Path, folder: Path) -> dict[str, str]:
-    """Download the packages of requirements.txt, for Lambda's Python and machine.
+    """Download the packages of requirements.txt, for Lambda's Python and machine, and print pip's progress.
 
     Args:
         project: the directory of requirements.txt and of .chalice/config.json, which names the architecture.
@@ -48,7 +48,8 @@ def download(project: Path, folder: Path) -> dict[str, str]:
     Raises:
         NotDownloaded: pip failed.
     """
-    machine = _MACHINES[json.loads((project / ".chalice/config.json").read_text())["lambda_architecture"]]
+    architecture = json.loads((project / ".chalice/config.json").read_text())["lambda_architecture"]
+    machine = _MACHINES[architecture]
     platforms = [f"manylinux_2_{minor}_{machine}" for minor in range(_OLDEST_GLIBC, _NEWEST_GLIBC + 1)]
     environ = {
         # manylinux2014 stands for older names as well.
@@ -59,9 +60,11 @@ def download(project: Path, folder: Path) -> dict[str, str]:
         "PIP_NO_BUILD_ISOLATION": "0",
         "PKG_CONFIG": "false",
     }
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--require-hashes", "--dest", str(folder)]
+    python = "Python {}.{}".format(*sys.version_info)
+    print(f"Fetching the packages of requirements.txt for Lambda's {python} on {architecture}.", flush=True)
+    command = [sys.executable, "-m", "pip", "download", "--require-hashes", "--dest", str(folder)]
     command += ["--requirement", str(project / "requirements.txt")]
-    done = subprocess.run(command, env=os.environ | environ, capture_output=True, text=True)
+    done = subprocess.run(command, env=os.environ | environ, stderr=subprocess.PIPE, text=True)
     if done.returncode:
         raise NotDownloaded(f"pip cannot download the packages of requirements.txt:\n{done.stderr.strip()}")
     return environ | {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(folder)}

@@ -1,5 +1,6 @@
 """The zip has every file that it needs, and has the same bytes on every machine."""
 
+import hashlib
 import json
 import os
 import re
@@ -12,9 +13,12 @@ from typing import NamedTuple
 from zipfile import ZipFile
 
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 from packaging.requirements import Requirement
 
 from chalicelib.backends.issuer_snapshot import SNAPSHOT
+from local.sbom import sbom
 
 from .aws_account import PROJECT
 from .conftest import PACKAGES, package
@@ -88,6 +92,26 @@ def test_the_zip_has_every_package_of_requirements_txt(built: Path) -> None:
     pinned = pins("requirements.txt")
     assert infos == {f"{name.replace('-', '_')}-{version}" for name, version in pinned.items()}
     assert pins("requirements.in").items() <= pinned.items()
+
+
+def test_the_sbom_has_every_package_of_the_zip_with_the_hash_of_its_file(built: Path) -> None:
+    """Chalice has the hashes of its files in the zip, because no file is fetched for Chalice."""
+    text = (built / "sbom.json").read_text()
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    document = json.loads(text)
+    components = {each["name"]: each for each in document["components"]}
+    versions = {name: each["version"] for name, each in components.items()}
+    assert versions == pins("requirements.txt") | {"chalice": metadata.version("chalice")}
+    locked = (PROJECT / "requirements.txt").read_text()
+    for name in pins("requirements.txt"):
+        (digest,) = components[name]["hashes"]
+        assert f"--hash=sha256:{digest['content']}" in locked
+    with ZipFile(built / "deployment.zip") as archive:
+        runtime = {name: hashlib.sha256(archive.read(name)).hexdigest() for name in names(built / "deployment.zip")}
+    files = {each["name"]: each["hashes"][0]["content"] for each in components["chalice"]["components"]}
+    assert files == {name: digest for name, digest in runtime.items() if name.startswith("chalice/")}
+    (digest,) = document["metadata"]["component"]["hashes"]
+    assert digest["content"] == hashlib.sha256((built / "deployment.zip").read_bytes()).hexdigest()
 
 
 def newer(code: bytes) -> list[str]:
@@ -219,11 +243,27 @@ def tailored(tmp_path_factory: pytest.TempPathFactory) -> Tailored:
     return Tailored(project, done.stdout, done.stderr)
 
 
-def test_its_size_is_printed_and_its_dependencies_are_for_lambdas_machine(tailored: Tailored) -> None:
+def test_what_is_fetched_is_printed_and_the_dependencies_are_for_lambdas_machine(tailored: Tailored) -> None:
+    """The heading comes before the lines of pip: each line is printed when its work begins."""
     file = tailored.project / "out/deployment.zip"
-    assert (tailored.out, tailored.err) == (f"out/deployment.zip: {file.stat().st_size:,} bytes\n", "")
+    heading, *lines, making, size = tailored.out.splitlines()
+    assert heading == "Fetching the packages of requirements.txt for Lambda's Python {}.{} on arm64.".format(
+        *sys.version_info
+    )
+    assert any("compiled-1.0-" in line and "aarch64.whl" in line for line in lines)
+    assert making == "Making the zip with `chalice package`."
+    assert (size, tailored.err) == (f"out/deployment.zip: {file.stat().st_size:,} bytes", "")
     with ZipFile(file) as archive:
         assert archive.read("compiled.py") == b"MACHINE = 'aarch64'\n"
+
+
+def test_the_sbom_of_a_zip_has_always_the_same_bytes(tailored: Tailored) -> None:
+    """The packaging knew the wheel for Lambda's machine only."""
+    fetched = tailored.project.parent / "fetched"
+    fetched.mkdir()
+    (wheel,) = (tailored.project.parent / "wheels").glob("*aarch64.whl")
+    shutil.copy(wheel, fetched)
+    assert sbom(tailored.project / "out/deployment.zip", fetched) == (tailored.project / "out/sbom.json").read_text()
 
 
 def test_the_snapshot_of_issuer_keys_is_in_the_zip_beside_the_settings(tailored: Tailored) -> None:
