@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import hcl2
 import pytest
 
 from .aws_account import PROJECT
@@ -48,6 +49,33 @@ def test_the_commands_of_the_page_make_the_table_of_the_stack() -> None:
     assert create["--key-schema"] == shorthand(*table["KeySchema"])
     assert expire["--time-to-live-specification"] == shorthand(table["TimeToLiveSpecification"])
     assert create["--table-name"] == expire["--table-name"]
+
+
+def test_terraform_deploys_the_packaged_template(built: Path) -> None:
+    """CloudFormation has the parameters, allows what the template makes, and finds the code where Terraform puts it."""
+    (text,) = re.findall(r"^```hcl\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    options = hcl2.SerializationOptions(strip_string_quotes=True, explicit_blocks=False)
+    page = hcl2.loads(text, serialization_options=options)
+    resources = {name: body for each in page["resource"] for kind in each.values() for name, body in kind.items()}
+    assert resources.keys() == {"code", "template", "signpost"}
+    template, stack = json.loads((built / "sam.json").read_text()), resources["signpost"]
+    assert stack["parameters"].keys() <= template["Parameters"].keys()
+    assert template["Transform"] == "AWS::Serverless-2016-10-31"
+    roles = [each for each in template["Resources"].values() if each["Type"] == "AWS::IAM::Role"]
+    assert roles
+    assert not any("RoleName" in each["Properties"] for each in roles)  # names need CAPABILITY_NAMED_IAM
+    assert stack["capabilities"] == ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
+
+    (local,) = page["locals"]
+    file, old = re.findall(r'"(?:\$\{path\.module\}/)?([^"]+)"', local["template"])
+    assert (file, resources["template"]["content"]) == ("build/sam.json", "${local.template}")
+    assert resources["code"]["source"].endswith("/build/deployment.zip")
+    uploaded = json.loads((built / "sam.json").read_text().replace(old, local["code"]))
+    functions = [each for each in uploaded["Resources"].values() if each["Type"] == "AWS::Serverless::Function"]
+    code = "s3://${aws_s3_object.code.bucket}/${aws_s3_object.code.key}"
+    assert [each["Properties"]["CodeUri"] for each in functions] == [code, code]
+    assert "aws_s3_object.template.key" in stack["template_url"]
+    assert len(json.dumps(uploaded)) < 1_000_000  # CloudFormation quotas: the size of a template in S3
 
 
 def node(script: str, *arguments: str | Path, kind: str = "commonjs") -> Any:

@@ -56,7 +56,7 @@ def test_the_variables_are_only_those_of_the_stage(project: Project) -> None:
     project.configure()
     for stage, words in {
         "dev": "the environment variable SIGNPOST_BUCKET is not set",
-        "dve": 'there is no stage "dve"; the stages are dev, prod, stack, terraform; did you mean "dev"?',
+        "dve": 'there is no stage "dve"; the stages are dev, prod, stack; did you mean "dev"?',
     }.items():
         refused = project.run("check", stage=stage, SIGNPOST_BUCKET="mine")
         assert refused.status == 2
@@ -67,7 +67,7 @@ def test_the_variables_are_only_those_of_the_stage(project: Project) -> None:
 
 def test_the_variables_of_lambda_and_of_the_template_are_set(project: Project) -> None:
     project.add('region = "${AWS_REGION}"\n')
-    for stage in ("dev", "prod", "stack", "terraform"):
+    for stage in ("dev", "prod", "stack"):
         checked = project.run("check", stage=stage)
         assert (checked.status, checked.err) == (0, ""), stage
     assert "acme-dev.s3.eu-north-1." in project.run("check", AWS_DEFAULT_REGION="eu-north-1").out
@@ -135,6 +135,9 @@ def test_policy_replaces_the_file_only_with_a_whole_policy(project: Project) -> 
     assert (folder / "policy-stack.json").read_text() == before["policy-stack.json"]
     project.add('region = "eu-west-1"\n[[mounts]]\npath = "/b"\nbucket = "beside"\nregion = "eu-west-1"\n')
     assert "arn:aws:s3:::beside/*" in project.run("policy", stage="stack").out
-    assert project.run("policy", "--write", stage="terraform").status == 0  # Chalice reads this stage's policy-prod
-    assert "signpost-example-bucket" in (folder / "policy-prod.json").read_text()
+    config = json.loads((folder / "config.json").read_text())
+    config["stages"]["prod"]["iam_policy_file"] = "policy-own.json"  # the file that Chalice reads for the stage
+    (folder / "config.json").write_text(json.dumps(config))
+    assert project.run("policy", "--write", stage="prod").status == 0
+    assert "signpost-example-bucket" in (folder / "policy-own.json").read_text()
     assert not [*folder.glob("*.new")]
