@@ -172,15 +172,20 @@ class S3Objects:
                 region_name=mount.region,
                 aws_access_key_id=credentials.access_key if credentials else None,
                 aws_secret_access_key=credentials.secret_key if credentials else None,
-                client_config={
-                    "s3": {"addressing_style": "auto" if mount.on_aws else "path"},
-                    # By default boto3 sends a checksum after the body, which some other stores cannot read.
-                    "request_checksum_calculation": "when_required",
-                    # Only the mount names the endpoint, never the environment.
-                    "ignore_configured_endpoint_urls": True,
-                },
+                client_config=s3_config(on_aws=mount.on_aws),
             )
         return self._clients[client_key]
+
+
+def s3_config(*, on_aws: bool) -> dict[str, Any]:
+    """Return the configuration of a client of S3, on AWS or at another store."""
+    return {
+        "s3": {"addressing_style": "auto" if on_aws else "path"},
+        # By default boto3 sends a checksum after the body, which some other stores cannot read.
+        "request_checksum_calculation": "when_required",
+        # Only the mount names the endpoint, never the environment.
+        "ignore_configured_endpoint_urls": True,
+    }
 
 
 def _status(error: "ClientError") -> int:
