@@ -25,6 +25,7 @@ from chalicelib.explain import explain, pasted, principal_of, rules_of
 from chalicelib.explained_token import explain_token
 from chalicelib.iam_policy import policy, stack_policy
 from chalicelib.issuer_snapshots import describe, fetch_snapshot
+from chalicelib.operator import reports
 from chalicelib.settings.load import InvalidSettings, Settings
 
 
@@ -213,6 +214,14 @@ def _issuers(options: argparse.Namespace) -> int:
     return int(bool(failures))
 
 
+def _doctor(options: argparse.Namespace) -> int:
+    return reports.doctor(_environment(options.stage), options.stage, options.function, time.time)
+
+
+def _adopt(options: argparse.Namespace) -> int:
+    return reports.adopt(_environment(options.stage), options.bucket, apply=options.apply)
+
+
 def _policy(options: argparse.Namespace) -> int:
     environment = _environment(options.stage)
     settings = _settings(environment)
@@ -248,6 +257,8 @@ _COMMANDS: Final[Mapping[str, Command]] = {
     "link": _link,
     "issuers": _issuers,
     "policy": _policy,
+    "doctor": _doctor,
+    "adopt": _adopt,
 }
 
 if __name__ == "__main__":

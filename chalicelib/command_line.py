@@ -96,6 +96,17 @@ def parser(run: Mapping[str, Command]) -> argparse.ArgumentParser:
     )
     issuers.set_defaults(run=run["issuers"])
 
+    doctor = commands.add_parser(
+        "doctor", parents=[stage], help="ask AWS whether everything is as the settings need it"
+    )
+    doctor.add_argument("--function", metavar="NAME", help="the function whose role is asked; default: signpost-STAGE")
+    doctor.set_defaults(run=run["doctor"])
+
+    adopt = commands.add_parser("adopt", parents=[stage], help="say what a bucket that exists lacks")
+    adopt.add_argument("bucket", metavar="BUCKET", help="the name of the bucket")
+    adopt.add_argument("--apply", action="store_true", help="do what is missing; nothing that is there is overwritten")
+    adopt.set_defaults(run=run["adopt"])
+
     role = commands.add_parser("policy", parents=[stage], help="print the IAM policy that the functions' role needs")
     role.add_argument("--write", action="store_true", help="write the policy to .chalice/policy-STAGE.json instead")
     role.set_defaults(run=run["policy"])

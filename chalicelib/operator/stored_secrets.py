@@ -1,0 +1,66 @@
+"""The secrets that AWS stores: whether they can be read, and whether they are long enough. No secret is ever shown."""
+
+import shlex
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from chalicelib.core.web.problems.base import Unavailable
+from chalicelib.core.web.times import Deadline
+
+from .aws import AwsCall, code_of
+from .checks import Fault, NotAsked
+
+_NEW: Final = '"$(openssl rand -hex 32)"'
+
+
+def examine_secret(
+    reference: str | None, source: Callable[[str], Callable[[Deadline], object]], deadline: Deadline
+) -> Iterator[Fault]:
+    """Yield a fault unless a secret can be read and used.
+
+    Args:
+        reference: the reference of a secret, for `backends.secrets`.
+        source: `secret_source` or `client_secret_source`.
+        deadline: of the call that reads the secret.
+
+    Raises:
+        NotAsked: there is no secret, or the secret is in clear, which the check of the environment reads.
+    """
+    reference = (reference or "").strip()
+    if not reference.startswith("arn:"):
+        raise NotAsked("the secret is not stored by AWS" if reference else "no secret is named")
+    try:
+        source(reference)(deadline)
+    except ValueError as error:  # an ARN of something else
+        yield Fault(str(error), f"aws secretsmanager create-secret --name signpost --secret-string {_NEW} --query ARN")
+    except Unavailable as problem:
+        cause = problem.__cause__
+        if isinstance(cause, ValueError):
+            yield Fault(str(cause), _put(reference))
+        elif code_of(cause) in ("ResourceNotFoundException", "ParameterNotFound"):
+            yield Fault("does not exist; create it, and name the ARN that AWS prints:", _create(reference))
+        elif code_of(cause) == "InvalidRequestException":  # Secrets Manager API Reference, GetSecretValue
+            repair = AwsCall("secretsmanager", "restore_secret", {"SecretId": reference}, reference.split(":")[3])
+            yield Fault("will be deleted, so it cannot be read", repair)
+        else:
+            raise
+
+
+def _create(arn: str) -> str:
+    """The command that stores a new secret. Secrets Manager adds six characters to the name of a secret."""
+    _, _, service, region, _, name = arn.split(":", 5)
+    if service == "ssm":
+        return _put(arn)
+    name = shlex.quote(name.removeprefix("secret:")[:-7])
+    return f"aws secretsmanager create-secret --name {name} --secret-string {_NEW} --query ARN --region {region}"
+
+
+def _put(arn: str) -> str:
+    """The command that replaces the value of a secret."""
+    _, _, service, region, _, name = arn.split(":", 5)
+    if service == "ssm":
+        path = shlex.quote(name.removeprefix("parameter"))
+        return f"aws ssm put-parameter --name {path} --type SecureString --overwrite --value {_NEW} --region {region}"
+    return (
+        f"aws secretsmanager put-secret-value --secret-id {shlex.quote(arn)} --secret-string {_NEW} --region {region}"
+    )
