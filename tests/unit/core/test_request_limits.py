@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,8 +11,8 @@ from chalicelib.core.access.authorization import Caller
 from chalicelib.core.access.client_address import ClientAddresses
 from chalicelib.core.access.limits import MAX_LEASES, Limit
 from chalicelib.core.access.principals import ANYONE
-from chalicelib.core.ports import LeaseTable
-from chalicelib.core.request_limits import MAX_REMEMBERED, PAUSE_SECONDS, RequestLimits, _Permits
+from chalicelib.core.ports import Lease, LeaseTable
+from chalicelib.core.request_limits import MAX_LEASE_SECONDS, MAX_REMEMBERED, PAUSE_SECONDS, RequestLimits, _Permits
 from chalicelib.core.web.access_log import AccessLogEntry
 from chalicelib.core.web.problems.access import TooManyRequests
 from tests.support.builders import NOW, RULES, allow, api_key, basic, mount, numbered, path, principal, request
@@ -98,6 +99,32 @@ def test_a_window_ends_and_an_old_lease_is_worth_nothing_in_the_next_window() ->
     assert table.calls == 2
 
 
+def test_each_window_of_each_limit_and_caller_has_a_name_of_its_own() -> None:
+    limits = [Limit(("anyone",), 5, 60), Limit(("anyone",), 5, 30), Limit(("anyone", "key:ci"), 5, 60)]
+    names = {limit.window_id(name, start) for limit in limits for name in ("key:ci", "anyone ::") for start in (0, 60)}
+    assert len(names) == 12
+    assert limits[0].window_id("a", 0) == limits[0]._replace(requests=6).window_id("a", 0)
+
+
+def test_a_request_that_a_short_window_refuses_takes_nothing_of_a_long_window() -> None:
+    table = CountingLeaseTable(MemoryLeaseTable())
+    limits = container(table, Limit(("anyone",), 2, 86_400), Limit(("anyone",), 1, 60))
+    assert [admits(limits, MINUTE + second) for second in (0, 1, 2, 60)] == [True, False, False, True]
+
+
+def test_the_table_gets_a_part_of_the_time_of_the_request() -> None:
+    """So the rest is left for the answer."""
+    left = []
+
+    class Slow(MemoryLeaseTable):
+        def lease(self, window_id: str, **options: Any) -> Lease:
+            left.append(options["deadline"].left())
+            return super().lease(window_id, **options)
+
+    assert admits(container(Slow(), TWO))
+    assert left == [MAX_LEASE_SECONDS]
+
+
 def test_the_memory_of_a_container_is_bounded_and_forgetting_admits_no_more() -> None:
     """An attacker can have any number of addresses."""
     limits = container(CountingLeaseTable(MemoryLeaseTable()), Limit(("anyone",), 1, 86_400))
@@ -106,7 +133,7 @@ def test_the_memory_of_a_container_is_bounded_and_forgetting_admits_no_more() ->
     for number in range(MAX_REMEMBERED):
         limits._permits.put(f"{number}", _Permits(iter(()), is_last=True), until=MINUTE + 60, now=MINUTE)
     assert len(limits._permits._values) <= MAX_REMEMBERED
-    assert limits._permits.get(f"{MAX_REMEMBERED - 1}", MINUTE)
+    assert limits._permits.get(f"{MAX_REMEMBERED - 99}", MINUTE)
     assert not admits(limits, address=first)
 
 
@@ -204,13 +231,23 @@ def test_ranges_of_one_file_count_once_within_the_life_of_its_url() -> None:
     assert get("/public/b", "bytes=0-") == 307
     assert get("/public/a", "bytes=0-", MINUTE + 101) == 307  # the third unit
     assert [get("/public/a", "bytes=0-", MINUTE + 102), get("/public/c", "bytes=0-")] == [307, 429]
-    ended = ask("GET", "/public/a", service=service, now=MINUTE + 102)
+    for headers in (basic("ci"), basic("ann")):  # each caller by itself
+        service = signpost(limits=[Limit(("anyone",), 1, 3_600)])
+        assert ask("GET", "/public/a", service=service, headers={"range": "bytes=0-"}).status == 307
+        answers = [
+            ask("GET", "/public/a", service=service, headers=headers | field) for field in ({"range": "bytes=0-"}, {})
+        ]
+        assert [answer.status for answer in answers] == [307, 429]
+    ended = ask("GET", "/public/a", service=service)
     assert ended.status == 429  # the whole file counts
+    service = signpost(limits=[TWO])
+    assert [get("/public/a", "bytes=0-", versionId=version) for version in "1122 3"] == [307, 307, 307, 307, 429, 429]
 
 
 def test_only_well_formed_ranges_of_a_get_of_a_file_count_once() -> None:
     fields = ("", "bytes", "bytes=", "bytes=-", "bytes=5-4", "lines=0-1", "bytes=1-2,,", "bytes=a-b", "bytes=-0")
     asked: list[tuple[str, str, str, dict[str, str]]] = [("GET", "/public/a", field, {}) for field in fields]
+    asked += [("GET", "/-/resize", "bytes=0-1", {"u": "https://img.example.com/a.png"})]
     asked += [("HEAD", "/public/a", "bytes=0-1", {}), ("GET", "/public/", "bytes=0-1", {})]
     asked += [("GET", "/public/a.jpg", "bytes=0-1", {"w": "320"}), ("OPTIONS", "/public/a", "bytes=0-1", {})]
     for method, raw_path, field, query in asked:
