@@ -23,7 +23,10 @@ MAX_REMEMBERED: Final = 10_000  # windows, and files that are read in ranges, in
 MAX_LEASE_SECONDS: Final = 4  # a call to the table takes milliseconds, and the first call also loads boto3
 PAUSE_SECONDS: Final = 5  # after a call that failed, a container does not call the table: no request waits for it
 
-_NOT_COUNTED: Final = "The requests cannot be counted now."
+NOT_COUNTED: Final = "limits: not counted"
+"""The first words of `error` in the log line of a request that gets through without being counted, for an alarm."""
+
+_UNCOUNTABLE: Final = "The requests cannot be counted now."
 
 Value = TypeVar("Value")
 
@@ -105,7 +108,7 @@ class RequestLimits:
         except Unavailable as error:
             if not self._admit_without_table:
                 raise
-            log_entry.error = f"limits: not counted: {error.reason or error.detail}"
+            log_entry.error = f"{NOT_COUNTED}: {error.reason or error.detail}"
             return
         if file and path is not None:
             self._ranged_files.put(file, True, until=now + self._url_seconds(path), now=now)
@@ -125,7 +128,7 @@ class RequestLimits:
 
     def _lease(self, limit: Limit, window_id: str, ends_at: int, deadline: Deadline, now: float) -> _Permits:
         if now < self._paused_until:
-            raise Unavailable(_NOT_COUNTED, reason="the table failed a few seconds ago")
+            raise Unavailable(_UNCOUNTABLE, reason="the table failed a few seconds ago")
         try:
             lease = self._leases.lease(
                 window_id,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib.backends.secrets import MIN_SECRET_CHARACTERS
+from chalicelib.core.request_limits import NOT_COUNTED
 from chalicelib.core.s3.mounts import DERIVED
 from local import embedded_s3
 
@@ -222,8 +223,9 @@ def test_no_log_is_kept_for_ever(stack: Stack) -> None:
 
 def test_every_entry_point_has_alarms_for_errors_throttles_time_and_answers_of_500(stack: Stack) -> None:
     """Each tells the topic, and no data is no alarm. API Gateway names its metrics after the title of the API."""
-    alarms = set()
-    for alarm in stack.of_type("AWS::CloudWatch::Alarm").values():
+    alarms, own = set(), stack.of_type("AWS::CloudWatch::Alarm")
+    own.pop("Uncounted")  # see the next test
+    for alarm in own.values():
         dimensions = {each["Name"]: each["Value"] for each in alarm["Dimensions"]}
         watched = dimensions["FunctionName"]["Ref"] if "FunctionName" in dimensions else dimensions.pop("Stage")
         alarms.add((watched, alarm["MetricName"]))
@@ -234,6 +236,19 @@ def test_every_entry_point_has_alarms_for_errors_throttles_time_and_answers_of_5
     metrics = {(name, metric) for name in FUNCTIONS for metric in ("Errors", "Throttles", "Duration")}
     assert alarms == {*metrics, ("api", "5XXError"), ("FunctionUrlHandler", "Url5xxCount")}
     assert stack.at("RestAPI", "Body", "info", "title") == {"Ref": "AWS::StackName"}  # two stacks are two APIs
+
+
+def test_an_alarm_tells_where_limits_let_requests_through_uncounted(stack: Stack) -> None:
+    """The filters of both logs count into one metric of this stack."""
+    alarm = stack.of_type("AWS::CloudWatch::Alarm")["Uncounted"]
+    filters = stack.of_type("AWS::Logs::MetricFilter").values()
+    assert {each["LogGroupName"]["Ref"] for each in filters} == {"ApiHandlerLogGroup", "FunctionUrlHandlerLogGroup"}
+    for each in filters:
+        (metric,) = each["MetricTransformations"]
+        assert (metric["MetricNamespace"], metric["MetricName"]) == (alarm["Namespace"], alarm["MetricName"])
+        assert each["FilterPattern"] == f'{{ $.error = "{NOT_COUNTED}*" }}'
+    assert alarm["Namespace"] == {"Fn::Sub": "Signpost/${AWS::StackName}"}
+    assert (alarm["AlarmActions"], alarm["TreatMissingData"]) == ([{"Ref": "Alarms"}], "notBreaching")
 
 
 def test_alarms_and_the_budget_mail_the_given_address(stack: Stack) -> None:
