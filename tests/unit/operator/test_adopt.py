@@ -94,7 +94,10 @@ def test_adopt_adds_what_is_missing_and_keeps_what_is_there(team: TeamBucket) ->
 
 def test_adopt_names_a_conflict_and_touches_nothing_of_it(team: TeamBucket) -> None:
     team.account.settings.write_text(SETTINGS)
-    cors = {**READS, "AllowedMethods": ["GET", "HEAD", "PUT", "POST", "DELETE"], "AllowedHeaders": ["*"]}
+    cors = {
+        **READS,
+        "AllowedMethods": ["GET", "HEAD", "PUT", "POST", "DELETE"],
+    }  # decides about uploads, which send no preflight
     everyone = {**PARTNER, "Sid": "TlsOnly", "Principal": "*"}
     team.set(cors, {**OLD_LOGS, "ID": "IncompleteUploads"}, everyone)
     key = boto3.client("kms", region_name="eu-north-1").create_key()["KeyMetadata"]["Arn"]
@@ -127,6 +130,9 @@ def test_adopt_needs_no_mount_and_no_settings_and_makes_no_bucket(team: TeamBuck
         "https://*.execute-api.eu-west-1.amazonaws.com",
         "https://*.lambda-url.eu-west-1.on.aws",
     ]
+    own = {**team.state()[0][-1], "AllowedOrigins": ["https://abc.lambda-url.eu-west-1.on.aws"]}
+    team.s3.put_bucket_cors(Bucket=TEAM, CORSConfiguration={"CORSRules": [own]})
+    assert f"ok     CORS of {TEAM}\n" in team.account.tool("adopt", TEAM).out
     missing = team.account.tool("adopt", "none-such", "--apply")
     assert (missing.status, missing.out.splitlines()[0]) == (1, "fault  bucket none-such: there is no such bucket")
     assert {bucket["Name"] for bucket in team.s3.list_buckets()["Buckets"]} == {TEAM, BUCKET}

@@ -9,8 +9,11 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from chalicelib.operator.aws import Aws, Caller
+from chalicelib.operator.permissions import Permissions
 from local import embedded_s3
 from local.__main__ import CORS
+from tests.support.builders import mount
 from tests.support.fake_internet import ADDRESS, FakeInternet
 from tests.support.tool import Tool
 from tests.unit.core.access.test_issuer_keys import jwks, rsa
@@ -207,6 +210,7 @@ FAULTS = (
         "put-bucket-cors",
     ),
     Made(_cors(*ORIGINS, AllowedMethods=["GET"]), "CORS", f"may not {', '.join(NO_UPLOADS)}", "put-bucket-cors"),
+    Made(_deny("s3:GetObject"), "probe", "get_object was answered with 403", "put-user-policy", _no_policy),
     Made(_deny("s3:PutObject"), "probe", "put_object was answered with 403", "put-user-policy", _no_policy),
     Made(_deny("s3:DeleteObject"), "probe", "delete_object was answered", "s3api delete-object", _no_policy),
     Made(
@@ -348,6 +352,23 @@ def test_a_check_that_cannot_be_made_ends_no_other_check(world: World) -> None:
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
         account.environment.delenv(name)
     assert account.doctor().err == "Name the region of the functions: export AWS_DEFAULT_REGION=eu-west-1\n"
+
+
+SHOW_POLICY = f"aws s3api get-bucket-policy --bucket {BUCKET} --query Policy --output text  # a Deny here wins"
+
+
+def test_the_command_that_gives_permissions_fits_the_stage_and_the_caller() -> None:
+    aws = Aws(REGION)
+    document = '--policy-name signpost --policy-document "$(python -m chalicelib policy --stage dev)"'
+    for name, command in {
+        "iam::1:user/ops/ann": f"aws iam put-user-policy --user-name ann {document}",
+        "sts::1:assumed-role/admin/ann": f"aws iam put-role-policy --role-name admin {document}",
+        "iam::1:root": SHOW_POLICY,
+    }.items():
+        aws.caller = Caller("1", f"arn:aws:{name}", "")
+        assert Permissions("dev").of_operator(mount(), aws).splitlines()[0] == command
+    assert Permissions("dev").of_role("arn:aws:iam::1:role/r") == "make deploy STAGE=dev"
+    assert Permissions("stack").of_role("arn:aws:iam::1:role/r").startswith("make package\naws cloudformation package ")
 
 
 def test_a_bucket_of_another_store_is_checked_as_far_as_the_store_can_answer(
