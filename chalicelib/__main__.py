@@ -20,13 +20,14 @@ from chalicelib.core.access.principals import Principal
 from chalicelib.core.access.rules import RuleSet
 from chalicelib.core.web import paths
 from chalicelib.core.web.problems.base import Problem
-from chalicelib.environment import BUCKET, DEFAULT_REGION, REGION, SECRET, Environment, of_process
+from chalicelib.environment import BUCKET, DEFAULT_REGION, MARK_KEY, REGION, SECRET, Environment, of_process
 from chalicelib.explain import explain, pasted, principal_of, rules_of
 from chalicelib.explained_token import explain_token
 from chalicelib.iam_policy import policy, stack_policy
 from chalicelib.issuer_snapshots import describe, fetch_snapshot
 from chalicelib.operator import reports
 from chalicelib.settings.load import InvalidSettings, Settings
+from chalicelib.whois import not_named, whois
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -204,6 +205,21 @@ def _link(options: argparse.Namespace) -> int:
     return 0
 
 
+def _whois(options: argparse.Namespace) -> int:
+    environment = _environment(options.stage)
+    mark_keys = environment.mark_keys()
+    if not mark_keys:
+        print(
+            f"URLs have no marks here: set {MARK_KEY}, or {SECRET} in clear. For a stack, docs/operating.md says how "
+            "this tool gets the key.",
+            file=sys.stderr,
+        )
+        return 1
+    lines = whois(_settings(environment), mark_keys, options.mark)
+    print(*lines or [not_named(options.mark)], sep="\n", file=sys.stdout if lines else sys.stderr)
+    return int(not lines)
+
+
 def _issuers(options: argparse.Namespace) -> int:
     environment = _environment(options.stage)
     issuers = _settings(environment).issuers
@@ -255,6 +271,7 @@ _COMMANDS: Final[Mapping[str, Command]] = {
     "secret rotate": _secret_rotate,
     "explain": _explain,
     "link": _link,
+    "whois": _whois,
     "issuers": _issuers,
     "policy": _policy,
     "doctor": _doctor,

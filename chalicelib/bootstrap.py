@@ -49,7 +49,8 @@ def application() -> Application:
     try:
         settings = load(environment.settings_file, environment.variables, environment.region)
         backends = Backends(settings, environment, time.time, _warn)
-        return build(settings, backends, clock=time.time, random=os.urandom, log=_log)
+        log = _log_with_metrics(environment.function_name) if settings.metrics else _log
+        return build(settings, backends, clock=time.time, random=os.urandom, log=log)
     except InvalidSettings as error:
         return _closed_application(Misconfigured(error.mistakes))
     except Exception as error:  # Lambda would answer a failed start with 502, and with no word about the cause
@@ -136,6 +137,7 @@ def build(settings: Settings, backends: Backends, *, clock: "Clock", random: "Ra
         issuers=[issuer.name for issuer in factory.access.sign_in_issuers],
         public_url=settings.public_url,
         authorization_header=settings.authorization_header,
+        address_of=factory.client_addresses.address_for_log if settings.log_address else None,
         clock=clock,
         log=log,
     )
@@ -157,6 +159,7 @@ def _closed_application(error: Exception) -> Application:
         issuers=(),
         public_url=None,
         authorization_header=None,
+        address_of=None,
         clock=time.time,
         log=_log,
     )
@@ -164,6 +167,12 @@ def _closed_application(error: Exception) -> Application:
 
 def _log(record: Mapping[str, object]) -> None:
     sys.stdout.write(_to_json(record) + "\n")
+
+
+def _log_with_metrics(function_name: str) -> "Log":
+    from .core.web.metrics import with_metrics  # off by default
+
+    return lambda record: _log(with_metrics(record, function_name, time.time()))
 
 
 def _warn(text: str) -> None:

@@ -12,6 +12,7 @@ from .core.features.links import DEFAULT_LINK_SECONDS
 from .core.web.numbers import whole_number
 from .environment import SECRET
 from .settings.api_keys import KEY_ID
+from .whois import MARK
 
 Command = Callable[[argparse.Namespace], int]
 """Runs with the options of the command line, and returns the exit status."""
@@ -90,6 +91,12 @@ def parser(run: Mapping[str, Command]) -> argparse.ArgumentParser:
     )
     link.add_argument("--uses", type=_number(0, MAX_USES), default=1, help="default: 1; 0: no limit")
 
+    whois = commands.add_parser("whois", parents=[stage], help="name the API key whose mark a presigned URL has")
+    whois.add_argument(
+        "mark", metavar="MARK", type=_mark, nargs="?", help="the value of x-signpost=; default: list every key's mark"
+    )
+    whois.set_defaults(run=run["whois"])
+
     issuers = commands.add_parser("issuers", parents=[stage], help="list the issuers, and the keys in their snapshot")
     issuers.add_argument(
         "--fetch", action="store_true", help=f"fetch the keys of all issuers, and write {SNAPSHOT} beside the settings"
@@ -116,6 +123,12 @@ def parser(run: Mapping[str, Command]) -> argparse.ArgumentParser:
 def _key_id(text: str) -> str:
     if not KEY_ID.passes(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not {KEY_ID.wanted}")
+    return text
+
+
+def _mark(text: str) -> str:
+    if not MARK.passes(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not {MARK.wanted}")
     return text
 
 

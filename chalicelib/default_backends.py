@@ -65,6 +65,7 @@ class Backends:
         credentials = environment.credentials()
         self.credentials: CredentialSource = FixedCredentials(credentials) if credentials else ChainCredentials()
         self.signing_secrets: Secrets | None = environment.signing_secrets()
+        self.mark_keys = environment.mark_keys()
         self.cdn_secrets: Secrets | None = secret_source(settings.cdn_secret) if settings.cdn_secret else None
 
     @cached_property

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
-from .backends.secrets import secret_source
+from .backends.secrets import is_arn, secret_source, secrets_in_clear
 from .core.access.signing import Secrets
 from .core.s3.stores import Credentials
 from .settings import checks
@@ -15,6 +15,8 @@ CONFIG: Final = "SIGNPOST_CONFIG"
 """The path of the settings file; by default signpost.toml beside this module."""
 SECRET: Final = "SIGNPOST_SECRET"  # noqa: S105 - the name of the variable
 """The signing secrets, or the ARN of the signing secrets; by default the service signs only URLs of S3."""
+MARK_KEY: Final = "SIGNPOST_MARK_KEY"
+"""The key of the marks in presigned URLs; by default SIGNPOST_SECRET, unless SIGNPOST_SECRET is an ARN."""
 TABLE: Final = "SIGNPOST_TABLE"
 """The DynamoDB table that counts the uses of links and the requests of limits; by default nothing is counted."""
 BUCKET: Final = "SIGNPOST_BUCKET"
@@ -84,6 +86,11 @@ class Environment:
         return self.table
 
     @property
+    def function_name(self) -> str:
+        """The name of the Lambda function that this process runs; elsewhere `signpost`."""
+        return self.variables.get(FUNCTION_NAME) or "signpost"
+
+    @property
     def is_lambda(self) -> bool:
         """Whether Lambda runs this process (Lambda Developer Guide, "Defined runtime environment variables")."""
         return bool(self.variables.get(FUNCTION_NAME))
@@ -103,6 +110,21 @@ class Environment:
         except ValueError as error:
             raise InvalidSettings([f"the environment variable {SECRET}: {error}"]) from None
 
+    def mark_keys(self) -> tuple[bytes, ...]:
+        """Return the keys of marks, the newest last; none where URLs have no marks; raise InvalidSettings.
+
+        No call is ever made for these keys. So the signing secrets count only where the variable holds the secrets.
+        """
+        name, text = MARK_KEY, self.variables.get(MARK_KEY)
+        if not text:
+            name, text = SECRET, self.variables.get(SECRET)
+            if not text or is_arn(text):
+                return ()
+        try:
+            return secrets_in_clear(text)
+        except ValueError as error:
+            raise InvalidSettings([f"the environment variable {name}: {error}"]) from None
+
     def credentials(self) -> Credentials | None:
         """Return the AWS credentials in the environment; None where there are none; raise InvalidSettings."""
         access_key, secret_key = self.variables.get(ACCESS_KEY), self.variables.get(SECRET_KEY)
@@ -117,11 +139,11 @@ class Environment:
     def mistakes(self) -> list[str]:
         """Return the mistakes in the variables. With a mistake, the service answers 500 to every request."""
         mistakes: list[str] = []
-        for read in (self.credentials, self.signing_secrets):
+        for read in (self.credentials, self.signing_secrets, self.mark_keys):
             try:
                 read()
             except InvalidSettings as error:
-                mistakes += error.mistakes
+                mistakes += [mistake for mistake in error.mistakes if mistake not in mistakes]
         return mistakes
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from .access_factory import AccessFactory
 from .core.access.actions import METHODS
 from .core.access.authorization import Authorization
+from .core.access.marks import Marks
 from .core.access.signing import Signer
 from .core.features.redirects import Redirects
 from .core.features.uploads import Uploads
@@ -21,6 +22,7 @@ from .default_backends import Backends
 from .settings.load import Settings
 
 if TYPE_CHECKING:
+    from .core.access.client_address import ClientAddresses
     from .core.access.link_tokens import Random
     from .core.features.derived_images import DerivedImages
     from .core.features.directory_pages import DirectoryPages
@@ -101,7 +103,15 @@ class ServiceFactory:
     @cached_property
     def presigner(self) -> Presigner:
         """The signer of URLs and forms for S3."""
-        return Presigner(self._backends.credentials.current)
+        keys = self._backends.mark_keys
+        return Presigner(self._backends.credentials.current, Marks(keys[-1]) if keys else None)
+
+    @cached_property
+    def client_addresses(self) -> "ClientAddresses":
+        """The addresses of clients."""
+        from .core.access.client_address import ClientAddresses
+
+        return ClientAddresses(self._backends.cdn_secrets)
 
     @cached_property
     def limits(self) -> "RequestLimits | None":
@@ -122,12 +132,11 @@ class ServiceFactory:
     @cached_property
     def link_uses(self) -> "LinkUses":
         """The uses of links."""
-        from .core.access.client_address import ClientAddresses
         from .core.link_uses import LinkUses
 
         return LinkUses(
             counter=lambda: self._backends.link_use_counter,
-            client_addresses=ClientAddresses(self._backends.cdn_secrets),
+            client_addresses=self.client_addresses,
             readings=Signer(self.access.secrets, "client"),
             random=self._random,
         )

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from .environment import CONFIG, DEFAULT_REGION, REGION, SECRET, SET_BY_LAMBDA, Environment
+from .environment import CONFIG, DEFAULT_REGION, MARK_KEY, REGION, SECRET, SET_BY_LAMBDA, Environment
 from .settings.load import InvalidSettings
 from .settings.mistakes import did_you_mean
 from .settings.mounts import UNKNOWN_REGION
@@ -20,6 +20,7 @@ _TEMPLATE: Final = ".chalice/resources.json"
 # Placeholders for values that only the deployment knows. For every other variable, its own name is the placeholder.
 _PLACEHOLDERS: Final = {
     DEFAULT_REGION: UNKNOWN_REGION,
+    MARK_KEY: "",  # no placeholder: the tool must name nobody by a key that is not the stack's
     REGION: UNKNOWN_REGION,
     SECRET: f"arn:aws:secretsmanager:{UNKNOWN_REGION}:000000000000:secret:of-the-stack",
 }

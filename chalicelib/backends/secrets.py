@@ -31,6 +31,18 @@ def secret_source(reference: str) -> Secrets:
     return _source(reference, _split)
 
 
+def is_arn(reference: str) -> bool:
+    """Whether a reference names a secret that AWS keeps."""
+    return reference.strip().startswith("arn:")
+
+
+def secrets_in_clear(text: str) -> tuple[bytes, ...]:
+    """Return the secrets that a text holds, as `secret_source` splits them; raise ValueError also for an ARN."""
+    if is_arn(text):
+        raise ValueError("is an ARN, and the service never fetches this key; give the key itself")
+    return _split(text)
+
+
 def client_secret_source(reference: str) -> ClientSecret:
     """Return a function that returns a secret which an issuer made: the whole text, which may be short.
 

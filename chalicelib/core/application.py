@@ -29,6 +29,7 @@ class Application:
         issuers: the names of the issuers with which people sign in.
         public_url: the URL of the service; None where each request tells the URL.
         authorization_header: the header that stands in place of Authorization, in lower case; None for Authorization.
+        address_of: returns the address of the client for the log; None where the log has no addresses.
         clock: the time.
         log: writes one record for each request.
     """
@@ -44,6 +45,7 @@ class Application:
         issuers: Sequence[str],
         public_url: str | None,
         authorization_header: str | None,
+        address_of: Callable[[Request], str | None] | None,
         clock: "Clock",
         log: "Log",
     ) -> None:
@@ -56,6 +58,7 @@ class Application:
         self._public_url = public_url
         self._authorization_header = authorization_header
         self._vary = f"{cors.vary}, {authorization_header}" if authorization_header else cors.vary
+        self._address_of = address_of
         self._clock = clock
         self._log = log
 
@@ -75,6 +78,8 @@ class Application:
         except Exception as error:
             log_entry.add_failure(error)
             reply = self._refuse(InternalError(), request, log_entry)
+        if self._address_of is not None:
+            log_entry.address = self._address_of(request)
         self._log(log_entry.record(request, reply.status, (self._clock() - started) * 1000))
         return self._with_common_headers(request, reply)
 

@@ -146,6 +146,7 @@ class Service:
             raise
         # The last step: a request that fails takes no use, and the signed URL leaves only after the use is counted.
         self._link_uses().redeem(request, grant, link, now)
+        log_entry.counted = True
         return reply
 
     def _answer_page(self, request: Request, path: Path, now: float, log_entry: AccessLogEntry) -> Reply:

@@ -50,6 +50,8 @@ class Settings(NamedTuple):
             infinity for everything.
         limits: the limits of requests, in the order of the file.
         admit_without_table: whether requests get through without being counted while the table is out of reach.
+        log_address: whether the log has the addresses of clients.
+        metrics: whether the lines of the log carry metrics for CloudWatch.
     """
 
     realm: str
@@ -68,6 +70,8 @@ class Settings(NamedTuple):
     revoked: Mapping[str, float] = MappingProxyType({})
     limits: "tuple[Limit, ...]" = ()
     admit_without_table: bool = True
+    log_address: bool = False
+    metrics: bool = False
 
     def __repr__(self) -> str:
         """Show no value of the environment: such a value can be the CDN's secret."""
@@ -158,6 +162,8 @@ def _settings(document: Document, region: str) -> Settings:
         revoked=revoked,
         limits=_read_limits(document, names, keys),
         admit_without_table=service.choice("limits_without_table", ("admit", "refuse")) == "admit",
+        log_address=service.flag("log_address", default=False),
+        metrics=service.flag("metrics", default=False),
     )
     for table in (service, images, document):
         table.finish()

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from chalicelib.core.access.marks import Marks
 from tests.support.builders import BASE_URL, Fields, url_event
 from tests.support.entry_points import Answer, at_function_url
 from tests.support.fakes import SIGNING_SECRET
@@ -265,3 +266,20 @@ def test_link_refuses_for_the_reasons_of_the_service(tool: Tool, file: Path, env
     environment.setenv("SIGNPOST_SECRET", "s" * 32)
     file.write_text(f'{SETTINGS}\n[revoked]\n"key:ci" = true\n')
     assert "The key 'ci' is revoked" in tool("link", "/builds/a.txt", "--as", "ci").err
+
+
+def test_whois_names_the_api_key_of_a_mark(tool: Tool, environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("SIGNPOST_MARK_KEY", f"{'o' * 32} {'n' * 32}")
+    old, new = (Marks(letter.encode() * 32) for letter in "on")
+    for caller in ("key:ci", "key:guest", "anyone"):
+        for marks in (old, new):
+            assert tool("whois", marks.of(caller)) == (0, f"{marks.of(caller)} {caller}\n", "")
+    listed = tool("whois").out
+    assert listed == "".join(f"{new.of(caller)} {caller}\n" for caller in ("anyone", "key:ci", "key:guest"))
+    unknown = tool("whois", new.of("user:corp:ann"))
+    assert (unknown.status, unknown.out) == (1, "")
+    assert f'filter mark = "{new.of("user:corp:ann")}"' in unknown.err
+    assert "is not a mark" in tool("whois", "x-signpost").err
+    environment.delenv("SIGNPOST_MARK_KEY")
+    environment.setenv("SIGNPOST_SECRET", "arn:aws:ssm:eu-west-1:1:parameter/a")
+    assert (tool("whois").status, "set SIGNPOST_MARK_KEY" in tool("whois").err) == (1, True)

@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from chalicelib import bootstrap
+from chalicelib.core.access.client_address import CDN_HEADER
+from chalicelib.core.access.marks import Marks
 from tests.support.builders import basic, url_event
 from tests.support.entry_points import SETTINGS, Answer, at_both, at_function_url
+from tests.support.fakes import SIGNING_SECRET
 
 PLAIN = '[[mounts]]\npath = "/"\nbucket = "acme"\nregion = "eu-west-1"\n'
 READ = '[[rules]]\npath = "/**"\nallow = ["read"]\nto = ["anyone"]\n'
@@ -43,7 +46,44 @@ def test_each_request_is_logged_as_one_line_of_json(settings_file: Path, capfd: 
             "code": None,
             "bucket": "acme-files",
             "key": "users/ann/ü",
+            "mark": Marks(SIGNING_SECRET).of("key:ann"),
         }
+
+
+def test_the_log_has_addresses_and_metrics_where_the_settings_want_them(
+    settings_file: Path, environment: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    environment.setenv("CDN_SECRET", "c" * 32)
+    environment.setenv("AWS_LAMBDA_FUNCTION_NAME", "files-rest")
+    service = '[service]\nlog_address = true\nmetrics = true\ncdn_secret = "${CDN_SECRET}"\n'
+    settings_file.write_text(SETTINGS.replace("[service]\n", service))
+    by_cdn = [(CDN_HEADER, "c" * 32), ("X-Forwarded-For", "198.51.100.7")]
+    at_both(), at_both(headers=by_cdn), at_both(raw_path="/nothing")
+    lines = log_of(capfd)
+    assert [line["address"] for line in lines] == ["192.0.2.1"] * 2 + ["198.51.100.7"] * 2 + ["192.0.2.1"] * 2
+    assert [line.get("Refusals") for line in lines] == [None] * 4 + [1] * 2
+    assert {line["function"] for line in lines} == {"files-rest"}
+
+
+def test_the_key_of_marks_is_in_the_environment_and_never_fetched(
+    settings_file: Path, environment: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    arn, old, new = "arn:aws:secretsmanager:eu-west-1:1:secret:a", "o" * 32, "n" * 32
+    for secret, mark_key, key in [
+        *((old, "", old), (f"{old} {new}", "", new), (old, new, new), (arn, new, new)),
+        *((arn, "", None), ("", "", None), ("", f"{old},{new}", new)),
+    ]:
+        environment.setenv("SIGNPOST_SECRET", secret)
+        environment.setenv("SIGNPOST_MARK_KEY", mark_key)
+        bootstrap.application.cache_clear()
+        marks = re.findall("x-signpost=(.*?)&", location())
+        assert marks == ([Marks(key.encode()).of("anyone")] if key else []), (secret, mark_key)
+    log_of(capfd)
+    for mark_key, words in ((arn, "is an ARN"), ("short", "holds a secret of fewer than 32 characters")):
+        environment.setenv("SIGNPOST_MARK_KEY", mark_key)
+        bootstrap.application.cache_clear()
+        assert all(map(closed, at_both()))
+        assert f"the environment variable SIGNPOST_MARK_KEY: {words}" in str(log_of(capfd)[0]["error"])
 
 
 def test_the_settings_are_read_once(settings_file: Path) -> None:

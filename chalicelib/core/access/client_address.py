@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from chalicelib.core.web.message import BLANKS, Request
+from chalicelib.core.web.problems.base import Unavailable
 
 from .signing import Secrets
 
@@ -41,6 +42,13 @@ class ClientAddresses:
         *_, before, last = ("", *addresses)
         seen_by_cdn = before if last == request.client_address else last
         return seen_by_cdn or request.client_address
+
+    def address_for_log(self, request: Request) -> str | None:
+        """Return the address of the client; None where nobody can tell it, because the CDN's secret is out of reach."""
+        try:
+            return self.address_of(request)
+        except Unavailable:
+            return None
 
 
 def _is_one_of(text: str, secrets: Sequence[bytes]) -> bool:

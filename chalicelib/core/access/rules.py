@@ -65,6 +65,11 @@ class Grant(NamedTuple):
     link: "Link | None" = None
 
     @property
+    def caller(self) -> str:
+        """The name of the caller in the log; for a link `link:ID`."""
+        return f"link:{self.link.id}" if self.link else self.principal.name
+
+    @property
     def may_replace(self) -> bool:
         """Whether an upload may replace a file: the rule allows it, and a link that is used may also read the file."""
         return self.rule.overwrite and (self.link is None or self.link.opens("read", self.path))

@@ -57,13 +57,14 @@ class Signer:
         return matches
 
     def _mac(self, secret: bytes, parts: Sequence[bytes]) -> bytes:
-        key = _key(secret, self._salt)
+        key = purpose_key(secret, self._salt)
         lengths = ",".join(str(len(part)) for part in parts).encode()  # so no two lists of texts have one signature
         return hmac.digest(key, b"\0".join((lengths, *parts)), "sha256")[:MAC_BYTES]
 
 
 @lru_cache(maxsize=32)
-def _key(secret: bytes, salt: bytes) -> bytes:
+def purpose_key(secret: bytes, salt: bytes) -> bytes:
+    """Return the key of one purpose, which `salt` names."""
     return hmac.digest(secret, salt, "sha256")
 
 

@@ -64,7 +64,10 @@ class ImageEndpoints:
         target = self._derived_images().store(image, grant, request.deadline)
         log_entry.bucket, log_entry.key = target.mount.bucket, target.key
         method = "HEAD" if request.method == "HEAD" else "GET"
-        signed = self._presigner.url(method, target, query={}, headers={}, now=now, deadline=request.deadline)
+        signed = self._presigner.url(
+            method, target, grant=grant, query={}, headers={}, now=now, deadline=request.deadline
+        )
+        log_entry.mark = signed.mark
         return replies.redirect(signed, replies.NO_STORE, 303 if request.method == "POST" else 307)
 
     def _render(self, request: Request, rule: Rule) -> Image:

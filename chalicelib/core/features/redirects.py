@@ -80,8 +80,9 @@ class Redirects:
             metadata = self._objects().head(target, query, request.headers, request.deadline)
             return Reply(metadata.status, {**metadata.headers, "Cache-Control": replies.NO_STORE})
         signed = self._presigner.url(
-            request.method, target, query=query, headers=headers, now=now, deadline=request.deadline
+            request.method, target, grant=grant, query=query, headers=headers, now=now, deadline=request.deadline
         )
+        log_entry.mark = signed.mark
         seconds = min(target.mount.cache_seconds, int(signed.expires_at - now) - _MIN_URL_SECONDS)
         return replies.signed_url(request, signed, self._cache_control(seconds, signed, grant, old_version=old_version))
 

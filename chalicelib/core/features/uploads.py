@@ -42,9 +42,11 @@ class Uploads:
         signed = self._presigner.url(
             request.method,
             target,
+            grant=grant,
             headers={**passthrough.headers(request, grant, step), **required_headers(request, grant, step)},
             query=passthrough.query(request, grant.path, step),
             now=now,
             deadline=request.deadline,
         )
+        log_entry.mark = signed.mark
         return replies.signed_url(request, signed, replies.NO_STORE)

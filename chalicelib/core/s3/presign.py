@@ -12,9 +12,11 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import quote
 
+from chalicelib.core.access.marks import Marks
+from chalicelib.core.access.rules import Grant
 from chalicelib.core.web.problems.base import Unavailable
 from chalicelib.core.web.times import Deadline, rfc3339
 
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     from .post_policy import PostPolicy
 
 
+MARK_PARAMETER: Final = "x-signpost"
+
+
 class SignedUrl(NamedTuple):
     """A presigned URL. Anyone with the URL may make the one request that was signed, until the URL ends.
 
@@ -33,12 +38,14 @@ class SignedUrl(NamedTuple):
         url: the URL, a secret.
         headers: header fields that the client must send with the URL, unchanged, in addition to `Host`.
         expires_at: when the URL ends, a Unix time in whole seconds.
+        mark: the mark of the caller in the URL; None for a URL without a mark.
     """
 
     method: str
     url: str
     headers: Mapping[str, str]
     expires_at: int
+    mark: str | None = None
 
     def __repr__(self) -> str:
         """Hide the URL."""
@@ -53,6 +60,7 @@ def presign(
     headers: Mapping[str, str],
     credentials: Credentials,
     now: float,
+    mark: str | None = None,
 ) -> SignedUrl:
     """Sign a URL for one method on one object.
 
@@ -67,6 +75,7 @@ def presign(
         headers: header fields that the client will send: names in lower case, values ASCII.
         credentials: the credentials whose permissions the URL has.
         now: Unix time in seconds.
+        mark: the mark of the caller, which S3 ignores and logs; None for a URL without a mark.
 
     Raises:
         Unavailable: the credentials have ended.
@@ -79,6 +88,7 @@ def presign(
     signed_names = ";".join(names)
     parameters = [
         *(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in query.items()),
+        *((f"{MARK_PARAMETER}={mark}",) if mark else ()),  # signed as all parameters, so nobody can remove the mark
         "X-Amz-Algorithm=AWS4-HMAC-SHA256",
         scope.credential,
         f"X-Amz-Date={date}",
@@ -95,7 +105,7 @@ def presign(
     digest = hashlib.sha256(canonical_request.encode()).hexdigest()
     signature = scope.sign(f"AWS4-HMAC-SHA256\n{date}\n{scope.name}\n{digest}".encode())
     url = f"{mount.bucket_url.origin}{path}?{'&'.join(parameters)}&X-Amz-Signature={signature}"
-    return SignedUrl(method, url, headers, expires_at)
+    return SignedUrl(method, url, headers, expires_at, mark)
 
 
 class SignedForm(NamedTuple):
@@ -145,24 +155,28 @@ class Presigner:
 
     Args:
         credentials: returns the current credentials of the service; raises Unavailable where there are none.
+        marks: makes the mark in each URL; None for URLs without marks.
     """
 
-    def __init__(self, credentials: Callable[[Deadline], Credentials]) -> None:
+    def __init__(self, credentials: Callable[[Deadline], Credentials], marks: Marks | None = None) -> None:
         self._credentials = credentials
+        self._marks = marks
 
     def url(
         self,
         method: str,
         target: Target,
         *,
+        grant: Grant,
         query: Mapping[str, str],
         headers: Mapping[str, str],
         now: float,
         deadline: Deadline,
     ) -> SignedUrl:
-        """Return a presigned URL; see `presign`."""
+        """Return a presigned URL with the mark of the caller of a grant; see `presign`."""
         credentials = self._credentials_for(target.mount, deadline)
-        return presign(target, method, query=query, headers=headers, credentials=credentials, now=now)
+        mark = self._marks.of(grant.caller) if self._marks else None
+        return presign(target, method, query=query, headers=headers, credentials=credentials, now=now, mark=mark)
 
     def form(self, target: Target, policy: "PostPolicy", *, now: float, deadline: Deadline) -> SignedForm:
         """Return a signed form; see `sign_form`."""

@@ -19,10 +19,16 @@ class AccessLogEntry:
         maker: the name of the principal who made the link that the request uses; None without a link.
         action, rule: the action of the request, and the number of the rule that decides.
         bucket, key: the object that is signed.
+        mark: the mark in the presigned URL of the answer; None for an answer without a mark.
+        counted: whether the request was answered for a link with a number of uses.
+        address: the IP address of the client, where the settings ask for it.
         code, error: the code of a refusal, and the reason of a failure or of a refused token; None for other requests.
     """
 
-    __slots__ = ("action", "bucket", "code", "display_name", "error", "key", "maker", "path", "principal", "rule")
+    __slots__ = (
+        *("action", "address", "bucket", "code", "counted", "display_name", "error"),
+        *("key", "maker", "mark", "path", "principal", "rule"),
+    )
 
     def __init__(self) -> None:
         self.path: str | None = None
@@ -33,6 +39,9 @@ class AccessLogEntry:
         self.rule: int | None = None
         self.bucket: str | None = None
         self.key: str | None = None
+        self.mark: str | None = None
+        self.counted = False
+        self.address: str | None = None
         self.code: str | None = None
         self.error: object = None
 
@@ -77,6 +86,12 @@ class AccessLogEntry:
         }
         if self.maker:
             record["maker"] = self.maker
+        if self.mark:
+            record["mark"] = self.mark
+        if self.counted:
+            record["counted"] = True
+        if self.address:
+            record["address"] = self.address
         if self.error:
             record["error"] = self.error
         return record

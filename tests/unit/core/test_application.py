@@ -43,6 +43,7 @@ def raising(error: Exception) -> tuple[Application, list[Mapping[str, object]]]:
         issuers=(),
         public_url=None,
         authorization_header=None,
+        address_of=None,
         clock=lambda: next(clock),
         log=log.append,
     ), log

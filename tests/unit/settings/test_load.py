@@ -25,6 +25,8 @@ authorization_header = "x-acme-authorization"
 cdn_secret = "${{CDN_SECRET}}"
 head = "inline"
 cors_origins = ["https://app.example.com"]
+log_address = true
+metrics = true
 [[mounts]]
 path = "/aws"
 bucket = "${{BUCKET}}"

@@ -1,6 +1,10 @@
 """Only the secret of the CDN makes `X-Forwarded-For` count."""
 
+from typing import NoReturn
+
 from chalicelib.core.access.client_address import CDN_HEADER, ClientAddresses
+from chalicelib.core.web.problems.base import Unavailable
+from chalicelib.core.web.times import Deadline
 from tests.support.builders import request
 
 CONNECTED, ANN, FORGED = "192.0.2.1", "198.51.100.7", "203.0.113.9"
@@ -22,3 +26,12 @@ def test_the_address_is_the_address_that_the_cdn_saw_and_otherwise_the_address_t
         asked = request(headers=headers, address=CONNECTED)
         assert ClientAddresses(lambda _: secrets).address_of(asked) == expected, (secret, forwarded)
         assert ClientAddresses(None).address_of(asked) == CONNECTED
+
+
+def test_the_log_has_no_address_of_a_cdn_while_the_secret_is_out_of_reach() -> None:
+    def out_of_reach(deadline: Deadline) -> NoReturn:
+        raise Unavailable("x")
+
+    addresses = ClientAddresses(out_of_reach)
+    assert addresses.address_for_log(request(headers={CDN_HEADER: "new" * 11}, address=CONNECTED)) is None
+    assert addresses.address_for_log(request(address=CONNECTED)) == CONNECTED

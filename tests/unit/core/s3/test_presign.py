@@ -60,6 +60,7 @@ def parameters(url: str) -> dict[str, str]:
     headers=st.dictionaries(HEADER_NAMES, PRINTABLE, max_size=4),
     credentials=CREDENTIAL_SETS,
     now=st.floats(946_684_800, 4_102_444_800),
+    mark=st.none() | st.text("abcxyz234567", min_size=16, max_size=16),
 )
 def test_a_url_equals_the_url_of_botocore(
     at: Mount,
@@ -69,20 +70,21 @@ def test_a_url_equals_the_url_of_botocore(
     headers: dict[str, str],
     credentials: Credentials,
     now: float,
+    mark: str | None,
 ) -> None:
-    signed = presign(target(key, at), method, query=query, headers=headers, credentials=credentials, now=now)
+    signed = presign(target(key, at), method, query=query, headers=headers, credentials=credentials, now=now, mark=mark)
     assert signed.url == botocore_url(
         method,
         at.bucket_url.origin + at.bucket_url.base,
         key,
-        query=query,
+        query=query if mark is None else {**query, "x-signpost": mark},
         headers=headers,
         credentials=credentials,
         region=at.region,
         expires=at.url_seconds,
         signed_at=now,
     )
-    assert (signed.method, signed.headers, signed.expires_at) == (method, headers, int(now) + at.url_seconds)
+    assert signed == (method, signed.url, headers, int(now) + at.url_seconds, mark)
 
 
 def test_a_url_equals_the_url_that_aws_published() -> None:
