@@ -118,13 +118,12 @@ class ServiceFactory:
         """The limits of requests; None where the settings have none. Raises InvalidSettings where there is no table."""
         if not self._settings.limits:
             return None
-        from .core.access.client_address import ClientAddresses
         from .core.request_limits import RequestLimits
 
         return RequestLimits(
             limits=self._settings.limits,
             leases=self._backends.leases,
-            client_addresses=ClientAddresses(self._backends.cdn_secrets),
+            client_addresses=self.client_addresses,
             url_seconds=self.mounts.url_seconds,
             admit_without_table=self._settings.admit_without_table,
         )

@@ -49,7 +49,7 @@ def test_data_outlives_the_stack(stack: Stack) -> None:
     """The roles of API Gateway stay too: other APIs log by these roles, even where the creation of this stack fails."""
     kept = {name: (it.get("DeletionPolicy"), it.get("UpdateReplacePolicy")) for name, it in stack.resources.items()}
     assert {name: policies for name, policies in kept.items() if any(policies)} == {
-        **dict.fromkeys(("Bucket", "BucketPolicy", "Table", "Secret"), ("RetainExceptOnCreate", "Retain")),
+        **dict.fromkeys(("Bucket", "BucketPolicy", "Table", "Secret", "MarkKey"), ("RetainExceptOnCreate", "Retain")),
         **dict.fromkeys(("ApiLogsRole", "ApiLogsAccount"), ("Retain", "Retain")),
     }
 
@@ -90,14 +90,16 @@ def test_only_derived_images_old_versions_and_incomplete_uploads_expire(stack: S
     ]
 
 
-def test_the_table_can_be_restored_and_the_secret_is_long_and_has_no_comma(stack: Stack) -> None:
+def test_the_table_can_be_restored_and_the_secrets_are_long_and_have_no_comma(stack: Stack) -> None:
     """test_iam.py uses the table. A comma separates two secrets."""
-    table, secret = stack.at("Table"), stack.at("Secret", "GenerateSecretString")
+    table = stack.at("Table")
     assert table["TimeToLiveSpecification"]["Enabled"]
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     assert table["SSESpecification"] == {"SSEEnabled": True}
-    assert secret["PasswordLength"] >= MIN_SECRET_CHARACTERS
-    assert secret["ExcludePunctuation"]
+    for name in ("Secret", "MarkKey"):
+        secret = stack.at(name, "GenerateSecretString")
+        assert secret["PasswordLength"] >= MIN_SECRET_CHARACTERS
+        assert secret["ExcludePunctuation"]
 
 
 # Access
@@ -169,7 +171,8 @@ def test_both_functions_are_the_same_except_for_handler_and_log(stack: Stack) ->
     assert rest["Architectures"] == ["arm64"]
     assert rest["ReservedConcurrentExecutions"] == given("HasReservedConcurrency", {"Ref": "ReservedConcurrency"})
     assert rest["Environment"]["Variables"] == {
-        f"SIGNPOST_{name.upper()}": {"Ref": name} for name in ("Bucket", "Table", "Secret")
+        **{f"SIGNPOST_{name.upper()}": {"Ref": name} for name in ("Bucket", "Table", "Secret")},
+        "SIGNPOST_MARK_KEY": {"Fn::Sub": "{{resolve:secretsmanager:${MarkKey}}}"},  # in clear: it is never fetched
     }
     url = {"TargetFunctionArn": arn("FunctionUrlHandler"), "AuthType": "NONE", "InvokeMode": "BUFFERED"}
     assert stack.at("FunctionUrl") == url

@@ -65,7 +65,7 @@ class Grant(NamedTuple):
     link: "Link | None" = None
 
     @property
-    def caller(self) -> str:
+    def caller_name(self) -> str:
         """The name of the caller in the log; for a link `link:ID`."""
         return f"link:{self.link.id}" if self.link else self.principal.name
 

@@ -175,7 +175,7 @@ class Presigner:
     ) -> SignedUrl:
         """Return a presigned URL with the mark of the caller of a grant; see `presign`."""
         credentials = self._credentials_for(target.mount, deadline)
-        mark = self._marks.of(grant.caller) if self._marks else None
+        mark = self._marks.of(grant.caller_name) if self._marks else None
         return presign(target, method, query=query, headers=headers, credentials=credentials, now=now, mark=mark)
 
     def form(self, target: Target, policy: "PostPolicy", *, now: float, deadline: Deadline) -> SignedForm:

@@ -47,7 +47,7 @@ class AccessLogEntry:
 
     def add_problem(self, problem: Problem) -> None:
         """Note a refusal; the reason in `error` is for the administrator, and never reaches the client."""
-        self.code = problem.code
+        self.code, self.mark = problem.code, None  # a URL that was signed before a refusal stays in the service
         if isinstance(problem, Forbidden):
             self.rule = problem.rule
         elif isinstance(problem, CredentialsInvalid | SignInFailed):
@@ -61,7 +61,7 @@ class AccessLogEntry:
 
     def add_failure(self, error: Exception) -> None:
         """Note the place in the code of an exception that is not a Problem."""
-        self.code, self.error = InternalError.code, _place(error)
+        self.code, self.mark, self.error = InternalError.code, None, _place(error)
 
     def record(self, request: Request, status: int, milliseconds: float) -> dict[str, object]:
         """Return the line as a mapping, in the order in which the line is written.

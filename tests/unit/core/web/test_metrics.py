@@ -1,5 +1,7 @@
 """A log line with metrics is a line in CloudWatch's embedded metric format, and costs few metrics."""
 
+from collections.abc import Mapping
+
 from jsonschema import Draft7Validator  # type: ignore[import-untyped]
 
 from chalicelib.core.web.metrics import with_metrics
@@ -29,7 +31,7 @@ METADATA = {
 SCHEMA = Draft7Validator({"type": "object", "required": ["_aws"], "properties": {"_aws": METADATA}})
 
 
-def metrics_of(record: dict[str, object]) -> dict[tuple[str, ...], float]:
+def metrics_of(record: Mapping[str, object]) -> dict[tuple[str, ...], float]:
     """What CloudWatch reads: the value of each metric, by its name and the values of its dimensions."""
     line = with_metrics(record, "files-rest", NOW)
     SCHEMA.validate(line)
@@ -46,8 +48,12 @@ def metrics_of(record: dict[str, object]) -> dict[tuple[str, ...], float]:
 
 
 def test_a_request_is_counted_with_its_latency_its_refusal_and_its_use_of_a_counted_link() -> None:
-    answered = {("Requests", "files-rest"): 1, ("Latency", "files-rest"): 1.5, ("CountedLinks", "files-rest"): 0}
-    record = {"id": "x", "code": None, "ms": 1.5, "address": "192.0.2.1"}
+    answered: dict[tuple[str, ...], float] = {
+        ("Requests", "files-rest"): 1,
+        ("Latency", "files-rest"): 1.5,
+        ("CountedLinks", "files-rest"): 0,
+    }
+    record: dict[str, object] = {"id": "x", "code": None, "ms": 1.5, "address": "192.0.2.1"}
     assert metrics_of(record) == answered
     assert metrics_of({**record, "counted": True}) == {**answered, ("CountedLinks", "files-rest"): 1}
     refused = {**answered, ("Refusals", "files-rest", "forbidden"): 1}
