@@ -15,7 +15,7 @@ def test_a_link_opens_a_file_once(visit: Visit, directory: Directory) -> None:
     directory.put("a b.bin", b"body", "application/octet-stream")
     page = visit(directory.url, permissions=["clipboard-read", "clipboard-write"])
     link = make_link(page, "a b.bin", Number_of_uses="once", Valid_for="1 hour")
-    assert re.fullmatch(re.escape(directory.url_of("a b.bin")) + r"\?token=[\w-]{60}", link)
+    assert re.fullmatch(re.escape(directory.url_of("a b.bin")) + r"\?token=[\w-]{64}", link)
     expect(page.get_by_text("The link works once, until ")).to_be_visible()
     click(page, "Copy")
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
