@@ -24,12 +24,12 @@ run: $(VENV)/ready
 
 # Prints the ten slowest tests.
 test: lint
-	$(PYTEST) -n 2 --dist worksteal --durations 10 --ignore tests/deploy --ignore tests/browser --ignore tests/clients
+	$(PYTEST) -n 2 --dist worksteal --durations 10 --ignore tests/deploy --ignore tests/operator --ignore tests/browser --ignore tests/clients
 
 # Prints the lines and branches that `make test` does not reach in this process: a server of a test is another process.
 # Nothing fails because of the figure.
 coverage: $(VENV)/ready
-	$(PYTEST) -n 2 --dist worksteal --hypothesis-profile fast --ignore tests/deploy --ignore tests/browser --ignore tests/clients \
+	$(PYTEST) -n 2 --dist worksteal --hypothesis-profile fast --ignore tests/deploy --ignore tests/operator --ignore tests/browser --ignore tests/clients \
 		--cov --cov-report term-missing:skip-covered
 
 # For the time between two edits: few examples of each property, under 30 seconds.
@@ -39,6 +39,7 @@ test-fast: $(VENV)/ready
 # The zip, the template and the deployment, against a simulated AWS; pip fetches the packages of the zip.
 test-deploy: $(VENV)/ready
 	$(PYTEST) -n 2 --dist worksteal tests/deploy
+	$(PYTEST) tests/operator  # alone, because each test empties the simulated AWS of its process
 
 # What a browser sees, against the embedded S3; `make test-s3` does it against another.
 test-browser: $(VENV)/ready
