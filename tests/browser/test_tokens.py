@@ -61,7 +61,7 @@ def test_the_page_of_tokens_fits_each_screen_and_axe_finds_no_violation(visit: V
     for step in ("made", "refused"):
         for size, is_dark in ((WIDE, False), (NARROW, True)):
             page.set_viewport_size(size)
-            page.emulate_media(color_scheme="dark" if is_dark else "light")
+            page.emulate_media(color_scheme="dark" if is_dark else "light", reduced_motion="reduce")
             assert page.evaluate(TOO_WIDE) == [], (step, size)
             result = AXE.run(page)
             assert result.violations_count == 0, f"{step} {size} dark={is_dark}\n{result.generate_report()}"

@@ -25,25 +25,19 @@ class AccessLogEntry:
         code, error: the code of a refusal, and the reason of a failure or of a refused token; None for other requests.
     """
 
-    __slots__ = (
-        *("action", "address", "bucket", "code", "counted", "display_name", "error"),
-        *("key", "maker", "mark", "path", "principal", "rule"),
-    )
-
-    def __init__(self) -> None:
-        self.path: str | None = None
-        self.principal: str | None = None
-        self.display_name = ""
-        self.maker: str | None = None
-        self.action: str | None = None
-        self.rule: int | None = None
-        self.bucket: str | None = None
-        self.key: str | None = None
-        self.mark: str | None = None
-        self.counted = False
-        self.address: str | None = None
-        self.code: str | None = None
-        self.error: object = None
+    path: str | None = None
+    principal: str | None = None
+    display_name = ""
+    maker: str | None = None
+    action: str | None = None
+    rule: int | None = None
+    bucket: str | None = None
+    key: str | None = None
+    mark: str | None = None
+    counted = False
+    address: str | None = None
+    code: str | None = None
+    error: object = None
 
     def add_problem(self, problem: Problem) -> None:
         """Note a refusal; the reason in `error` is for the administrator, and never reaches the client."""
