@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
-from urllib.parse import parse_qs
 
 from chalicelib.core import replies
 from chalicelib.core.access.principals import ApiKeys
@@ -11,16 +10,16 @@ from chalicelib.core.access.sessions import CLOSING_COOKIE, Sessions, check_same
 from chalicelib.core.access.sign_ins import SignIns
 from chalicelib.core.web.access_log import AccessLogEntry
 from chalicelib.core.web.challenges import challenge
+from chalicelib.core.web.form_body import form_fields
 from chalicelib.core.web.message import Reply, Request, is_plain
 from chalicelib.core.web.page_views import SignInView, visitor_of
 from chalicelib.core.web.paths import LOGIN, LOGOUT, Path
 from chalicelib.core.web.problems.access import CookieInvalid
-from chalicelib.core.web.problems.base import BadRequest, NotOffered
+from chalicelib.core.web.problems.base import NotOffered
 
 if TYPE_CHECKING:
     from chalicelib.core.ports import Pages
 
-_MAX_FORM_BYTES: Final = 8_192  # a form has three fields, and one of them is a path
 _WRONG_KEY: Final = "The id or the secret is wrong. Check both, or ask for a new key."
 
 ProviderLogout = Callable[[str, Request], str]
@@ -127,11 +126,8 @@ class SignInPage:
 
 
 def _form(request: Request) -> dict[str, str]:
-    """Return the fields of a form (HTML Standard, "application/x-www-form-urlencoded")."""
-    if len(request.body) > _MAX_FORM_BYTES:
-        raise BadRequest("The form is too long.")
-    fields = parse_qs(request.body.decode("utf-8", "replace"), keep_blank_values=True)
-    return {name: values[-1] for name, values in fields.items()}
+    """Return the fields of a form, each with its last value."""
+    return {name: values[-1] for name, values in form_fields(request.body).items()}
 
 
 def next_path_of(fields: Mapping[str, str], default: str = "/") -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qs, quote
+from urllib.parse import quote
 
 from chalicelib.core import replies
 from chalicelib.core.access.principals import Principal, Scope
@@ -10,6 +10,7 @@ from chalicelib.core.access.rules import ACTIONS, RuleSet
 from chalicelib.core.access.service_tokens import MAX_SECONDS_AFTER_SIGN_IN, ServiceTokens
 from chalicelib.core.access.sessions import Session, Sessions, check_same_origin
 from chalicelib.core.web.access_log import AccessLogEntry
+from chalicelib.core.web.form_body import form_fields
 from chalicelib.core.web.json_body import json_object, number_field
 from chalicelib.core.web.message import BLANKS, Reply, Request, origin_of
 from chalicelib.core.web.numbers import whole_number
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 DEFAULT_TOKEN_SECONDS: Final = 3_600
 
-_MAX_FORM_BYTES: Final = 8_192  # a form has a path and a few short fields
 _FORM: Final = "application/x-www-form-urlencoded"
 _EXAMPLE: Final = '{"path": "/builds/", "actions": ["read"], "expires_in": 3600}'
 
@@ -140,9 +140,7 @@ def _fields_of_link(query: Mapping[str, str]) -> dict[str, Any]:
 
 def _fields_of_form(body: bytes, longest: int) -> dict[str, Any]:
     """Return the fields of a form as JSON has them. The life is cut to the longest life, which the page shows."""
-    if len(body) > _MAX_FORM_BYTES:
-        raise BadRequest("The form is too long.")
-    form = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True)
+    form = form_fields(body)
     hours = whole_number(form.get("hours", ["1"])[-1], 1, 12) or 1
     path = form.get("path", [""])[-1]
     return {"path": path, "actions": form.get("action", []), "expires_in": min(hours * 3600, longest)}
