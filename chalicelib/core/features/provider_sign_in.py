@@ -4,7 +4,7 @@ The flow is the authorization code flow with PKCE (RFC 7636). A fault is shown o
 page that the person asked for.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
@@ -137,8 +137,7 @@ class ProviderSignIn:
             "code_challenge": challenge_of(self._states.verifier(state, cookie, request.deadline)),
             "code_challenge_method": "S256",
         }
-        endpoint = provider.authorization_endpoint
-        url = f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(query)}"
+        url = _with_query(provider.authorization_endpoint, query)
         return replies.see_other(url, None if known_cookie else set_browser_cookie(cookie))
 
     def _callback(self, request: Request, issuer: Issuer, now: float, log_entry: AccessLogEntry) -> Reply:
@@ -233,9 +232,14 @@ class ProviderSignIn:
             return ""
         with suppress(Unavailable):
             endpoint = self._providers.provider(issuer, request.deadline).end_session_endpoint
-            query = urlencode({"client_id": issuer.client_id})  # OpenID Connect RP-Initiated Logout §2
-            return f"{endpoint}{'&' if '?' in endpoint else '?'}{query}" if endpoint else ""
+            query = {"client_id": issuer.client_id}  # OpenID Connect RP-Initiated Logout §2
+            return _with_query(endpoint, query) if endpoint else ""
         return ""
+
+
+def _with_query(endpoint: str, query: Mapping[str, str]) -> str:
+    """Return the URL of an endpoint, which can have a query of its own (RFC 6749 §3.1)."""
+    return f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(query)}"
 
 
 def _redirect_uri(request: Request, issuer: Issuer) -> str:
