@@ -11,10 +11,11 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from chalicelib.core.web.paths import SERVICE_PATHS, Path, directories_above
-from chalicelib.core.web.problems.access import LinkInvalid, TooManyGroups
+from chalicelib.core.web.problems.access import LinkInvalid
 from chalicelib.core.web.times import Deadline
 
 from .makers import MIN_MAKER_BYTES
+from .sign_ins import check_fits
 from .signing import MAC_BYTES, Secrets, Signer, decode, encode
 
 Random = Callable[[int], bytes]
@@ -107,7 +108,8 @@ class LinkTokens:
         link_id = self._random(_ID_BYTES)
         action_and_uses = LINK_ACTIONS.index(action) << _USES_BITS | uses
         content = action_and_uses.to_bytes(2) + expires_at.to_bytes(4) + link_id + maker
-        token = fitting(encode(content + self._signer.sign(deadline, content, path.encode())))
+        token = encode(content + self._signer.sign(deadline, content, path.encode()))
+        check_fits("a link", token, MAX_TOKEN_CHARACTERS)
         return Link(encode(link_id), path, action, uses, expires_at, maker), token
 
     def read(self, token: str, path: Path, deadline: Deadline) -> Link:
@@ -129,10 +131,3 @@ class LinkTokens:
                 link_id, maker = encode(content[_ID_START:_MAKER_START]), content[_MAKER_START:]
                 return Link(link_id, opened, action, uses, expires_at, maker)
         raise LinkInvalid()
-
-
-def fitting(token: str) -> str:
-    """Return the token of a link; raise TooManyGroups for a token with more than `MAX_TOKEN_CHARACTERS`."""
-    if len(token) > MAX_TOKEN_CHARACTERS:
-        raise TooManyGroups("a link", len(token), MAX_TOKEN_CHARACTERS)
-    return token

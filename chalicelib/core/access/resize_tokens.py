@@ -18,7 +18,8 @@ from chalicelib.core.web.problems.access import LinkInvalid
 from chalicelib.core.web.problems.images import SourceNotAllowed
 from chalicelib.core.web.times import Deadline
 
-from .link_tokens import Link, fitting
+from .link_tokens import MAX_TOKEN_CHARACTERS, Link
+from .sign_ins import check_fits
 from .signing import MAC_BYTES, Signer, decode, encode
 
 OF_URL: Final = 0
@@ -60,7 +61,9 @@ class ResizeTokens:
         """
         head = bytes([kind]) + expires_at.to_bytes(4) + len(maker).to_bytes(2)
         fields = b"".join((head, maker, *map(_packed, sizes)))
-        return fitting(encode(fields + self._signer.sign(deadline, fields, source.encode())))
+        token = encode(fields + self._signer.sign(deadline, fields, source.encode()))
+        check_fits("a link", token, MAX_TOKEN_CHARACTERS)
+        return token
 
     def read(self, request: Request, path: Path) -> Link:
         """Return the link of the token in a request. `authorization.check_not_expired` checks the end of the link.

@@ -3,11 +3,11 @@
 from typing import Final, NamedTuple
 
 from chalicelib.core.web.message import BLANKS, Request, origin_of
-from chalicelib.core.web.problems.access import CookieInvalid, CrossSite, TooManyGroups
+from chalicelib.core.web.problems.access import CookieInvalid, CrossSite
 from chalicelib.core.web.times import Deadline
 
 from .principals import Principal
-from .sign_ins import SignIns
+from .sign_ins import SignIns, check_fits
 from .signing import MAC_BYTES, Signer, decode, encode
 
 KEY_SESSION_SECONDS: Final = 12 * 3600  # nothing renews the session of an API key
@@ -116,8 +116,7 @@ class Sessions:
             TooManyGroups: the groups of the person do not fit into a cookie.
         """
         value = self._value(sign_in, display_name, automatic, deadline)
-        if len(value) > MAX_COOKIE_CHARACTERS:
-            raise TooManyGroups("a session", len(value), MAX_COOKIE_CHARACTERS)
+        check_fits("a session", value, MAX_COOKIE_CHARACTERS)
         return f"{COOKIE_NAME}={value}; Max-Age={_REMEMBERED_SECONDS}; {ATTRIBUTES}"
 
     def _value(self, sign_in: bytes, display_name: str, automatic: int, deadline: Deadline) -> str:

@@ -15,6 +15,8 @@ from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from chalicelib.core.web.problems.access import TooManyGroups
+
 from .principals import ApiKey, ApiKeys, Principal, sha256_of
 from .revocations import Revoked, is_revoked
 
@@ -134,6 +136,12 @@ class SignIns:
 def person_of(data: bytes) -> str:
     """Return the name `user:NAME:ID` in the sign-in of a person, whether the sign-in still holds or not."""
     return f"user:{data[_TEXT_START:].decode().partition(_SEPARATOR)[0]}"
+
+
+def check_fits(holder: str, text: str, max_characters: int) -> None:
+    """Raise TooManyGroups for a text that carries a sign-in and is too long; `holder` names the text in words."""
+    if len(text) > max_characters:
+        raise TooManyGroups(holder, len(text), max_characters)
 
 
 def _mark_of(sha256_hex: str) -> bytes:
