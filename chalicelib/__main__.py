@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from chalicelib import bootstrap, key_secrets, stages
+from chalicelib import bootstrap, key_secrets, secret_rotation, stages
+from chalicelib.backends.aws_calls import client
 from chalicelib.command_line import Command, parser
 from chalicelib.core.access.principals import Principal
 from chalicelib.core.access.rules import RuleSet
@@ -26,6 +27,7 @@ from chalicelib.explained_token import explain_token
 from chalicelib.iam_policy import policy, stack_policy
 from chalicelib.issuer_snapshots import describe, fetch_snapshot
 from chalicelib.operator import reports
+from chalicelib.operator.checks import reason_of
 from chalicelib.settings.load import InvalidSettings, Settings
 from chalicelib.whois import not_named, whois
 
@@ -107,10 +109,7 @@ def _key_rotate(options: argparse.Namespace) -> int:
 
 
 def _secret_rotate(options: argparse.Namespace) -> int:
-    import boto3  # the other commands need no AWS
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    from chalicelib import secret_rotation
+    from botocore.exceptions import BotoCoreError, ClientError  # the other commands need no AWS
 
     environment = _environment(options.stage)
     try:
@@ -122,12 +121,12 @@ def _secret_rotate(options: argparse.Namespace) -> int:
                 file=sys.stderr,
             )
             return 1
-        client = boto3.client("lambda", region_name=environment.region or None)
-        restart = partial(secret_rotation.restart_functions, client, options.functions, time.time)
+        aws_lambda = client("lambda", region_name=environment.region or None)
+        restart = partial(secret_rotation.restart_functions, aws_lambda, options.functions, time.time)
         wait = partial(time.sleep, secret_rotation.INVOCATION_SECONDS)
         secret_rotation.rotate(place, restart, wait, key_secrets.random_secret())
     except (BotoCoreError, ClientError) as error:
-        print(f"{error}. Nothing is lost: run the command again.", file=sys.stderr)
+        print(f"{reason_of(error)}. Nothing is lost: run the command again.", file=sys.stderr)
         return 1
     print("The new secret signs. Links that the old secret signed stay good until the next rotation.")
     return 0

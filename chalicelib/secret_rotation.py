@@ -7,6 +7,8 @@ rotation: a link survives one rotation.
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from chalicelib.backends.aws_calls import client
+from chalicelib.backends.secrets import reader_of, split
 from chalicelib.core.web.times import rfc3339
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ def rotate(place: Place, restart: Callable[[], object], wait: Callable[[], objec
         wait: returns when every older request has its answer.
         new_secret: random characters.
     """
-    old_secrets = place.read().replace(",", " ").split()
+    old_secrets = split(place.read())
     place.write(",".join((new_secret, *old_secrets)))  # accepted, and signs nothing
     restart()
     wait()
@@ -40,24 +42,19 @@ def rotate(place: Place, restart: Callable[[], object], wait: Callable[[], objec
 
 
 def place_of(reference: str) -> Place | None:
-    """Return the place that an ARN names, in Secrets Manager or in SSM; None for a secret in clear."""
-    import boto3  # other commands of the tool need no AWS
-
+    """Return the place that an ARN names, in Secrets Manager or in SSM; None for every other text."""
     arn = reference.strip()
-    match arn.split(":", 5):
-        case ["arn", _, "secretsmanager", region, _, _]:
-            secrets_manager = boto3.client("secretsmanager", region_name=region)
-            return Place(
-                lambda: secrets_manager.get_secret_value(SecretId=arn)["SecretString"],
-                lambda text: secrets_manager.put_secret_value(SecretId=arn, SecretString=text),
-            )
-        case ["arn", _, "ssm", region, _, _]:
-            ssm = boto3.client("ssm", region_name=region)
-            return Place(
-                lambda: ssm.get_parameter(Name=arn, WithDecryption=True)["Parameter"]["Value"],
-                lambda text: _put_parameter(ssm, arn, text),
-            )
-    return None
+    try:
+        read = reader_of(arn)
+    except ValueError:
+        read = None
+    if read is None:
+        return None
+    _, _, service, region, _ = arn.split(":", 4)
+    aws = client(service, region_name=region)
+    if service == "secretsmanager":
+        return Place(read, lambda text: aws.put_secret_value(SecretId=arn, SecretString=text))
+    return Place(read, lambda text: _put_parameter(aws, arn, text))
 
 
 def _put_parameter(ssm: Any, arn: str, text: str) -> None:
@@ -69,10 +66,10 @@ def _put_parameter(ssm: Any, arn: str, text: str) -> None:
     ssm.put_parameter(Name=name, Value=text, Type=parameter["Type"], Overwrite=True, **kms_key)
 
 
-def restart_functions(client: "LambdaClient", functions: Sequence[str], clock: Callable[[], float]) -> None:
+def restart_functions(aws_lambda: "LambdaClient", functions: Sequence[str], clock: Callable[[], float]) -> None:
     """Replace the containers of functions: a new configuration makes new containers (Lambda Developer Guide)."""
     description = f"Restarted at {rfc3339(clock())}"
     for function in functions:
-        client.update_function_configuration(FunctionName=function, Description=description)
+        aws_lambda.update_function_configuration(FunctionName=function, Description=description)
     for function in functions:
-        client.get_waiter("function_updated_v2").wait(FunctionName=function)
+        aws_lambda.get_waiter("function_updated_v2").wait(FunctionName=function)

@@ -51,14 +51,27 @@ def client_secret_source(reference: str) -> ClientSecret:
     return _source(reference, _whole)
 
 
-def _source(reference: str, parse: Callable[[str], T]) -> Callable[[Deadline], T]:
-    match reference.strip().split(":", 5):
+def reader_of(reference: str) -> Callable[[], str] | None:
+    """Return a function that fetches the text which an ARN names; None for a text in clear.
+
+    Raises:
+        ValueError: the ARN is of something else.
+    """
+    arn = reference.strip()
+    match arn.split(":", 5):
         case ["arn", _, "secretsmanager", region, _, _]:
-            return _Fetched(lambda: parse(_from_secrets_manager(reference.strip(), region)))
+            return lambda: _from_secrets_manager(arn, region)
         case ["arn", _, "ssm", region, _, name] if name.startswith("parameter/"):
-            return _Fetched(lambda: parse(_from_ssm(reference.strip(), region)))
+            return lambda: _from_ssm(arn, region)
         case ["arn", *_]:
             raise ValueError("is an ARN, and neither of a secret in Secrets Manager nor of a parameter in SSM")
+    return None
+
+
+def _source(reference: str, parse: Callable[[str], T]) -> Callable[[Deadline], T]:
+    read = reader_of(reference)
+    if read:
+        return _Fetched(lambda: parse(read()))
     secret = parse(reference)
     return lambda _: secret
 
@@ -93,6 +106,11 @@ def _from_ssm(arn: str, region: str) -> str:
     return str(answer["Parameter"]["Value"])
 
 
+def split(text: str) -> list[str]:
+    """Return the secrets in a text, the newest last; none for an empty text."""
+    return text.replace(",", " ").split()
+
+
 def _whole(text: str) -> bytes:
     secret = text.strip("\r\n")
     if not secret:
@@ -101,7 +119,7 @@ def _whole(text: str) -> bytes:
 
 
 def _split(text: str) -> tuple[bytes, ...]:
-    secrets = text.replace(",", " ").split()
+    secrets = split(text)
     if not secrets:
         raise ValueError("holds no secret")
     if min(len(secret) for secret in secrets) < MIN_SECRET_CHARACTERS:

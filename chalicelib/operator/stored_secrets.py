@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from chalicelib.backends.secrets import is_arn
 from chalicelib.core.web.problems.base import Unavailable
 from chalicelib.core.web.times import Deadline
 
@@ -27,7 +28,7 @@ def examine_secret(
         NotAsked: there is no secret, or the secret is in clear, which the check of the environment reads.
     """
     reference = (reference or "").strip()
-    if not reference.startswith("arn:"):
+    if not is_arn(reference):
         raise NotAsked("the secret is not stored by AWS" if reference else "no secret is named")
     try:
         source(reference)(deadline)
