@@ -45,7 +45,7 @@ IDENTITY = {
 BEYOND = {
     *(
         f"chalicelib.backends.{name}"
-        for name in ("s3", "templates", "dynamodb", "images.renderer", "images.web_images")
+        for name in ("s3", "templates", "dynamodb", "dynamodb_table", "images.renderer", "images.web_images")
     ),
     *(f"chalicelib.core.features.{name}" for name in ("assets", "derived_images", "directories", "directory_listing")),
     *(f"chalicelib.core.features.{name}" for name in ("directory_pages", "forms", "image_endpoints", "links")),

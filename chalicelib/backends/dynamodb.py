@@ -8,8 +8,7 @@ file FILE       Unix time in seconds: when a GET of the `Reading.file` FILE last
 parts FILE      a set: the ranges of that file that were sent since then, and the attempts that got the ranges
 """
 
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from chalicelib.core.access.link_tokens import Link, Reading
 from chalicelib.core.link_uses import FREE_SECONDS, MAX_FREE_RANGES
@@ -17,10 +16,8 @@ from chalicelib.core.web.problems.access import LinkRevoked, LinkUsedUp
 from chalicelib.core.web.problems.base import Unavailable
 from chalicelib.core.web.times import Deadline
 
-from .aws_calls import call, client
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+from .aws_calls import call
+from .dynamodb_table import DynamoTable, number
 
 _KEPT_SECONDS: Final = 3_600  # after the link expires, so that a service with a slow clock still sees the uses
 _NOT_COUNTED: Final = "The uses of this link cannot be counted now."
@@ -39,19 +36,8 @@ _IS_RANGE_FREE: Final = (
 )
 
 
-class DynamoLinkUseCounter:
-    """`ports.LinkUseCounter` in a table.
-
-    boto3 finds the credentials and the endpoint. The first call makes the only client.
-
-    Args:
-        table: the name of the table.
-        region: the region of the table; None for the region that boto3 finds.
-    """
-
-    def __init__(self, table: str, region: str | None = None) -> None:
-        self._table = table
-        self._region = region
+class DynamoLinkUseCounter(DynamoTable):
+    """`ports.LinkUseCounter` in a table."""
 
     def redeem(self, link: Link, *, attempt: str, reading: Reading | None, now: float, deadline: Deadline) -> None:
         """Take one use of a link, or allow a free range, with conditional writes; see `ports.LinkUseCounter.redeem`."""
@@ -63,10 +49,10 @@ class DynamoLinkUseCounter:
                 ":expires": _expires(link),
                 ":attempt": {"S": attempt},
                 ":attempts": {"SS": [attempt]},
-                ":uses": _number(link.uses),
+                ":uses": number(link.uses),
             }
             if reading:
-                values |= {":now": _number(now), ":parts": {"SS": [reading.part]}}
+                values |= {":now": number(now), ":parts": {"SS": [reading.part]}}
             update = _TAKE_USE_FOR_FILE if reading else _TAKE_USE
             refused = self._write_if(_IS_USE_LEFT, link, update, values, reading)
             if refused is not None:
@@ -77,11 +63,11 @@ class DynamoLinkUseCounter:
     def _is_free(self, link: Link, attempt: str, reading: Reading, now: float) -> bool:
         """Return whether a range is free; if so, note that the range was sent."""
         values = {
-            ":earliest": _number(now - FREE_SECONDS),
+            ":earliest": number(now - FREE_SECONDS),
             ":attempt": {"S": attempt},
             ":part": {"S": reading.part},
             ":sent": {"SS": [attempt, reading.part]},
-            ":most": _number(2 * MAX_FREE_RANGES),  # the set holds a range and an attempt for each
+            ":most": number(2 * MAX_FREE_RANGES),  # the set holds a range and an attempt for each
         }
         return self._write_if(_IS_RANGE_FREE, link, _SEND_FREE_RANGE, values, reading) is None
 
@@ -141,11 +127,6 @@ class DynamoLinkUseCounter:
 
         call(deadline, work, otherwise=_NOT_COUNTED)
 
-    @cached_property
-    def _client(self) -> "DynamoDBClient":
-        dynamodb: DynamoDBClient = client("dynamodb", region_name=self._region)
-        return dynamodb
-
 
 def _check_answer(is_proof: bool) -> None:
     """Raise Unavailable unless the answer proves that DynamoDB did the work.
@@ -161,8 +142,4 @@ def _key(link: Link) -> dict[str, Any]:
 
 
 def _expires(link: Link) -> dict[str, Any]:
-    return _number(link.expires_at + _KEPT_SECONDS)
-
-
-def _number(value: float) -> dict[str, Any]:
-    return {"N": repr(value)}
+    return number(link.expires_at + _KEPT_SECONDS)

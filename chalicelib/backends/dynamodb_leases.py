@@ -5,34 +5,20 @@ expires         Unix time in seconds, some time after the window ends; the TTL a
 used            the number of requests in all leases; the last lease can end above the limit, and is then smaller
 """
 
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 from chalicelib.core.access.limit_ports import Lease
 from chalicelib.core.web.times import Deadline
 
-from .aws_calls import call, client
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+from .aws_calls import call
+from .dynamodb_table import DynamoTable, number
 
 _KEPT_SECONDS: Final = 3_600  # after the window ends, so that a service with a slow clock still sees the leases
 _NOT_COUNTED: Final = "The requests cannot be counted now."
 
 
-class DynamoLeaseTable:
-    """`ports.LeaseTable` in a table.
-
-    boto3 finds the credentials and the endpoint. The first call makes the only client.
-
-    Args:
-        table: the name of the table.
-        region: the region of the table; None for the region that boto3 finds.
-    """
-
-    def __init__(self, table: str, region: str | None = None) -> None:
-        self._table = table
-        self._region = region
+class DynamoLeaseTable(DynamoTable):
+    """`ports.LeaseTable` in a table."""
 
     def lease(self, window_id: str, *, size: int, requests: int, ends_at: int, deadline: Deadline) -> Lease:
         """Lease requests by one conditional write; see `ports.LeaseTable.lease`.
@@ -49,9 +35,9 @@ class DynamoLeaseTable:
                     UpdateExpression="SET expires = :expires ADD used :size",
                     ConditionExpression="attribute_not_exists(used) OR used < :requests",
                     ExpressionAttributeValues={
-                        ":expires": _number(ends_at + _KEPT_SECONDS),
-                        ":size": _number(size),
-                        ":requests": _number(requests),
+                        ":expires": number(ends_at + _KEPT_SECONDS),
+                        ":size": number(size),
+                        ":requests": number(requests),
                     },
                     ReturnValues="UPDATED_NEW",
                 )
@@ -61,12 +47,3 @@ class DynamoLeaseTable:
             return Lease(min(size, requests - (used - size)), is_last=used >= requests)
 
         return call(deadline, work, otherwise=_NOT_COUNTED)
-
-    @cached_property
-    def _client(self) -> "DynamoDBClient":
-        dynamodb: DynamoDBClient = client("dynamodb", region_name=self._region)
-        return dynamodb
-
-
-def _number(value: int) -> dict[str, Any]:
-    return {"N": str(value)}
