@@ -18,7 +18,6 @@ from chalicelib import bootstrap, key_secrets, secret_rotation, stages
 from chalicelib.backends.aws_calls import client
 from chalicelib.command_line import Command, parser
 from chalicelib.core.access.principals import Principal
-from chalicelib.core.access.rules import RuleSet
 from chalicelib.core.web import paths
 from chalicelib.core.web.problems.base import Problem
 from chalicelib.environment import BUCKET, DEFAULT_REGION, MARK_KEY, REGION, SECRET, Environment, of_process
@@ -147,14 +146,15 @@ def _explain(options: argparse.Namespace) -> int:
     if principal is None or options.url is None:
         return int(refused or principal is None)
     request = pasted(options.method, options.url, settings.public_url, bootstrap.deadline(None))
-    explained = explain(settings, bootstrap.link_tokens(environment), principal, request, int(time.time()))
+    link_tokens = bootstrap.access_factory(settings, environment).link_tokens
+    explained = explain(settings, link_tokens, principal, request, int(time.time()))
     print(*explained.lines, sep="\n")
     return int(explained.refused or refused)
 
 
 def _explain_token(file: Path, settings: Settings, environment: Environment) -> tuple[Principal | None, bool]:
     """Print what a token is, and return its principal, and whether the token is refused."""
-    tokens = bootstrap.issuer_tokens(settings, environment)
+    tokens = bootstrap.access_factory(settings, environment).issuer_tokens
     if tokens is None:
         print("The settings have no [[issuers]]: docs/identity.md has tables to paste.", file=sys.stderr)
         return None, True
@@ -186,17 +186,17 @@ def _link(options: argparse.Namespace) -> int:
             f"The environment variable {SECRET} is not set, and no link is signed without it: set it.", file=sys.stderr
         )
         return 1
-    now, rules, makers = int(time.time()), RuleSet(settings.rules), bootstrap.makers(settings, environment)
-    maker = makers.of(principal, now)
-    if makers.principal(maker) is None:
+    now, access = int(time.time()), bootstrap.access_factory(settings, environment)
+    maker = access.makers.of(principal, now)
+    if access.makers.principal(maker) is None:
         print(f"The key {options.caller!r} is revoked, so no link of it opens: see [revoked].", file=sys.stderr)
         return 1
     try:
         path = paths.decode(options.path)
-        rules.authorize(principal, "share", path)
-        rules.authorize(principal, options.action, path)
+        access.rules.authorize(principal, "share", path)
+        access.rules.authorize(principal, options.action, path)
         link = (path, options.action, options.uses, now + options.expires_in, maker)
-        _, token = bootstrap.link_tokens(environment).make(*link, bootstrap.deadline(None))
+        _, token = access.link_tokens.make(*link, bootstrap.deadline(None))
     except Problem as problem:
         print(f"{problem.status} {problem.code}: {problem.detail}", file=sys.stderr)
         return 1

@@ -124,9 +124,9 @@ class AccessFactory:
     @cached_property
     def link_tokens(self) -> "LinkTokens":
         """The maker and reader of link tokens."""
-        from .core.access.link_tokens import LinkTokens, link_signer
+        from .core.access.link_tokens import LinkTokens
 
-        return LinkTokens(link_signer(self.secrets), self._random)
+        return LinkTokens(Signer(self.secrets, "link"), self._random)
 
     @cached_property
     def resize_tokens(self) -> "ResizeTokens":

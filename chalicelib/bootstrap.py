@@ -22,9 +22,7 @@ from .service_factory import ServiceFactory
 from .settings.load import InvalidSettings, Settings, inspect, load
 
 if TYPE_CHECKING:
-    from .core.access.issuer_tokens import IssuerTokens
-    from .core.access.link_tokens import LinkTokens, Random
-    from .core.access.makers import Makers
+    from .core.access.link_tokens import Random
     from .core.ports import Clock, Log
 
 _TIMEOUT_SECONDS: Final = 10.0  # lambda_timeout in .chalice/config.json
@@ -94,27 +92,10 @@ def inspect_settings(environment: Environment) -> tuple[Settings, tuple[str, ...
     return settings, warnings
 
 
-def issuer_tokens(settings: Settings, environment: Environment) -> "IssuerTokens | None":
-    """Return the verifier of the tokens of issuers; None for settings without issuers; raise InvalidSettings."""
-    return _factory(settings, environment).issuer_tokens
-
-
-def makers(settings: Settings, environment: Environment) -> "Makers":
-    """Return the writer and reader of the makers of links."""
-    return _factory(settings, environment).makers
-
-
-def _factory(settings: Settings, environment: Environment) -> AccessFactory:
+def access_factory(settings: Settings, environment: Environment) -> AccessFactory:
+    """Return the factory of tokens and links, for the administrator's tool; raise InvalidSettings."""
     backends = Backends(settings, environment, time.time, lambda text: sys.stderr.write(f"{text}\n"))
     return AccessFactory(settings, backends, os.urandom)
-
-
-def link_tokens(environment: Environment) -> "LinkTokens":
-    """Return the maker and reader of link tokens; raise InvalidSettings."""
-    from .core.access.link_tokens import LinkTokens, link_signer
-    from .core.access.signing import no_secrets
-
-    return LinkTokens(link_signer(environment.signing_secrets() or no_secrets), os.urandom)
 
 
 def build(settings: Settings, backends: Backends, *, clock: "Clock", random: "Random", log: "Log") -> Application:

@@ -16,7 +16,7 @@ from chalicelib.core.web.times import Deadline
 
 from .makers import MIN_MAKER_BYTES
 from .sign_ins import check_fits
-from .signing import MAC_BYTES, Secrets, Signer, decode, encode
+from .signing import MAC_BYTES, Signer, decode, encode
 
 Random = Callable[[int], bytes]
 """Returns a given number of random bytes, which nobody can guess."""
@@ -70,11 +70,6 @@ class Reading(NamedTuple):
     file: str
     part: str
     resumes: bool
-
-
-def link_signer(secrets: Secrets) -> Signer:
-    """Return the signer of link tokens, the same for the service and for the administrator's tool."""
-    return Signer(secrets, "link")
 
 
 class LinkTokens:
