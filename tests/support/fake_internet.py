@@ -103,6 +103,12 @@ class FakeInternet:
         self.ports.clear()
         self.add(HOST, ADDRESS)
 
+    def take_paths(self) -> list[str]:
+        """Return and forget the paths of the requests that the site got."""
+        paths = [request.path for request in self.seen]
+        self.seen.clear()
+        return paths
+
     def add(self, host: str, *addresses: str) -> None:
         """Give a name its addresses; the site answers at the public addresses."""
         self.names[host] = list(addresses)

@@ -2,7 +2,6 @@
 
 import json
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -73,15 +72,7 @@ class World:
 
     def requests(self) -> list[str]:
         """Return and forget the paths that the issuer was asked for."""
-        paths = [request.path for request in self.internet.seen]
-        self.internet.seen.clear()
-        return paths
-
-
-@pytest.fixture(scope="module")
-def internet() -> Iterator[FakeInternet]:
-    with FakeInternet() as internet:
-        yield internet
+        return self.internet.take_paths()
 
 
 @pytest.fixture

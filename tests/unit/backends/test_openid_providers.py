@@ -2,7 +2,6 @@
 
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, unquote_plus, unquote_to_bytes
 
@@ -74,15 +73,7 @@ class World:
 
     def requests(self) -> list[str]:
         """Return and forget the paths that the provider was asked for."""
-        paths = [request.path for request in self.internet.seen]
-        self.internet.seen.clear()
-        return paths
-
-
-@pytest.fixture(scope="module")
-def internet() -> Iterator[FakeInternet]:
-    with FakeInternet() as internet:
-        yield internet
+        return self.internet.take_paths()
 
 
 @pytest.fixture

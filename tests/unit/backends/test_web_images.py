@@ -9,7 +9,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from io import BufferedIOBase
 from itertools import cycle
@@ -70,12 +70,6 @@ class World:
                 time.sleep(pause)
 
         self.internet.script("/a.png", write)
-
-
-@pytest.fixture(scope="module")
-def internet() -> Iterator[FakeInternet]:
-    with FakeInternet() as internet:
-        yield internet
 
 
 @pytest.fixture
