@@ -9,6 +9,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from local.dev_server import PROJECT
+
 from .account import BUCKET, Account
 
 TEAM = "team-files"
@@ -90,6 +92,28 @@ def test_adopt_adds_what_is_missing_and_keeps_what_is_there(team: TeamBucket) ->
         again = team.account.tool("adopt", TEAM, *arguments)
         assert (again.status, "done" in again.out) == (0, False)
     assert team.state() == after
+
+
+def test_an_adopted_bucket_has_the_rules_of_the_bucket_of_the_stack(team: TeamBucket) -> None:
+    resources = json.loads((PROJECT / ".chalice/resources.json").read_text())["Resources"]
+    stack, policy = (resources[name]["Properties"] for name in ("Bucket", "BucketPolicy"))
+    own_cors, (uploads, derived) = (
+        stack["CorsConfiguration"]["CorsRules"][0],
+        stack["LifecycleConfiguration"]["Rules"][:2],
+    )
+    (denial,) = policy["PolicyDocument"]["Statement"]
+    team.account.settings.write_text(SETTINGS)
+    team.account.tool("adopt", TEAM, "--apply")
+    cors, lifecycle, statements = (rules[1:] for rules in team.state())
+    names = {"AllowedMethods": "AllowedMethods", "ExposedHeaders": "ExposeHeaders", "MaxAge": "MaxAgeSeconds"}
+    assert {name: cors[0][other] for name, other in names.items()} == {name: own_cors[name] for name in names}
+    assert lifecycle[0]["AbortIncompleteMultipartUpload"] == uploads["AbortIncompleteMultipartUpload"]
+    assert lifecycle[1]["Filter"]["Prefix"] == f"tenant/{derived['Prefix']}"
+    assert lifecycle[1]["Expiration"]["Days"] == derived["ExpirationInDays"]
+    assert lifecycle[1]["NoncurrentVersionExpiration"] == derived["NoncurrentVersionExpiration"]
+    assert {**statements[0], "Resource": ""} == {**denial, "Resource": ""}
+    block = team.s3.get_public_access_block(Bucket=TEAM)["PublicAccessBlockConfiguration"]
+    assert block == stack["PublicAccessBlockConfiguration"]
 
 
 def test_adopt_names_a_conflict_and_touches_nothing_of_it(team: TeamBucket) -> None:
