@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Final
 
-from chalicelib.core.access.issuers import Issuer
+from chalicelib.core.access.issuers import DEFAULT_SCOPES, Issuer
 from chalicelib.core.access.rules import Rule
 
 from .api_keys import GROUP, KEY_ID
@@ -46,7 +46,6 @@ _CLIENT_ID: Final = Check(_is_trimmed, 'the id of this service at the issuer, fo
 _SCOPE: Final = Check(pattern(r"[!#-\[\]-~]+"), 'a scope of OAuth: "profile"')  # RFC 6749 §3.3
 PERSON: Final = Check(pattern(r"user:[a-z0-9-]+:\S(?:.*\S)?"), 'a person of an issuer: "user:corp:alice"')
 
-_DEFAULT_SCOPES: Final = ("openid", "email", "profile")
 
 _OTHER_NAME: Final = (
     'two tables of issuers have the same issuer, so "{1}" can stand for the same people as "{0}": {2} that name too'
@@ -144,7 +143,7 @@ def _read_issuer(table: Table) -> tuple[Issuer, str]:
         jwks=table.optional_text("jwks", _JWKS) or "",
         inner=table.flag("inner", default=False),
         client_id=table.optional_text("client_id", _CLIENT_ID) or "",
-        scopes=table.texts("scopes", _SCOPE) or _DEFAULT_SCOPES,
+        scopes=table.texts("scopes", _SCOPE) or DEFAULT_SCOPES,
     )
     client_secret = table.secret("client_secret", CLIENT_SECRET)
     if table.values.get("audience") in (None, []):

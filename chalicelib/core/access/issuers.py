@@ -11,6 +11,8 @@ FEWER_GROUPS: Final = (
 )
 """How a token with too many groups is repaired."""
 
+DEFAULT_SCOPES: Final = ("openid", "email", "profile")
+
 
 class Issuer(NamedTuple):
     """One `[[issuers]]` table. Several tables may share an `issuer`; the first table whose demands hold decides.
@@ -45,7 +47,7 @@ class Issuer(NamedTuple):
     jwks: str = ""
     inner: bool = False
     client_id: str = ""
-    scopes: tuple[str, ...] = ("openid", "email", "profile")
+    scopes: tuple[str, ...] = DEFAULT_SCOPES
 
 
 class IssuerKey(NamedTuple):
