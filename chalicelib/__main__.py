@@ -9,24 +9,21 @@ import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from chalicelib import bootstrap, key_secrets, secret_rotation, stages
-from chalicelib.backends.aws_calls import client
+from chalicelib import bootstrap, key_secrets, stages
 from chalicelib.command_line import Command, parser
 from chalicelib.core.access.principals import Principal
 from chalicelib.core.web import paths
 from chalicelib.core.web.problems.base import Problem
-from chalicelib.environment import BUCKET, DEFAULT_REGION, MARK_KEY, REGION, SECRET, Environment, of_process
+from chalicelib.environment import BUCKET, MARK_KEY, SECRET, Environment
 from chalicelib.explain import explain, pasted, principal_of, rules_of
 from chalicelib.explained_token import explain_token
-from chalicelib.iam_policy import policy, stack_policy
+from chalicelib.iam_policy import policy_of, stack_policy_of
 from chalicelib.issuer_snapshots import describe, fetch_snapshot
 from chalicelib.operator import reports
-from chalicelib.operator.checks import reason_of
 from chalicelib.settings.load import InvalidSettings, Settings
 from chalicelib.whois import not_named, whois
 
@@ -43,21 +40,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
 
 
-def _environment(stage: str | None) -> Environment:
-    """The environment of a stage's functions, or of this process without a stage."""
-    process = of_process()
-    if stage is None:
-        return process
-    region = process.region or _region_of_profile()
-    return stages.environment_of(stage, Environment({**process.variables, REGION: region, DEFAULT_REGION: region}))
-
-
-def _region_of_profile() -> str:
-    from botocore.session import Session  # a deployment without a region in the environment uses the profile's
-
-    return Session().get_config_variable("region") or ""
-
-
 def _settings(environment: Environment) -> Settings:
     settings, warnings = bootstrap.inspect_settings(environment)
     _warn(warnings)
@@ -70,7 +52,7 @@ def _warn(warnings: Sequence[str]) -> None:
 
 
 def _check(options: argparse.Namespace) -> int:
-    environment = _environment(options.stage)
+    environment = stages.environment_of_tool(options.stage)
     settings, warnings = bootstrap.inspect_settings(environment)
     _warn(warnings)
     issuers = describe(settings.issuers, os.path.dirname(environment.settings_file), time.time())
@@ -91,7 +73,7 @@ def _key_new(options: argparse.Namespace) -> int:
 
 
 def _key_rotate(options: argparse.Namespace) -> int:
-    settings = _settings(_environment(options.stage))
+    settings = _settings(stages.environment_of_tool(options.stage))
     key = next((key for key in settings.keys if key.id == options.id), None)
     if key is None:
         print(f"There is no key {options.id!r}.", file=sys.stderr)
@@ -108,34 +90,14 @@ def _key_rotate(options: argparse.Namespace) -> int:
 
 
 def _secret_rotate(options: argparse.Namespace) -> int:
-    from botocore.exceptions import BotoCoreError, ClientError  # the other commands need no AWS
-
-    environment = _environment(options.stage)
-    try:
-        place = secret_rotation.place_of(environment.variables.get(SECRET, ""))
-        if place is None:
-            print(
-                f"{SECRET} is not the ARN of a secret in Secrets Manager or of a parameter in SSM. Put the secret "
-                f"there, set {SECRET} to the ARN, and deploy.",
-                file=sys.stderr,
-            )
-            return 1
-        aws_lambda = client("lambda", region_name=environment.region or None)
-        restart = partial(secret_rotation.restart_functions, aws_lambda, options.functions, time.time)
-        wait = partial(time.sleep, secret_rotation.INVOCATION_SECONDS)
-        secret_rotation.rotate(place, restart, wait, key_secrets.random_secret())
-    except (BotoCoreError, ClientError) as error:
-        print(f"{reason_of(error)}. Nothing is lost: run the command again.", file=sys.stderr)
-        return 1
-    print("The new secret signs. Links that the old secret signed stay good until the next rotation.")
-    return 0
+    return reports.rotate_secret(stages.environment_of_tool(options.stage), options.functions, time.time, time.sleep)
 
 
 def _explain(options: argparse.Namespace) -> int:
     if options.url is None and options.token is None:
         print("Name METHOD and PATH, or a token: explain GET /a.txt, explain --token FILE.", file=sys.stderr)
         return 2
-    environment = _environment(options.stage)
+    environment = stages.environment_of_tool(options.stage)
     settings = _settings(environment)
     principal, refused = principal_of(settings, options.caller), False
     if options.token:
@@ -170,7 +132,7 @@ def _explain_token(file: Path, settings: Settings, environment: Environment) -> 
 
 
 def _link(options: argparse.Namespace) -> int:
-    environment = _environment(options.stage)
+    environment = stages.environment_of_tool(options.stage)
     settings = _settings(environment)
     keys = (key for key in settings.keys if not key.in_urls)
     principal = next((key.principal() for key in keys if key.id == options.caller), None)
@@ -205,7 +167,7 @@ def _link(options: argparse.Namespace) -> int:
 
 
 def _whois(options: argparse.Namespace) -> int:
-    environment = _environment(options.stage)
+    environment = stages.environment_of_tool(options.stage)
     mark_keys = environment.mark_keys()
     if not mark_keys:
         print(
@@ -220,7 +182,7 @@ def _whois(options: argparse.Namespace) -> int:
 
 
 def _issuers(options: argparse.Namespace) -> int:
-    environment = _environment(options.stage)
+    environment = stages.environment_of_tool(options.stage)
     issuers = _settings(environment).issuers
     directory = os.path.dirname(environment.settings_file)
     failures = fetch_snapshot(issuers, directory, time.time) if options.fetch else []
@@ -230,36 +192,35 @@ def _issuers(options: argparse.Namespace) -> int:
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    return reports.doctor(_environment(options.stage), options.stage, options.function, time.time)
+    return reports.doctor(stages.environment_of_tool(options.stage), options.stage, options.function, time.time)
 
 
 def _adopt(options: argparse.Namespace) -> int:
-    return reports.adopt(_environment(options.stage), options.bucket, apply=options.apply)
+    return reports.adopt(stages.environment_of_tool(options.stage), options.bucket, apply=options.apply)
+
+
+def _publish(options: argparse.Namespace) -> int:
+    environment = stages.environment_of_tool(options.stage or stages.STACK)
+    settings = None if options.rollback else _settings(environment)
+    return reports.publish(environment, settings, options.stage, options.stack, time.time, time.sleep)
 
 
 def _policy(options: argparse.Namespace) -> int:
-    environment = _environment(options.stage)
+    environment = stages.environment_of_tool(options.stage)
     settings = _settings(environment)
-    mounts, rules = settings.mounts, settings.rules
-    secrets = settings.cdn_secret, settings.client_secrets.values()
     if options.stage == stages.STACK:
-        document = stack_policy(stages.template_policy(), mounts, rules, environment.variables[BUCKET], *secrets)
+        document = stack_policy_of(stages.template_policy(), settings, environment.variables[BUCKET])
     else:
-        document = policy(mounts, rules, environment.table, environment.variables.get(SECRET), *secrets)
-    text = json.dumps(document, indent=2)
+        document = policy_of(settings, environment)
     if not options.write:
-        print(text)
+        print(json.dumps(document, indent=2))
         return 0
     if options.stage in (None, stages.STACK):
         print(
             "--write needs a --stage other than stack: `make package` writes the policy of the stack.", file=sys.stderr
         )
         return 2
-    file = stages.policy_file(options.stage)
-    new_file = file.with_name(f"{file.name}.new")  # the old policy stays until the new policy is complete
-    new_file.write_text(f"{text}\n")
-    new_file.replace(file)
-    print(f"{file} is written.")
+    print(f"{stages.write_policy(options.stage, document)} is written.")
     return 0
 
 
@@ -275,6 +236,7 @@ _COMMANDS: Final[Mapping[str, Command]] = {
     "policy": _policy,
     "doctor": _doctor,
     "adopt": _adopt,
+    "publish": _publish,
 }
 
 if __name__ == "__main__":

@@ -103,6 +103,13 @@ def parser(run: Mapping[str, Command]) -> argparse.ArgumentParser:
     )
     issuers.set_defaults(run=run["issuers"])
 
+    publish = commands.add_parser("publish", help="make the settings live without a deployment, in seconds")
+    deployment = publish.add_mutually_exclusive_group(required=True)
+    deployment.add_argument("--stage", metavar="STAGE", help="the stage of `make deploy`")
+    deployment.add_argument("--stack", metavar="NAME", help="the name of the stack")
+    publish.add_argument("--rollback", action="store_true", help="go back to the settings that were live before")
+    publish.set_defaults(run=run["publish"])
+
     doctor = commands.add_parser(
         "doctor", parents=[stage], help="ask AWS whether everything is as the settings need it"
     )

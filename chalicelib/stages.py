@@ -3,9 +3,10 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
-from .environment import CONFIG, DEFAULT_REGION, MARK_KEY, REGION, SECRET, SET_BY_LAMBDA, Environment
+from .environment import CONFIG, DEFAULT_REGION, MARK_KEY, REGION, SECRET, SET_BY_LAMBDA, Environment, of_process
 from .settings.load import InvalidSettings
 from .settings.mistakes import did_you_mean
 from .settings.mounts import UNKNOWN_REGION
@@ -26,7 +27,26 @@ _PLACEHOLDERS: Final = {
 }
 
 
-def environment_of(stage: str, own: Environment) -> Environment:
+def environment_of_tool(stage: str | None, by_hand: Mapping[str, str] = MappingProxyType({})) -> Environment:
+    """Return the environment of a stage's functions, in the region of this process or of its AWS profile.
+
+    Without a stage, return the environment of this process. The other argument, and what this raises, are as in
+    `environment_of`.
+    """
+    process = of_process()
+    if stage is None:
+        return process
+    region = process.region or _region_of_profile()
+    return environment_of(stage, Environment({**process.variables, REGION: region, DEFAULT_REGION: region}), by_hand)
+
+
+def _region_of_profile() -> str:
+    from botocore.session import Session  # a deployment without a region in the environment uses the profile's
+
+    return Session().get_config_variable("region") or ""
+
+
+def environment_of(stage: str, own: Environment, by_hand: Mapping[str, str] = MappingProxyType({})) -> Environment:
     """Return the environment of a stage's functions.
 
     Lambda and the template set some variables, whose values only the deployment knows. Such a value comes from `own`,
@@ -35,11 +55,12 @@ def environment_of(stage: str, own: Environment) -> Environment:
     Args:
         stage: the name of the stage in `.chalice/config.json`.
         own: the environment of the administrator's tool.
+        by_hand: variables that somebody set on the function, and that `.chalice/config.json` does not have.
 
     Raises:
         InvalidSettings: the stage does not exist, or a file in `.chalice` cannot be used.
     """
-    given = _variables(stage)
+    given = {**by_hand, **variables_of(stage)}
     unknown = [*SET_BY_LAMBDA, *(name for name, value in given.items() if not isinstance(value, str))]
     variables = {
         name: own.variables.get(name) or _PLACEHOLDERS.get(name, name.lower().replace("_", "-")) for name in unknown
@@ -52,6 +73,12 @@ def environment_of(stage: str, own: Environment) -> Environment:
     return Environment(variables)
 
 
+def function_name(stage: str) -> str:
+    """Return the name that Chalice gives the function of a stage; raise InvalidSettings for no such stage."""
+    config, _ = _stage(stage)
+    return f"{config['app_name']}-{stage}"
+
+
 def policy_file(stage: str) -> Path:
     """Return the file of the policy of a stage's role, which Chalice reads; raise InvalidSettings for no such stage."""
     config, own = _stage(stage)
@@ -59,13 +86,26 @@ def policy_file(stage: str) -> Path:
     return PROJECT / ".chalice" / str(name)
 
 
+def write_policy(stage: str, document: Mapping[str, Any]) -> Path:
+    """Replace the policy of a stage's role, and return its file. The old policy stays until the new one is complete."""
+    file = policy_file(stage)
+    new_file = file.with_name(f"{file.name}.new")
+    new_file.write_text(f"{json.dumps(document, indent=2)}\n")
+    new_file.replace(file)
+    return file
+
+
 def template_policy() -> dict[str, Any]:
     """Return the policy for the resources of the template; raise InvalidSettings where the file cannot be used."""
     return _read(policy_file(STACK))
 
 
-def _variables(stage: str) -> dict[str, Any]:
-    """The variables of the functions, merged as by Chalice; a value that the template computes is not a text."""
+def variables_of(stage: str) -> dict[str, Any]:
+    """Return the variables of the functions, merged as by Chalice; a value that the template computes is not a text.
+
+    Raises:
+        InvalidSettings: the stage does not exist, or a file in `.chalice` cannot be used.
+    """
     config, own = _stage(stage)
     template = _read(PROJECT / _TEMPLATE)["Globals"]["Function"]["Environment"]["Variables"] if stage == STACK else {}
     handler = own.get("lambda_functions", {}).get("api_handler", {})

@@ -1,8 +1,8 @@
 """The software bill of materials (SBOM) of deployment.zip, in the format of CycloneDX 1.6 as JSON.
 
-The SBOM names each package in the zip with its version, and with the hash of the file that pip fetched. Chalice adds
-its own runtime without pip, so of Chalice the SBOM has the hashes of the files in the zip. The same zip gives the same
-bytes.
+The SBOM names each package in the zip with its version, and with the hash of the file that pip fetched; and each
+library of the pages, with the hash of its script. Chalice adds its own runtime without pip, so of Chalice the SBOM has
+the hashes of the files in the zip. The same zip gives the same bytes.
 """
 
 import hashlib
@@ -22,6 +22,8 @@ from packaging.utils import parse_sdist_filename, parse_wheel_filename
 
 from chalicelib import __version__
 
+from .vendor import LIBRARIES, Library
+
 
 def sbom(archive: Path, fetched: Path) -> str:
     """Return the SBOM of a zip.
@@ -39,7 +41,7 @@ def sbom(archive: Path, fetched: Path) -> str:
         bom_ref="signpost",
         hashes=[digest],
     )
-    packages = [*(_package(file) for file in sorted(fetched.iterdir())), _chalice(archive)]
+    packages = [*map(_package, sorted(fetched.iterdir())), _chalice(archive), *map(_vendored, LIBRARIES)]
     bom.metadata.component = zip_file
     bom.components.update(packages)
     bom.register_dependency(zip_file, packages)
@@ -51,13 +53,13 @@ def sbom(archive: Path, fetched: Path) -> str:
 def _package(file: Path) -> Component:
     wheel = file.suffix == ".whl"
     name, version = parse_wheel_filename(file.name)[:2] if wheel else parse_sdist_filename(file.name)
-    package = _library(name, str(version))
+    package = _library("pypi", name, str(version))
     package.hashes.add(_sha256(file.read_bytes()))
     return package
 
 
 def _chalice(archive: Path) -> Component:
-    chalice = _library("chalice", metadata.version("chalice"))
+    chalice = _library("pypi", "chalice", metadata.version("chalice"))
     with ZipFile(archive) as code:
         for name in code.namelist():
             if name.startswith("chalice/"):
@@ -66,8 +68,14 @@ def _chalice(archive: Path) -> Component:
     return chalice
 
 
-def _library(name: str, version: str) -> Component:
-    url = PackageURL("pypi", name=name, version=version)
+def _vendored(library: Library) -> Component:
+    script = _library("npm", library.name, library.version)
+    script.hashes.add(HashType(alg=HashAlgorithm.SHA_256, content=library.sha256))
+    return script
+
+
+def _library(registry: str, name: str, version: str) -> Component:
+    url = PackageURL(registry, name=name, version=version)
     return Component(name=name, version=version, purl=url, bom_ref=str(url), type=ComponentType.LIBRARY)
 
 

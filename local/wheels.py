@@ -1,4 +1,4 @@
-"""`python -m local.wheels COMMAND`: run a Chalice command on packages whose hashes were checked.
+"""The packages of requirements.txt for Lambda's machine, whose hashes are checked.
 
 Alone, Chalice runs pip twice. The first run reads requirements.txt and checks its hashes, but brings the wheels of this
 machine. The second run brings the wheels of Lambda's machine, which go into the zip, by name and version alone. Here,
@@ -10,9 +10,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from tempfile import TemporaryDirectory
-
-PROJECT = Path(__file__).parent.parent
 
 # PEP 600: a wheel names the oldest glibc 2.x that it runs with. Lambda has the newest of this range (FACTS 7.1).
 _OLDEST_GLIBC, _NEWEST_GLIBC = 17, 26 if sys.version_info < (3, 12) else 34
@@ -22,17 +19,6 @@ _MACHINES = {"arm64": "aarch64", "x86_64": "x86_64"}
 
 class NotDownloaded(Exception):
     """A package has no file for Lambda's machine, or a file has another hash than requirements.txt."""
-
-
-def main(command: list[str]) -> int:
-    """Run a command with the downloaded packages of this project, and return its exit status."""
-    with TemporaryDirectory() as folder:
-        try:
-            environ = download(PROJECT, Path(folder))
-        except NotDownloaded as error:
-            print(error, file=sys.stderr)
-            return 1
-        return subprocess.run(command, env=os.environ | environ).returncode
 
 
 def download(project: Path, folder: Path) -> dict[str, str]:
@@ -68,7 +54,3 @@ def download(project: Path, folder: Path) -> dict[str, str]:
     if done.returncode:
         raise NotDownloaded(f"pip cannot download the packages of requirements.txt:\n{done.stderr.strip()}")
     return environ | {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(folder)}
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 from chalicelib.backends.aws_calls import client
-from chalicelib.backends.s3 import s3_config
+from chalicelib.backends.s3_clients import S3Clients, s3_config
 from chalicelib.core.s3.mounts import Mount
 
 _COMMANDS: Final = {"s3": "s3api"}  # the services that have another name in the aws-cli than in boto3
@@ -60,6 +60,7 @@ class Aws:
     def __init__(self, region: str) -> None:
         self.region = region
         self._clients: dict[tuple[object, ...], Any] = {}
+        self._s3_clients = S3Clients()
 
     def client(self, service: str, region: str | None = None) -> Any:
         """Return the client of a service other than S3, by default in the region of the functions."""
@@ -67,14 +68,7 @@ class Aws:
 
     def s3(self, mount: Mount) -> Any:
         """Return the client for the bucket of a mount, with the credentials of the mount where the mount has some."""
-        credentials = mount.credentials
-        return self._client(
-            "s3",
-            region_name=mount.region,
-            endpoint_url=mount.endpoint,
-            aws_access_key_id=credentials.access_key if credentials else None,
-            aws_secret_access_key=credentials.secret_key if credentials else None,
-        )
+        return self._s3_clients.of(mount)
 
     def s3_in(self, region: str) -> Any:
         """Return the client of S3 in a region, with the credentials of the operator."""
@@ -94,7 +88,7 @@ class Aws:
     def _client(self, service: str, **options: Any) -> Any:
         key = (service, *options.values())
         if key not in self._clients:
-            config = s3_config(on_aws=options["endpoint_url"] is None) if service == "s3" else None
+            config = s3_config(addressing="path" if options["endpoint_url"] else "auto") if service == "s3" else None
             self._clients[key] = client(service, client_config=config, **options)
         return self._clients[key]
 

@@ -75,6 +75,14 @@ def examine_region(bucket: Bucket) -> Iterator[Fault]:
         yield Fault(text, in_settings(f'region = "{region}"', bucket.name))
 
 
+def examine_acceleration(bucket: Bucket) -> Iterator[Fault]:
+    """Yield a fault unless the bucket has an accelerate endpoint."""
+    answer = bucket.read("get_bucket_accelerate_configuration")
+    if answer is None or answer.get("Status") != "Enabled":
+        repair = bucket.call("put_bucket_accelerate_configuration", AccelerateConfiguration={"Status": "Enabled"})
+        yield Fault("has no accelerate endpoint, so S3 refuses every URL", repair)
+
+
 def region_of(s3: Any, name: str) -> str:
     """Return the region of a bucket."""
     return str(s3.head_bucket(Bucket=name)["ResponseMetadata"]["HTTPHeaders"]["x-amz-bucket-region"])

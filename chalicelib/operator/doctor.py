@@ -6,19 +6,20 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Final
 
+from chalicelib.backends.cdn_keys import key_source
 from chalicelib.backends.issuer_snapshot import source_of
 from chalicelib.backends.secrets import client_secret_source, secret_source
 from chalicelib.core.s3.mounts import DERIVED, Mount
 from chalicelib.core.web.times import Deadline
 from chalicelib.environment import SECRET, Environment
-from chalicelib.iam_policy import policy
+from chalicelib.iam_policy import policy_of
 from chalicelib.settings.load import InvalidSettings, Settings, inspect
-from chalicelib.stages import STACK
+from chalicelib.stages import STACK, function_name
 
 from .aws import Aws
-from .bucket import Bucket, examine_existence, examine_owner, examine_region, kms_key_of
+from .bucket import Bucket, examine_acceleration, examine_existence, examine_owner, examine_region, kms_key_of
 from .bucket_access import examine_public_access_block
-from .checks import Check, Fault
+from .checks import Check, Fault, NotAsked
 from .clock import examine_clock
 from .cors import examine_cors, page_origins
 from .encryption import examine_encryption, examine_key
@@ -29,7 +30,6 @@ from .role import examine_role
 from .stored_secrets import examine_secret
 from .table import examine_table, examine_ttl
 
-_APP: Final = "signpost"  # app_name in .chalice/config.json, with which Chalice names the functions
 _CALL_SECONDS: Final = 9.0
 
 
@@ -47,7 +47,7 @@ def checks_of_deployment(
     """
     permissions = Permissions(stage)
     if stage not in (None, STACK):  # the names of functions of the stack are in its outputs
-        function = function or f"{_APP}-{stage}"
+        function = function or function_name(stage)
     mistakes: tuple[str, ...] = ()
     settings: Settings | None = None
     try:
@@ -76,21 +76,17 @@ def _of_settings(
         give = partial(permissions.of_operator, mount, aws)
         examine = partial(examine_probe, aws, mount, actions_below(mount, settings.rules), name, give)
         yield Check(f"probe {mount.bucket}/{mount.prefix}{DERIVED}", examine)
-    document = policy(
-        settings.mounts,
-        settings.rules,
-        environment.table,
-        environment.variables.get(SECRET),
-        settings.cdn_secret,
-        settings.client_secrets.values(),
-    )
+    document = policy_of(settings, environment)
     role = f"role of {function or 'the function'}"
     yield Check(role, partial(examine_role, aws, function, document, permissions))
     yield Check("CDN secret", partial(examine_secret, settings.cdn_secret, secret_source, _deadline()))
     for name, reference in settings.client_secrets.items():
-        source = client_secret_source
-        yield Check(f"client secret of {name}", partial(examine_secret, reference, source, _deadline()))
+        yield Check(f"client secret of {name}", partial(examine_secret, reference, client_secret_source, _deadline()))
     directory = os.path.dirname(environment.settings_file)
+    for cdn in {mount.cdn.domain: mount.cdn for mount in settings.mounts if mount.cdn}.values():
+        source = partial(key_source, directory=directory)
+        examine = partial(examine_secret, cdn.private_key, source, _deadline(), value="file://cdn.pem")
+        yield Check(f"private key of {cdn.domain}", examine)
     for issuer in {(source_of(issuer), bool(issuer.client_id)): issuer for issuer in settings.issuers}.values():
         yield Check(f"issuer {issuer.name}", partial(examine_issuer, issuer, directory, _deadline()))
 
@@ -98,6 +94,9 @@ def _of_settings(
 def _of_bucket(bucket: Bucket, mounts: Sequence[Mount], settings: Settings, aws: Aws) -> Iterator[Check]:
     """Yield the checks of a bucket; another store has no accounts, regions and keys of AWS."""
     name = bucket.name
+    if mounts[0].is_access_point:
+        yield Check(f"bucket of {name}", _not_asked)
+        return
     yield Check(f"bucket {name}", partial(examine_existence, bucket))
     yield Check(f"CORS of {name}", partial(examine_cors, bucket, page_origins(settings, aws.region)))
     if bucket.endpoint:
@@ -105,10 +104,16 @@ def _of_bucket(bucket: Bucket, mounts: Sequence[Mount], settings: Settings, aws:
     yield Check(f"owner of {name}", partial(examine_owner, bucket, aws))
     yield Check(f"region of {name}", partial(examine_region, bucket))
     yield Check(f"public access block of {name}", partial(examine_public_access_block, bucket))
+    if any(mount.variant.accelerate for mount in mounts):
+        yield Check(f"acceleration of {name}", partial(examine_acceleration, bucket))
     kms_key = kms_key_of(mounts)
     yield Check(f"encryption of {name}", partial(examine_encryption, bucket, aws, kms_key))
     if kms_key:
         yield Check(f"KMS key of {name}", partial(examine_key, aws, kms_key))
+
+
+def _not_asked() -> Iterable[Fault]:
+    raise NotAsked("an access point tells little about its bucket: look at the CORS and the encryption of the bucket")
 
 
 def _buckets(aws: Aws, mounts: Iterable[Mount]) -> dict[Bucket, list[Mount]]:

@@ -8,11 +8,11 @@ from chalicelib.stages import STACK
 
 from .aws import Aws
 
-_DEPLOY_STACK: Final = """\
-make package
-aws cloudformation package --template-file build/sam.json --s3-bucket ARTIFACTS --output-template-file build/stack.yaml
-aws cloudformation deploy --template-file build/stack.yaml --stack-name signpost --capabilities CAPABILITY_IAM\
-"""
+_DEPLOY_STACK: Final = r"""make package
+aws cloudformation package --template-file build/sam.json --s3-bucket ARTIFACTS \
+  --output-template-file build/packaged.yaml
+aws cloudformation deploy --template-file build/packaged.yaml --s3-bucket ARTIFACTS --stack-name signpost \
+  --capabilities CAPABILITY_IAM"""
 
 
 class Permissions:

@@ -62,6 +62,8 @@ def _denied(aws: Aws, role: str, statement: Mapping[str, Any], function: str) ->
 
 def _example(resource: str, aws: Aws, function: str) -> str:
     """Return one resource of all those that a statement names: IAM simulates no pattern."""
+    if resource == "*":
+        return resource
     arn, partition, service, region, account, name = resource.split(":", 5)
     region, account = region.replace("*", aws.region), account.replace("*", aws.caller.account)
     name = name.replace("signpost-*", function).replace("*", "doctor")
@@ -69,5 +71,8 @@ def _example(resource: str, aws: Aws, function: str) -> str:
 
 
 def _context(statement: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
-    for name, values in statement.get("Condition", {}).get("StringEquals", {}).items():
-        yield {"ContextKeyName": name, "ContextKeyValues": values[:1], "ContextKeyType": "string"}
+    """Yield a value of each condition: for a pattern, the shortest text that the pattern stands for."""
+    for values_of in statement.get("Condition", {}).values():
+        for name, values in values_of.items():
+            value = values[0].removesuffix("*")
+            yield {"ContextKeyName": name, "ContextKeyValues": [value], "ContextKeyType": "string"}

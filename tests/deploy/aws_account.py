@@ -112,7 +112,7 @@ def serve() -> None:
     from local.embedded_s3.server import QuietRequestHandler
     from tests.deploy import moto_repairs
 
-    moto_repairs.install_rest_api_import()
+    moto_repairs.install()
     store = moto_repairs.ObjectPermissions(MotoObjects())
     s3 = PostObject(Authentication(store), store, time.time)
     others = moto_repairs.ServicePermissions(DomainDispatcherApplication(create_backend_app))

@@ -103,6 +103,10 @@ class Site(NamedTuple):
         body, content_type = encode_multipart_formdata([*form["fields"].items(), ("file", ("a.txt", b"a"))])
         return send("POST", form["url"], [("Content-Type", content_type)], body).status == 201
 
+    def restores(self) -> bool:
+        """Whether a version comes back."""
+        return self.ask("POST", "/old.txt", f"restore&versionId={self.version}").status == 200
+
     def writes_logs(self) -> bool:
         """Whether Lambda can write a log with the role, from the first line on."""
         try:
@@ -140,6 +144,8 @@ FEATURES: dict[str, Callable[[Site], bool]] = {
     "missing": lambda site: site.status("GET", "/missing.txt") == 404,
     "missing, inline": lambda site: site.ask("HEAD", "/missing.txt", head="inline").status == 404,
     "list": lambda site: site.ask("GET", "/").status == 200,
+    "list the versions": lambda site: site.ask("GET", "/", "versions").status == 200,
+    "bring a version back": Site.restores,
     "log": Site.writes_logs,
     "check a link": lambda site: available(lambda uses: uses.check(LINK, soon())),
     "redeem a link": lambda site: available(lambda uses: uses.redeem(LINK, **REDEEM, deadline=soon())),
@@ -154,14 +160,18 @@ FEATURES: dict[str, Callable[[Site], bool]] = {
 # The features that do not work without an action.
 NEEDED_FOR = {
     "s3:GetObject": {"read", "head", "head inline", "missing", "missing, inline"},
-    "s3:GetObjectVersion": {"read a version", "head of a version"},
-    "s3:PutObject": {"write", "write with tags", "write in parts", "begin with tags", "write by a form"},
+    "s3:GetObjectVersion": {"read a version", "head of a version", "bring a version back"},
+    "s3:PutObject": {
+        *("write", "write with tags", "write in parts", "begin with tags", "write by a form", "bring a version back"),
+    },
     "s3:PutObjectTagging": {"write with tags", "begin with tags"},
     "s3:AbortMultipartUpload": {"abort"},
     "s3:ListMultipartUploadParts": {"list the parts"},
     "s3:DeleteObject": {"delete"},
     "s3:DeleteObjectVersion": {"delete a version"},
     "s3:ListBucket": {"missing", "missing, inline", "list"},
+    "s3:ListBucketVersions": {"list the versions"},
+    "s3:GetBucketVersioning": {"bring a version back"},
     "logs:CreateLogGroup": {"log"},
     "logs:CreateLogStream": {"log"},
     "logs:PutLogEvents": {"log"},

@@ -1,4 +1,4 @@
-"""Repairs of moto 5.2.5 for deployments; each class names one difference from AWS.
+"""Repairs of moto 5.2.5 for deployments; each class names a difference from AWS.
 
 All of this runs in the process of `tests.deploy.aws_account`, so nothing leaks into the tests.
 """
@@ -7,17 +7,23 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from moto.apigateway import urls
+import moto.apigateway.urls
+import moto.awslambda.urls
 from moto.apigateway.responses import APIGatewayResponse
+from moto.awslambda.responses import LambdaResponse
+from moto.core.common_models import CloudFormationModel
 from moto.core.exceptions import AccessDeniedError
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.iam.access_control import IAMRequest
+from moto.secretsmanager.models import secretsmanager_backends
 from werkzeug.test import run_wsgi_app
 
 from local.embedded_s3.authentication import ACCESS_KEY
@@ -28,8 +34,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 
-class RestApiImport(APIGatewayResponse):
-    """Imports the Swagger 2.0 that Chalice writes.
+class RestApis(APIGatewayResponse):
+    """Imports the Swagger 2.0 that Chalice writes, and tags the API; moto tags only stages.
 
     moto requires an `info.description` and OpenAPI 3, which AWS does not, and moto ignores the endpoint type and the
     binary types: API Gateway REST API Reference, ImportRestApi and PutRestApi; Developer Guide, "API Gateway
@@ -46,6 +52,18 @@ class RestApiImport(APIGatewayResponse):
         api_id = self.path.removeprefix("/restapis/").split("/")[0]
         return self._define(api_id, json.loads(self.body), self._get_param("mode", "merge"))
 
+    def tag_resource(self) -> Any:
+        self._tagged_api().tags |= self._get_param("tags")
+        return 204, {}, ""
+
+    def untag_resource(self) -> Any:
+        for name in self.querystring["tagKeys"]:
+            self._tagged_api().tags.pop(name, None)
+        return 204, {}, ""
+
+    def _tagged_api(self) -> Any:
+        return self.backend.get_rest_api(unquote(self.path).rpartition("/restapis/")[2])
+
     def _define(self, api_id: str, document: dict[str, Any], mode: str) -> Any:
         del document["swagger"]
         api = self.backend.put_rest_api(api_id, document, fail_on_warnings=False, mode=mode)
@@ -53,11 +71,67 @@ class RestApiImport(APIGatewayResponse):
         return 200, {}, json.dumps(api.to_dict())
 
 
-def install_rest_api_import() -> None:
-    """Let `RestApiImport` answer in place of moto's own class. Call this before the server is made."""
-    for pattern, handler in urls.url_paths.items():
-        if handler == APIGatewayResponse.dispatch:
-            urls.url_paths[pattern] = RestApiImport.dispatch
+class FunctionCode(LambdaResponse):
+    """Returns the code of a function as a `data:` URL; AWS returns a presigned URL (GetFunction), moto nothing."""
+
+    def get_function(self) -> str:
+        answer = json.loads(super().get_function())
+        code = self.backend.get_function(answer["Configuration"]["FunctionName"]).code_bytes
+        answer["Code"] = {"Location": f"data:application/zip;base64,{b64encode(code).decode()}"}
+        return json.dumps(answer)
+
+
+def install() -> None:
+    """Let these classes answer in place of moto's own classes. Call this before the server is made."""
+    repairs = {
+        APIGatewayResponse: (moto.apigateway.urls, RestApis),
+        LambdaResponse: (moto.awslambda.urls, FunctionCode),
+    }
+    for own, (urls, repaired) in repairs.items():
+        for pattern, handler in urls.url_paths.items():
+            if handler == own.dispatch:
+                urls.url_paths[pattern] = repaired.dispatch
+    moto.apigateway.urls.url_paths["{0}/tags/(?P<arn>arn:[^/]+)/restapis/(?P<api>[^/]+)$"] = RestApis.dispatch
+
+
+class StackSecret(CloudFormationModel):
+    """A secret that a stack makes, which moto does not know: AWS::SecretsManager::Secret, where `Ref` is the ARN.
+
+    moto finds this class by its base.
+    """
+
+    def __init__(self, arn: str) -> None:
+        self.physical_resource_id = arn
+
+    @staticmethod
+    def cloudformation_name_type() -> str:
+        return "Name"
+
+    @staticmethod
+    def cloudformation_type() -> str:
+        return "AWS::SecretsManager::Secret"
+
+    @classmethod
+    def has_cfn_attr(cls, attr: str) -> bool:
+        return attr == "Id"
+
+    @classmethod
+    def create_from_cloudformation_json(
+        cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str, **_: Any
+    ) -> StackSecret:
+        length = cloudformation_json["Properties"]["GenerateSecretString"]["PasswordLength"]
+        absent = dict.fromkeys(("secret_binary", "description", "tags", "kms_key_id", "client_request_token"))
+        created = secretsmanager_backends[account_id][region_name].create_secret(
+            resource_name, secret_string=token_hex(length)[:length], replica_regions=[], force_overwrite=False, **absent
+        )
+        return cls(json.loads(created)["ARN"])
+
+    def delete(self, account_id: str, region_name: str) -> None:
+        backend = secretsmanager_backends[account_id][region_name]
+        backend.delete_secret(self.physical_resource_id, None, force_delete_without_recovery=True)
+
+    def is_created(self) -> bool:
+        return True
 
 
 @dataclass(frozen=True)
@@ -95,6 +169,7 @@ class Caller:
 
 # "Actions, resources, and condition keys for Amazon S3", Service Authorization Reference; "Multipart upload API and
 # permissions" of the User Guide: the action of a method, and its action with a versionId or an uploadId.
+BUCKET_ACTIONS = {"list-type": "ListBucket", "versions": "ListBucketVersions", "versioning": "GetBucketVersioning"}
 OBJECT_ACTIONS = {"GET": "GetObject", "HEAD": "GetObject", "DELETE": "DeleteObject"}  # else PutObject
 VERSION_ACTIONS = {"GET": "GetObjectVersion", "HEAD": "GetObjectVersion", "DELETE": "DeleteObjectVersion"}
 UPLOAD_ACTIONS = {"GET": "ListMultipartUploadParts", "DELETE": "AbortMultipartUpload"}
@@ -125,13 +200,16 @@ def _questions(environ: WSGIEnvironment, target: S3Target) -> Iterable[tuple[str
     method = environ["REQUEST_METHOD"]
     path = target.path.removeprefix("/").partition("/")[2]
     if not path:
-        return [("ListBucket" if method == "GET" and "list-type" in target.parameters() else "OfTheBucketItself", "")]
+        found = [action for name, action in BUCKET_ACTIONS.items() if method == "GET" and name in target.parameters()]
+        return [(found[0] if found else "OfTheBucketItself", "")]
     special = {"uploadId": UPLOAD_ACTIONS, "versionId": VERSION_ACTIONS}
     found = [actions[method] for name, actions in special.items() if name in target.parameters() and method in actions]
     action = found[0] if found else OBJECT_ACTIONS.get(method, "PutObject")
     # PutObject and CreateMultipartUpload, "Permissions": tags need an action of their own.
     tagging = ["PutObjectTagging"] if "HTTP_X_AMZ_TAGGING" in environ else []
-    return [(action, f"/{path}") for action in (action, *tagging)]
+    # CopyObject, "Permissions": a copy of a version reads the version.
+    source = ["GetObjectVersion"] if "?versionId=" in environ.get("HTTP_X_AMZ_COPY_SOURCE", "") else []
+    return [(action, f"/{path}") for action in (action, *tagging, *source)]
 
 
 def _s3_caller(environ: WSGIEnvironment, parameters: Mapping[str, list[str]]) -> Caller:

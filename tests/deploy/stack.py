@@ -10,12 +10,18 @@ import pytest
 
 from local import embedded_s3
 
+from .creation import Creation, references
+
 BUCKET, TABLE, SECRET_NAME = "signpost-example-bucket", "signpost-links", "signpost-AbCdEf"
 ARN = f"arn:aws:{{}}:{embedded_s3.REGION}:123456789012:"
 
 # The references to resources that policies may contain, and the values that CloudFormation puts in their place.
 REFERENCES = {
     "AWS::StackName": "signpost",
+    "AWS::Partition": "aws",
+    "AWS::Region": embedded_s3.REGION,
+    "AWS::URLSuffix": "amazonaws.com",
+    "AWS::AccountId": "123456789012",
     "Bucket.Arn": f"arn:aws:s3:::{BUCKET}",
     "Table.Arn": f"{ARN.format('dynamodb')}table/{TABLE}",
     "Secret": f"{ARN.format('secretsmanager')}secret:{SECRET_NAME}",
@@ -52,9 +58,22 @@ class Stack(NamedTuple):
         """Return the properties of all resources of a type, by logical id."""
         return {name: it["Properties"] for name, it in self.resources.items() if it["Type"] == kind}
 
-    def role_policy(self) -> dict[str, Any]:
+    def created(self, **parameters: str) -> "Stack":
+        """Return the stack as CloudFormation creates it with values of parameters, or with the defaults."""
+        return Stack(Creation(self.template, parameters).template())
+
+    def refusals(self, **parameters: str) -> list[str]:
+        """Return the reasons for which CloudFormation does not create the stack with values of parameters."""
+        return Creation(self.template, parameters).refusals()
+
+    def missing(self) -> set[str]:
+        """Return the names that a resource or an output refers to, and that do not exist."""
+        named = set(references([self.template["Resources"], self.template["Outputs"]]))
+        return {name for name in named - self.resources.keys() if not name.startswith("AWS::")}
+
+    def role_policy(self, **parameters: str) -> dict[str, Any]:
         """Return the one policy of the role of the functions, with its references resolved."""
-        (policy,) = self.at("ApiHandlerRole", "Policies")
+        (policy,) = self.created(**parameters).at("ApiHandlerRole", "Policies")
         document: dict[str, Any] = self.resolve(policy["PolicyDocument"])
         return document
 
@@ -80,7 +99,7 @@ class Stack(NamedTuple):
     def _value(self, name: str) -> str:
         logical_id = name.removesuffix(".Arn")
         if logical_id in self.of_type("AWS::Logs::LogGroup"):
-            group: str = self.resolve(self.at(logical_id, "LogGroupName"))
+            group = f"signpost-{logical_id}"  # CloudFormation makes the name
             return f"{ARN.format('logs')}log-group:{group}:*" if logical_id != name else group
         return REFERENCES[name]
 

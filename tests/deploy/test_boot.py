@@ -10,6 +10,7 @@ import subprocess
 import pytest
 from botocore.exceptions import ClientError
 
+from chalicelib.backends.templates import HtmlPages
 from tests.contract.sites import SECRET, Store, client_of
 from tests.support.builders import Fields, basic, url_event
 
@@ -136,9 +137,12 @@ def test_directories_and_refusals_are_pages_to_a_browser(machine: Machine, conta
         assert (page.status, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
         assert b"a.txt" in page.body
         paths = {*re.findall(r'"[^"]*(/-/assets/[^"]+)"', page.body.decode())}
-        assets = {path.rpartition(".")[2]: container.ask("GET", path) for path in paths}
-        assert assets.keys() == {"css", "js"}
-        assert {asset.status for asset in assets.values()} == {200}
-        assert assets["css"].body == (machine.code / "chalicelib/pages/page.css").read_bytes()
+        assets = [container.ask("GET", path) for path in paths]
+        assert {(asset.status, asset.headers["content-type"].partition(";")[0]) for asset in assets} == {
+            (200, "text/css"),
+            (200, "text/javascript"),
+        }
+        expected = [HtmlPages().asset(path.removeprefix("/-/assets/")) for path in paths]
+        assert [asset.body for asset in assets] == [each and each.body for each in expected]
         refusal = container.ask("GET", "/secret/a.txt", headers=[*AS_CI, *BROWSER])
         assert (refusal.status, refusal.headers["content-type"]) == (403, "text/html; charset=utf-8")

@@ -40,7 +40,7 @@ TIMEOUT_SECONDS = 2.0
 SETTINGS = """
 service = {{ head = "inline" }}
 mounts = [
-    {{ path = "/", bucket = "acme", endpoint = "http://127.0.0.1:{port}" }},
+    {{ path = "/", bucket = "acme", endpoint = "http://127.0.0.1:{port}", inline = ["*.mpd"] }},
     {{ path = "/unreachable", bucket = "acme", endpoint = "http://127.0.0.1:{unreachable}" }},
     {{ path = "/silent", bucket = "acme", endpoint = "https://127.0.0.1:{silent}" }},
 ]
@@ -85,6 +85,7 @@ class Kind(NamedTuple):
 
 KINDS = {
     "inline HEAD": Kind(FUNCTION_URL, ("HEAD", "/a.png", ""), 200, ("slow", "drip body", "in turn")),
+    "playlist": Kind(REST_API, ("GET", "/a.mpd", ""), 200),
     "listing": Kind(REST_API, ("GET", "/", ""), 200),
     "smaller image": Kind(FUNCTION_URL, ("GET", "/a.png", "w=32"), 307, ()),
     "counted link": Kind(REST_API, ("GET", "/a.png", counted()), 307),

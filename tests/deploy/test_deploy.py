@@ -3,68 +3,42 @@
 `make deploy` into an empty account creates what CONTRACT section 8 promises, changes it in place, and deletes it.
 """
 
-import base64
-import hashlib
 import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import zipfile
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
-
-import pytest
+from urllib.request import urlopen
 
 from chalicelib.iam_policy import policy
 from local import embedded_s3
 from tests.support.builders import mount
 
 from .aws_account import PROJECT, Account, open_account
-from .packages import requirements, write_wheels
+from .newcomer import COMMANDS, FUNCTION, Newcomer, environ_of
+from .packages import requirements, write_source, write_wheels
 
 DEPLOY = "make deploy STAGE=dev"
 DELETE = ".venv/bin/chalice delete --stage dev"
-COMMANDS = r"^ *((?:\.venv/bin/python|make) .*)$"
-FUNCTION = "signpost-dev"
 ROLE = "signpost-dev-api_handler"
+ARCHIVE = """
+[[mounts]]
+path = "/archive"
+bucket = "archive"
+endpoint = "https://s3.example.com"
+region = "us-east-1"
+access_key = "${ARCHIVE_KEY}"
+secret_key = "${ARCHIVE_SECRET}"
+"""
 METHODS = {"GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", "OPTIONS"}
 
 
-class Newcomer(NamedTuple):
-    """A copy of the project, and the environment of a person who follows the page.
-
-    Attributes:
-        environ: credentials and a region, and where pip takes packages from.
-    """
-
-    folder: Path
-    environ: dict[str, str]
-
-    def run(self, command: str) -> str:
-        """Run a command of the page, and return the output."""
-        line = ["bash", "-ec", command]
-        done = subprocess.run(line, cwd=self.folder, env=self.environ, capture_output=True, text=True, timeout=600)
-        assert done.returncode == 0, (command, done.stdout, done.stderr)
-        return done.stdout
-
-    def append_to_settings(self, text: str) -> None:
-        """Add text at the end of the settings."""
-        with (self.folder / "chalicelib/signpost.toml").open("a") as settings:
-            settings.write(text)
-
-    def name_variables(self, variables: dict[str, str]) -> None:
-        """Add environment variables to the stages in .chalice/config.json."""
-        file = self.folder / ".chalice/config.json"
-        config = json.loads(file.read_text())
-        for stage in ("dev", "prod"):
-            config["stages"][stage]["environment_variables"] |= variables
-        file.write_text(json.dumps(config))
-
-
-def arrive(folder: Path) -> Newcomer:
-    """Copy the project to a folder, where `make setup` has run."""
+def arrive(folder: Path, account: Account | None = None) -> Newcomer:
+    """Copy the project to a folder, where `make setup` has run and the bucket is named; the zip needs no packages."""
     copy = folder / "project"
     ignored = (".git", ".venv*", "deployments", "deployed", "__pycache__", "build")
     shutil.copytree(PROJECT, copy, ignore=shutil.ignore_patterns(*ignored))
@@ -72,8 +46,12 @@ def arrive(folder: Path) -> Newcomer:
     for part in Path(sys.prefix).iterdir():
         (copy / ".venv" / part.name).symlink_to(part)
     (copy / ".venv/ready").unlink(missing_ok=True)
-    (copy / ".venv/ready").touch()
-    return Newcomer(copy, {"PATH": os.defpath, "HOME": str(folder)})
+    environ = {"PATH": os.defpath, "HOME": str(folder)}
+    if account:
+        environ |= environ_of(account)
+    newcomer = Newcomer(copy, environ).require("", {})
+    newcomer.name_variables({"SIGNPOST_BUCKET": "acme-files"})
+    return newcomer
 
 
 class Deployed(NamedTuple):
@@ -107,6 +85,14 @@ class Deployed(NamedTuple):
         (stage,) = gateway.get_stages(restApiId=api_id)["item"]
         assert stage["stageName"] == "api"
         assert stage["deploymentId"] in [each["id"] for each in gateway.get_deployments(restApiId=api_id)["items"]]
+
+    def publish(self, layer: str) -> str:
+        """Publish an empty layer, and return the ARN of its version."""
+        with zipfile.ZipFile(content := BytesIO(), "w"):
+            published = self.account.client("lambda").publish_layer_version(
+                LayerName=layer, Content={"ZipFile": content.getvalue()}
+            )
+        return str(published["LayerVersionArn"])
 
     def function(self) -> dict[str, Any]:
         """The function, as AWS describes it."""
@@ -144,26 +130,23 @@ class Deployed(NamedTuple):
         assert iam.list_attached_role_policies(RoleName=ROLE)["AttachedPolicies"] == []
 
     def check_log(self) -> None:
-        """The function can log. Chalice 1.34 sets the retention on another group, so the role must make a group."""
-        groups = self.account.client("logs").describe_log_groups()["logGroups"]
-        assert {group["logGroupName"]: group["retentionInDays"] for group in groups} == {f"/aws/lambda/{ROLE}": 30}
+        """The function can log."""
         role = self.account.client("iam").get_role(RoleName=ROLE)["Role"]
         self.account.write_log(self.account.assume_role(role["Arn"]), f"/aws/lambda/{FUNCTION}")
-        self.account.client("logs").delete_log_group(logGroupName=f"/aws/lambda/{FUNCTION}")
+        self.check_log_group()
+
+    def check_log_group(self) -> None:
+        """The only log group has the retention of the stage; Chalice 1.34 alone makes a group with another name."""
+        groups = self.account.client("logs").describe_log_groups()["logGroups"]
+        assert {group["logGroupName"]: group["retentionInDays"] for group in groups} == {f"/aws/lambda/{FUNCTION}": 30}
 
     def check_code(self) -> None:
-        """The code is that of the project, with the packages for Lambda's machine.
-
-        moto's Lambda does not return the code; its hash tells which zip of Chalice's the function has.
-        """
-        folder, digest = self.newcomer.folder, self.function()["Configuration"]["CodeSha256"]
-        zips = (folder / ".chalice/deployments").glob("*.zip")
-        hashes = {file: base64.b64encode(hashlib.sha256(file.read_bytes()).digest()).decode() for file in zips}
-        (code,) = (file for file in hashes if hashes[file] == digest)
-        sources = [file for file in (folder / "chalicelib").rglob("*") if file.is_file()]
-        ours = {"app.py", *(str(file.relative_to(folder)) for file in sources if "__pycache__" not in file.parts)}
-        with zipfile.ZipFile(code) as archive:
-            packed = {name for name in archive.namelist() if "__pycache__" not in name}
+        """The code is that of the project, with the packages for Lambda's machine."""
+        folder = self.newcomer.folder
+        sources = [file for file in (folder / "chalicelib").rglob("*.*") if file.suffix not in (".pyc", ".md")]
+        ours = {"app.py", *(str(file.relative_to(folder)) for file in sources)}
+        with urlopen(self.function()["Code"]["Location"]) as code, zipfile.ZipFile(BytesIO(code.read())) as archive:
+            packed = set(archive.namelist())
             assert "chalice/app.py" in packed
             assert {name for name in packed if not name.startswith(("chalice/", "compiled"))} == ours
             assert all(archive.read(name) == (folder / name).read_bytes() for name in ours)
@@ -182,16 +165,11 @@ def test_the_page_deploys_changes_in_place_and_deletes(tmp_path: Path) -> None:
     assert (len(commands), commands.count(DEPLOY)) == (8, 2)
     assert named
     assert DELETE in page
-    packages = write_wheels(tmp_path / "wheels", ["x86_64", "aarch64"])
-    newcomer = arrive(tmp_path)
-    (newcomer.folder / "requirements.txt").write_text(requirements(tmp_path / "wheels"))
-    (newcomer.folder / ".venv/ready").touch()
+    pip = write_wheels(tmp_path / "wheels", ["x86_64", "aarch64"])
     api_ids: list[str] = []
-    mounts, folder = [mount(bucket="acme-files")], newcomer.folder
-    newcomer.name_variables({"SIGNPOST_BUCKET": "acme-files"})
+    mounts = [mount(bucket="acme-files")]
     with open_account() as account:
-        environ = {"AWS_DEFAULT_REGION": embedded_s3.REGION, "AWS_ENDPOINT_URL": account.endpoint}
-        newcomer = newcomer._replace(environ=newcomer.environ | packages | account.environ() | environ)
+        newcomer = arrive(tmp_path, account).require(requirements(tmp_path / "wheels"), pip)
         deployed = Deployed(newcomer, account)
         for command in commands:
             again = command == DEPLOY and bool(api_ids)
@@ -206,38 +184,111 @@ def test_the_page_deploys_changes_in_place_and_deletes(tmp_path: Path) -> None:
             if command != DEPLOY:
                 continue
             api_ids.append(deployed.api_id())
-            assert f"https://{api_ids[0]}.execute-api.{embedded_s3.REGION}.amazonaws.com/api/" in output
-            assert "Could not install" not in output  # Chalice would go on without the package
+            url = f"https://{api_ids[0]}.execute-api.{embedded_s3.REGION}.amazonaws.com/api/"
+            assert output.endswith(f"The service is at {url}\n  curl -L -u ci {url}\n")
             deployed.check_api()
             deployed.check_function()
             deployed.check_log()
             links = (variables["SIGNPOST_TABLE"], variables["SIGNPOST_SECRET"]) if again else ()
             deployed.check_role(policy(mounts, (), *links))
             deployed.check_code()
-            (folder / "requirements.txt").write_text("")  # to bring the package again would take long
-            (folder / ".venv/ready").touch()
+            newcomer.require("", {})  # to bring the package again would take long
             newcomer.append_to_settings("# changed\n")
         assert api_ids == [api_ids[0]] * 2
-        assert (folder / "build/sam.json").exists()
+        assert (newcomer.folder / "build/sam.json").exists()
 
         newcomer.run(DELETE)
         assert account.client("apigateway").get_rest_apis()["items"] == []
         assert account.client("lambda").list_functions()["Functions"] == []
         assert account.client("iam").list_roles()["Roles"] == []
-        # Chalice keeps the log for good: Chalice removes the retention.
-        (group,) = account.client("logs").describe_log_groups()["logGroups"]
-        assert "retentionInDays" not in group
+        deployed.check_log_group()
+
+
+def test_every_machine_updates_the_same_api_and_keeps_what_was_set_by_hand(tmp_path: Path) -> None:
+    """The second machine knows nothing of the first deployment, which an earlier release made: the API has no tags."""
+    with open_account() as account:
+        first, second = arrive(tmp_path / "first", account), arrive(tmp_path / "second", account)
+        gateway, functions = account.client("apigateway"), account.client("lambda")
+        deployed = Deployed(second, account)
+        first.run(DEPLOY)
+        api_id = deployed.api_id()
+        tags = gateway.get_rest_api(restApiId=api_id)["tags"]
+        arn = f"arn:aws:apigateway:{embedded_s3.REGION}::/restapis/"
+        gateway.untag_resource(resourceArn=f"{arn}{api_id}", tagKeys=[*tags])
+        archive = {"ARCHIVE_KEY": "AKIDARCHIVE", "ARCHIVE_SECRET": "value-of-archive"}
+        by_hand = archive | {"SIGNPOST_BUCKET": "bucket-of-hand"}
+        layers = deployed.publish("signpost-dev-settings"), deployed.publish("other")  # the former has other settings
+        functions.update_function_configuration(
+            FunctionName=FUNCTION, Environment={"Variables": by_hand}, Layers=[*layers]
+        )
+
+        second.append_to_settings(ARCHIVE)  # they need the variables that were set by hand
+        printed = second.run(DEPLOY)
+        assert deployed.api_id() == api_id
+        assert gateway.get_rest_api(restApiId=api_id)["tags"] == tags
+        assert "Replaced by the values in .chalice/config.json: SIGNPOST_BUCKET.\n" in printed
+        assert "Kept, though not in .chalice/config.json: ARCHIVE_KEY, ARCHIVE_SECRET." in printed
+        assert "The published settings stay live, and differ from " in printed
+        assert "\n  .venv/bin/python -m chalicelib publish --stage dev\n" in printed
+        assert not any(value in printed for value in by_hand.values())
+        configuration = deployed.function()["Configuration"]
+        assert configuration["Environment"]["Variables"] == archive | {"SIGNPOST_BUCKET": "acme-files"}
+        assert [layer["Arn"] for layer in configuration["Layers"]] == [layers[0]]
+
+        # NEW=1 makes a second API, which then has the tags: the file of the first machine still names the old API.
+        refused = second.refusal(f"{DEPLOY} REMOVE=SIGNPOST_BUCKET")
+        assert "SIGNPOST_BUCKET is in .chalice/config.json" in refused
+        (second.folder / "chalicelib/signpost.toml").write_text((first.folder / "chalicelib/signpost.toml").read_text())
+        printed = second.run(f'{DEPLOY} NEW=1 REMOVE="ARCHIVE_KEY ARCHIVE_SECRET"')
+        assert "Removed from the function: ARCHIVE_KEY, ARCHIVE_SECRET.\n" in printed
+        assert deployed.function()["Configuration"]["Environment"]["Variables"] == {"SIGNPOST_BUCKET": "acme-files"}
+        apis = {api["id"]: api["tags"] for api in gateway.get_rest_apis()["items"]}
+        new_id = next(other for other in apis if other != api_id)
+        assert apis == {api_id: {}, new_id: tags}
+
+        # A dependency that is left out stops before any change.
+        before = deployed.function()["Configuration"], gateway.get_rest_apis()["items"]
+        source = write_source(tmp_path / "source")
+        printed = first.require(requirements(tmp_path / "source"), source).refusal(DEPLOY)
+        assert f"The REST API {new_id} will be updated.\n" in printed
+        assert "no wheel for Lambda's Python and architecture" in printed
+        assert (deployed.function()["Configuration"], gateway.get_rest_apis()["items"]) == before
+
+        gateway.tag_resource(resourceArn=f"{arn}{api_id}", tags=tags)
+        refused = first.refusal(DEPLOY)
+        assert "There are 2 REST APIs for this stage" in refused
+        assert f"--resource-arn {arn}ID --tags signpost:app=signpost,signpost:stage=dev\n" in refused
+        for api in (api_id, new_id):
+            gateway.delete_rest_api(restApiId=api)
+        refused = second.refusal(DEPLOY)
+        assert f"dev.json names the REST API {new_id}. The account 123456789012 has no such API" in refused
+        elsewhere = second._replace(environ=second.environ | {"AWS_DEFAULT_REGION": "eu-west-2"})
+        assert f"{new_id} of account 123456789012 in eu-west-1. The account" in elsewhere.refusal(DEPLOY)
+        assert gateway.get_rest_apis()["items"] == []
+
+
+def test_a_deployment_without_aws_is_refused_with_one_sentence(tmp_path: Path) -> None:
+    newcomer, region = arrive(tmp_path), {"AWS_DEFAULT_REGION": embedded_s3.REGION, "AWS_EC2_METADATA_DISABLED": "true"}
+    key = {"AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
+    for environ, reason in (
+        ({}, "Name the region to deploy to: export AWS_DEFAULT_REGION=eu-west-1"),
+        (region, "AWS did not do what was asked: NoCredentialsError."),
+        (region | key, "AWS did not do what was asked: EndpointConnectionError."),
+    ):
+        printed = newcomer._replace(environ=newcomer.environ | environ).refusal(DEPLOY)
+        sentence, make = printed.splitlines()
+        assert sentence.startswith(reason)
+        assert make.startswith("make: ***")
 
 
 def test_settings_with_a_mistake_are_neither_deployed_nor_packaged(tmp_path: Path) -> None:
-    newcomer = arrive(tmp_path)
-    policies = {file: file.read_text() for file in (newcomer.folder / ".chalice").glob("policy-*.json")}
-    newcomer.append_to_settings('[[rules]]\npath = "/x"\ndeny = ["read"]\nto = ["group:nobody"]\n')
-    for command in (DEPLOY, "make package"):
-        with pytest.raises(AssertionError, match='"group:nobody" is a group that no key has'):
-            newcomer.run(command)
-    with pytest.raises(AssertionError, match="Say which stage"):
-        newcomer.run("make deploy")
+    with open_account() as account:
+        newcomer = arrive(tmp_path, account)
+        policies = {file: file.read_text() for file in (newcomer.folder / ".chalice").glob("policy-*.json")}
+        newcomer.append_to_settings('[[rules]]\npath = "/x"\ndeny = ["read"]\nto = ["group:nobody"]\n')
+        for command in (DEPLOY, "make package"):
+            assert '"group:nobody" is a group that no key has' in newcomer.refusal(command)
+        assert "Say which stage" in newcomer.refusal("make deploy")
+        assert account.client("lambda").list_functions()["Functions"] == []
     assert {file: file.read_text() for file in policies} == policies
     assert not (newcomer.folder / "build").exists()
-    assert not (newcomer.folder / ".chalice/deployed").exists()

@@ -11,6 +11,9 @@ from typing import Any
 
 import hcl2
 import pytest
+import yaml
+
+from chalicelib.operator.permissions import Permissions
 
 from .aws_account import PROJECT
 
@@ -34,6 +37,23 @@ def options(command: str) -> dict[str, str]:
     (line,) = re.findall(rf"^{command} ((?:.*\\\n)*.*)$", PAGE, re.MULTILINE)
     words = shlex.split(line.replace("\\\n", " "))
     return dict(zip(words[::2], words[1::2], strict=True))
+
+
+def test_each_deployment_of_the_stack_sends_the_template_through_a_bucket(built: Path) -> None:
+    """CloudFormation quotas: the size of a template in a request. The CLI writes the template as YAML."""
+    assert len(yaml.safe_dump(json.loads((built / "sam.json").read_text()))) > 51_200
+    commands = re.findall(r"aws cloudformation deploy ((?:.*\\\n)*.*)", f"{PAGE}\n{Permissions('stack').deploy()}")
+    sending = [
+        each for each in commands if each.startswith("--template-file build/packaged.yaml --s3-bucket ARTIFACTS ")
+    ]
+    assert sending == [each for each in commands if each.startswith("--")]
+    assert len(sending) == 4
+
+
+def test_the_command_of_the_page_moves_the_alias_of_the_stack(built: Path) -> None:
+    resources = json.loads((built / "sam.json").read_text())["Resources"].values()
+    aliases = [each["Properties"]["Name"] for each in resources if each["Type"] == "AWS::Lambda::Alias"]
+    assert aliases == [options("aws lambda update-alias")["--name"]] * 2
 
 
 def shorthand(part: dict[str, object]) -> str:

@@ -71,6 +71,7 @@ def test_the_shipped_policies_allow_what_the_shipped_settings_need(with_policy: 
     compares the files of the stages.
     """
     rules = {"s3:GetObjectVersion", "s3:PutObjectTagging", "s3:DeleteObjectVersion"}
+    rules |= {"s3:ListBucketVersions", "s3:GetBucketVersioning"}
     links = {action for action in NEEDED_FOR if action.partition(":")[0] in ("dynamodb", "secretsmanager", "ssm")}
     for document, missing in (
         (made_policy(MOUNTS), rules | links),

@@ -18,6 +18,7 @@ from moto.iam.access_control import IAMPolicyStatement
 
 from chalicelib.environment import of_process
 from chalicelib.operator import reports
+from tests.support.cdn_key import pem
 from tests.support.tool import Run, Tool
 
 BUCKET, TABLE, FUNCTION, ROLE, REGION = "acme-files", "signpost", "signpost-dev", "signpost-role", "eu-west-1"
@@ -34,7 +35,9 @@ path = "/"
 bucket = "acme-files"
 prefix = "tenant/"
 region = "eu-west-1"
+accelerate = true
 kms_key = "KMS_KEY"
+cdn = {domain = "cdn.example.com", key_pair_id = "K1", private_key = "${CDN_KEY}"}
 
 [[keys]]
 id = "ci"
@@ -89,6 +92,7 @@ class Account:
             "AWS_ACCESS_KEY_ID": "AKID",
             "AWS_SECRET_ACCESS_KEY": "secret",
             "CORP_SECRET": PARAMETER,
+            "CDN_KEY": PARAMETER.replace("/corp", "/cdn"),
         }.items():
             environment.setenv(name, value)
         session = Session()
@@ -112,8 +116,10 @@ class Account:
         self("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration=place)
         self.encrypt(self.kms_key)
         self.close()
+        self.accelerate("Enabled")
         self.allow("https://files.example.com", "https://app.example.com", "null")
         self("ssm").put_parameter(Name="/corp", Type="SecureString", Value="short")
+        self("ssm").put_parameter(Name="/cdn", Type="SecureString", Value=pem("P-256"))
         self.run(
             f"aws dynamodb create-table --table-name {TABLE} --billing-mode PAY_PER_REQUEST "
             """--attribute-definitions '[{"AttributeName": "id", "AttributeType": "S"}]' """
@@ -144,6 +150,13 @@ class Account:
         default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": kms_key} if kms_key else {"SSEAlgorithm": "AES256"}
         rules = [{"ApplyServerSideEncryptionByDefault": default}]
         self("s3").put_bucket_encryption(Bucket=BUCKET, ServerSideEncryptionConfiguration={"Rules": rules})
+
+    def accelerate(self, status: str) -> None:
+        """Set whether the bucket has an accelerate endpoint."""
+        self("s3").put_bucket_accelerate_configuration(
+            Bucket=BUCKET,
+            AccelerateConfiguration={"Status": status},
+        )
 
     def close(self, **other: bool) -> None:
         """Set the public access block."""
@@ -177,7 +190,7 @@ class Account:
 
     def run(self, line: str) -> None:
         """Run a line as an operator would: a command, or the instruction to write a line into the settings."""
-        line = line.replace(_RANDOM, "r" * 64).partition("  #")[0]
+        line = line.replace(_RANDOM, "r" * 64).replace("file://cdn.pem", shlex.quote(pem("P-256"))).partition("  #")[0]
         if _POLICY in line:
             line = line.replace(f'"{_POLICY}"', shlex.quote(self.tool("policy").out))
         if line.startswith("in signpost.toml"):
@@ -191,28 +204,7 @@ class Account:
         program, service, operation, *options = shlex.split(line)
         assert program == "aws", line
         if operation != "wait":
-            self._call(service.replace("s3api", "s3"), operation.replace("-", "_"), options)
-
-    def _call(self, service: str, operation: str, options: list[str]) -> None:
-        """Make the call of a command of the aws-cli."""
-        if service == "kms":
-            options = [option.rpartition(":key/")[2] for option in options]  # moto enables a key by its id alone
-        client = self(service)
-        model = client.meta.service_model.operation_model(client.meta.method_to_api_mapping[operation])
-        members = {xform_name(name, "-"): (name, shape) for name, shape in model.input_shape.members.items()}
-        parameters: dict[str, Any] = {}
-        while options:
-            option = options.pop(0).removeprefix("--")
-            if option in members and members[option][1].type_name == "boolean":
-                parameters[members[option][0]] = True
-                continue
-            value = options.pop(0)
-            if option in members:
-                name, shape = members[option]
-                parameters[name] = json.loads(value) if shape.type_name in ("structure", "list") else value
-            else:
-                assert option in ("region", "query", "output"), option
-        getattr(client, operation)(**parameters)
+            call(self(service.replace("s3api", "s3")), operation, options)
 
     def _check_owner(self, params: Any, **_: object) -> object:
         """Refuse, as S3 does, where the bucket has another owner than the request expects."""
@@ -233,6 +225,28 @@ class Account:
             if key.startswith("ActionNames.")
         ]
         return SimpleNamespace(status_code=200), {"EvaluationResults": results}
+
+
+def call(client: Any, operation: str, options: list[str]) -> None:
+    """Make the call of a command of the aws-cli: of an operation, with its options."""
+    if client.meta.service_model.service_name == "kms":
+        options = [option.rpartition(":key/")[2] for option in options]  # moto enables a key by its id alone
+    method = operation.replace("-", "_")
+    model = client.meta.service_model.operation_model(client.meta.method_to_api_mapping[method])
+    members = {xform_name(name, "-"): (name, shape) for name, shape in model.input_shape.members.items()}
+    parameters: dict[str, Any] = {}
+    while options:
+        option = options.pop(0).removeprefix("--")
+        if option in members and members[option][1].type_name == "boolean":
+            parameters[members[option][0]] = True
+            continue
+        value = options.pop(0)
+        if option in members:
+            name, shape = members[option]
+            parameters[name] = json.loads(value) if shape.type_name in ("structure", "list", "long") else value
+        else:
+            assert option in ("region", "query", "output"), option
+    getattr(client, method)(**parameters)
 
 
 _RANDOM: Final = "$(openssl rand -hex 32)"

@@ -1,6 +1,7 @@
 """`adopt`, on moto: a bucket that a team already has gets what is missing, and keeps everything else."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -160,3 +161,16 @@ def test_adopt_needs_no_mount_and_no_settings_and_makes_no_bucket(team: TeamBuck
     missing = team.account.tool("adopt", "none-such", "--apply")
     assert (missing.status, missing.out.splitlines()[0]) == (1, "fault  bucket none-such: there is no such bucket")
     assert {bucket["Name"] for bucket in team.s3.list_buckets()["Buckets"]} == {TEAM, BUCKET}
+
+
+def test_adopt_prepares_the_bucket_that_a_stack_will_use(team: TeamBucket) -> None:
+    """docs/deploy.md, "A bucket that exists": the shipped settings name the bucket by the variable of the stack."""
+    page = (PROJECT / "docs/deploy.md").read_text()
+    (command,) = re.findall(r"^SIGNPOST_BUCKET=acme-files \S+ -m chalicelib (adopt .*)$", page, re.MULTILINE)
+    for name in ("SIGNPOST_CONFIG", "AWS_REGION"):
+        team.account.environment.delenv(name)
+    team.account.environment.setenv("AWS_DEFAULT_REGION", "eu-north-1")
+    team.account.environment.setenv("SIGNPOST_BUCKET", TEAM)
+    run = team.account.tool(*command.replace("acme-files", TEAM).split())
+    assert (run.status, run.err) == (0, ""), run.out
+    assert team.account.tool(*command.replace("acme-files", TEAM).split()[:-1]).status == 0

@@ -176,6 +176,12 @@ FAULTS = (
         _settings, "settings", "public_url", "python -m chalicelib check", lambda world: world.account.write_settings()
     ),
     Made(
+        lambda world: world.account.accelerate("Suspended"),
+        "acceleration of",
+        "has no accelerate endpoint",
+        "aws s3api put-bucket-accelerate-configuration",
+    ),
+    Made(
         _set("owner", "999999999999"),
         "owner of",
         "another account than 123456789012",
@@ -265,6 +271,12 @@ FAULTS = (
         "ssm put-parameter --name /corp",
     ),
     Made(
+        _call("ssm", "put_parameter", Name="/cdn", Value="c4n4ry", Overwrite=True),
+        "private key of cdn.example.com",
+        "is not a private key in PEM",
+        "ssm put-parameter --name /cdn --type SecureString --overwrite --value file://cdn.pem",
+    ),
+    Made(
         _set("function", "signpost-none"),
         "role",
         "no function signpost-none",
@@ -352,6 +364,16 @@ def test_a_check_that_cannot_be_made_ends_no_other_check(world: World) -> None:
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
         account.environment.delenv(name)
     assert account.doctor().err == "Name the region of the functions: export AWS_DEFAULT_REGION=eu-west-1\n"
+
+
+def test_an_access_point_tells_little_about_its_bucket(world: World) -> None:
+    access_point = f"arn:aws:s3:{REGION}:123456789012:accesspoint/acme-ap"
+    text = world.account.settings.read_text().replace("accelerate = true\n", "")
+    world.account.settings.write_text(text.replace(f'"{BUCKET}"', f'"{access_point}"'))
+    report = world.account.doctor().out
+    assert f"skip   bucket of {access_point}: an access point tells little about its bucket: " in report
+    assert f"probe {access_point}/tenant/-/derived/" in report
+    assert "CORS of" not in report
 
 
 SHOW_POLICY = f"aws s3api get-bucket-policy --bucket {BUCKET} --query Policy --output text  # a Deny here wins"

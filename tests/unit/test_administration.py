@@ -11,6 +11,7 @@ import pytest
 
 from chalicelib.core.access.marks import Marks
 from tests.support.builders import BASE_URL, Fields, url_event
+from tests.support.cdn_key import pem
 from tests.support.entry_points import Answer, at_function_url
 from tests.support.fakes import SIGNING_SECRET
 from tests.support.token_issuer import AUDIENCE, CLAIMS, ISSUER, jwk, token
@@ -92,6 +93,14 @@ def test_check_prints_where_paths_lead_or_every_mistake(
     assert f"{file}:7: mounts[1].bucket: the environment variable SIGNPOST_BUCKET is not set" in run.err
     assert f'{file}:23: rules[1].dney: is unknown; did you mean "deny"?' in run.err
     assert "3 mistakes: nothing is served." in run.err
+
+
+def test_check_reads_the_private_key_of_a_cdn(tool: Tool, file: Path) -> None:
+    cdn = 'cdn = {domain = "cdn.example.com", key_pair_id = "K1", private_key = "cdn.pem"}'
+    file.write_text(SETTINGS.replace("url_seconds = 90", cdn))
+    assert "the private_key of the cdn cdn.example.com cannot be read as a file: No such file" in tool("check").err
+    (file.parent / "cdn.pem").write_text(pem("P-256"))
+    assert tool("check").status == 0
 
 
 def test_warnings_fail_only_a_strict_check(tool: Tool, file: Path) -> None:

@@ -5,14 +5,13 @@ rotation: a link survives one rotation.
 """
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from chalicelib.backends.aws_calls import client
 from chalicelib.backends.secrets import reader_of, split
 from chalicelib.core.web.times import rfc3339
 
-if TYPE_CHECKING:
-    from mypy_boto3_lambda import LambdaClient
+from .functions import Function
 
 INVOCATION_SECONDS: Final = 10  # lambda_timeout in .chalice/config.json
 
@@ -66,10 +65,9 @@ def _put_parameter(ssm: Any, arn: str, text: str) -> None:
     ssm.put_parameter(Name=name, Value=text, Type=parameter["Type"], Overwrite=True, **kms_key)
 
 
-def restart_functions(aws_lambda: "LambdaClient", functions: Sequence[str], clock: Callable[[], float]) -> None:
+def restart(functions: Sequence[Function], clock: Callable[[], float]) -> None:
     """Replace the containers of functions: a new configuration makes new containers (Lambda Developer Guide)."""
     description = f"Restarted at {rfc3339(clock())}"
     for function in functions:
-        aws_lambda.update_function_configuration(FunctionName=function, Description=description)
-    for function in functions:
-        aws_lambda.get_waiter("function_updated_v2").wait(FunctionName=function)
+        function.update(lambda _: {"Description": description})
+        function.release()
