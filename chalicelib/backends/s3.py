@@ -1,25 +1,23 @@
 """S3, called by the service itself with boto3: the metadata and the bytes of an object, listings, stored images."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.core.ports import ListedKey, ListedKeys, Metadata
-from chalicelib.core.s3.mounts import Mount, Target
-from chalicelib.core.s3.stores import Credentials
+from chalicelib.core.s3.mounts import Target
 from chalicelib.core.web.image_parameters import MAX_IMAGE_BYTES, Image
 from chalicelib.core.web.message import is_plain
-from chalicelib.core.web.paths import AFTER_ALL
 from chalicelib.core.web.problems.base import BadRequest, NotFound, PreconditionFailed, Unavailable
 from chalicelib.core.web.times import Deadline
 
-from .aws_calls import call, client, unavailable
-from .s3_parameters import response_overrides, version_and_conditions
+from .aws_calls import call, status_of, unavailable
+from .s3_clients import S3Clients
+from .s3_parameters import response_overrides, start_of_level, version_and_conditions
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
     from botocore.response import StreamingBody
-    from mypy_boto3_s3 import S3Client
 
 # Header fields that describe the object, not the connection or the server. Cache-Control is the service's own.
 _PASSED: Final = (
@@ -43,58 +41,103 @@ _ALWAYS_SENT: Final = {"content-length", "etag", "last-modified"}  # by S3, with
 
 _NO_ANSWER: Final = "S3 does not answer."
 _CHUNK_BYTES: Final = 256 * 1024
+_HEADS_AT_ONCE: Final = 10  # botocore's Config, `max_pool_connections`: the connections that a client keeps
 _IMMUTABLE: Final = "private, max-age=31536000, immutable"  # a stored image's name is the hash of its content
 
 
 class S3Objects:
     """HeadObject, ListObjectsV2, GetObject and PutObject on any mount.
 
-    There is one client for each endpoint, region and credentials; the first request that needs the client makes it.
-
-    Without credentials in the mount, boto3 uses the credentials that also sign URLs: from the environment, else from
-    boto3's chain of sources.
+    Args:
+        clients: has the client of each mount.
     """
 
-    def __init__(self) -> None:
-        self._clients: dict[tuple[str | None, str, Credentials | None], S3Client] = {}
+    def __init__(self, clients: S3Clients) -> None:
+        self._clients = clients
 
     def head(
         self, target: Target, query: Mapping[str, str], headers: Mapping[str, str], deadline: Deadline
     ) -> Metadata:
         """Return an object's metadata; see `ports.ObjectStore.head`."""
+        return call(deadline, lambda: self._head(target, query, headers), otherwise=_NO_ANSWER)
 
-        def work() -> Metadata:
+    def sizes(self, targets: Sequence[Target], deadline: Deadline) -> Sequence[int | None]:
+        """Return the sizes of objects; see `ports.ObjectStore.sizes`."""
+
+        def size(target: Target) -> int | None:
+            deadline.left()  # raises after the deadline, which ends the threads of a request that was answered
+            try:
+                return _size(self._head(target, {}, {}))
+            except NotFound:
+                return None
+
+        def work() -> Sequence[int | None]:
+            from concurrent.futures import ThreadPoolExecutor
+
+            for target in targets:
+                self._clients.of(target.mount)  # otherwise each thread would make a client
+            with ThreadPoolExecutor(_HEADS_AT_ONCE) as pool:
+                return [*pool.map(size, targets)]
+
+        return call(deadline, work, otherwise=_NO_ANSWER)
+
+    def get(
+        self,
+        target: Target,
+        query: Mapping[str, str],
+        headers: Mapping[str, str],
+        deadline: Deadline,
+        *,
+        max_bytes: int,
+    ) -> tuple[Metadata, bytes] | None:
+        """Return an object's metadata and bytes; see `ports.ObjectStore.get`."""
+
+        def work() -> tuple[Metadata, bytes] | None:
             from botocore.exceptions import ClientError
 
             from_client = version_and_conditions(query, headers)
             try:
-                answer = self._client(target.mount).head_object(
+                answer = self._clients.of(target.mount).get_object(
                     Bucket=target.mount.bucket, Key=target.key, **response_overrides(query), **from_client
                 )
             except ClientError as error:
-                return _refusal(error, bool(from_client.keys() - {"Range"}))
-            return _metadata(answer["ResponseMetadata"])
+                return _refusal(error, bool(from_client.keys() - {"Range"})), b""
+            with closing(answer["Body"]) as body:
+                metadata = _metadata(answer["ResponseMetadata"])
+                return None if _size(metadata) > max_bytes else (metadata, _read(body, deadline, lambda _: True))
 
         return call(deadline, work, otherwise=_NO_ANSWER)
+
+    def _head(self, target: Target, query: Mapping[str, str], headers: Mapping[str, str]) -> Metadata:
+        from botocore.exceptions import ClientError
+
+        from_client = version_and_conditions(query, headers)
+        try:
+            answer = self._clients.of(target.mount).head_object(
+                Bucket=target.mount.bucket, Key=target.key, **response_overrides(query), **from_client
+            )
+        except ClientError as error:
+            return _refusal(error, bool(from_client.keys() - {"Range"}))
+        return _metadata(answer["ResponseMetadata"])
 
     def list(self, target: Target, deadline: Deadline, *, recursive: bool, after: str, limit: int) -> ListedKeys:
         """Return the keys below a prefix; see `ports.ObjectStore.list`."""
         one_level: Any = {} if recursive else {"Delimiter": "/"}
-        skips_directory = not recursive and after.endswith("/") and after != target.key
+        start = after if recursive else start_of_level(target.key, after)
 
         def work() -> ListedKeys:
             from botocore.exceptions import ClientError
 
             try:
-                answer = self._client(target.mount).list_objects_v2(
+                answer = self._clients.of(target.mount).list_objects_v2(
                     Bucket=target.mount.bucket,
                     Prefix=target.key,
-                    StartAfter=after + AFTER_ALL if skips_directory else after,
+                    StartAfter=start,
                     MaxKeys=limit,
                     **one_level,
                 )
             except ClientError as error:
-                if _status(error) in (403, 404):
+                if status_of(error) in (403, 404):
                     detail = "S3 refuses the service itself: its role may not list this bucket."
                     raise unavailable(detail, error) from error
                 raise
@@ -124,11 +167,11 @@ class S3Objects:
 
             from_client = version_and_conditions(query, {})
             try:
-                answer = self._client(target.mount).get_object(
+                answer = self._clients.of(target.mount).get_object(
                     Bucket=target.mount.bucket, Key=target.key, IfMatch=etag, **from_client
                 )
             except ClientError as error:
-                if _status(error) == 412:
+                if status_of(error) == 412:
                     raise Unavailable("The file is being replaced.") from error
                 _refusal(error, bool(from_client))
                 raise
@@ -146,7 +189,7 @@ class S3Objects:
             from botocore.exceptions import ClientError
 
             try:
-                answer = self._client(target.mount).put_object(
+                answer = self._clients.of(target.mount).put_object(
                     Bucket=target.mount.bucket,
                     Key=target.key,
                     Body=image.body,
@@ -155,52 +198,28 @@ class S3Objects:
                     IfNoneMatch="*",
                 )
             except ClientError as error:
-                if _status(error) in (409, 412):  # FACTS 4.6: the key has an object, or another request writes it now
+                if status_of(error) in (409, 412):  # FACTS 4.6: the key has an object, or another request writes it now
                     return None
                 raise unavailable("S3 does not let the service write here.", error) from error
             return answer["ETag"]  # without an ETag it is not the answer of S3, and nothing was written
 
         call(deadline, work, otherwise=_NO_ANSWER)
 
-    def _client(self, mount: Mount) -> "S3Client":
-        credentials = mount.credentials
-        client_key = (mount.endpoint, mount.region, credentials)
-        if client_key not in self._clients:
-            self._clients[client_key] = client(
-                "s3",
-                endpoint_url=mount.endpoint,
-                region_name=mount.region,
-                aws_access_key_id=credentials.access_key if credentials else None,
-                aws_secret_access_key=credentials.secret_key if credentials else None,
-                client_config=s3_config(on_aws=mount.on_aws),
-            )
-        return self._clients[client_key]
-
-
-def s3_config(*, on_aws: bool) -> dict[str, Any]:
-    """Return the configuration of a client of S3, on AWS or at another store."""
-    return {
-        "s3": {"addressing_style": "auto" if on_aws else "path"},
-        # By default boto3 sends a checksum after the body, which some other stores cannot read.
-        "request_checksum_calculation": "when_required",
-        # Only the mount names the endpoint, never the environment.
-        "ignore_configured_endpoint_urls": True,
-    }
-
-
-def _status(error: "ClientError") -> int:
-    return error.response["ResponseMetadata"]["HTTPStatusCode"]
-
 
 def _metadata(response: Mapping[str, Any]) -> Metadata:
-    """Turn S3's answer to HeadObject into Metadata; a header field that cannot be sent is left out."""
+    """Turn S3's answer to HeadObject or GetObject into Metadata; a header field that cannot be sent is left out."""
     headers = {
         name: value for name, value in response["HTTPHeaders"].items() if name.startswith(_PASSED) and is_plain(value)
     }
     status = response["HTTPStatusCode"]
     if status in (200, 206) and not (headers.keys() >= _ALWAYS_SENT and headers["content-length"].isdigit()):
-        raise Unavailable(_NO_ANSWER, reason="the answer to HeadObject lacks the headers that every object has")
+        raise Unavailable(_NO_ANSWER, reason="the answer of S3 lacks the headers that every object has")
     return Metadata(status, headers)
+
+
+def _size(metadata: Metadata) -> int:
+    """Return the size of a whole object, in bytes (RFC 9110 §14.4: the last number of `Content-Range`)."""
+    return int(metadata.headers.get("content-range", metadata.headers["content-length"]).rpartition("/")[2])
 
 
 def _refusal(error: "ClientError", has_client_parameters: bool) -> Metadata:
@@ -211,7 +230,7 @@ def _refusal(error: "ClientError", has_client_parameters: bool) -> Metadata:
         has_client_parameters: whether the client sent a version or a condition. Without them, a 400 can only mean
             that the credentials, the region or the clock of the service is wrong.
     """
-    status = _status(error)
+    status = status_of(error)
     if status in (304, 416):
         return _metadata(error.response["ResponseMetadata"])
     if status == 400 and has_client_parameters:

@@ -1,4 +1,4 @@
-"""The parameters of HeadObject and GetObject that stand for the query and the headers of a client's request.
+"""The parameters of calls to S3: of HeadObject and GetObject for a client's request, and of listings of one level.
 
 Source: S3 API Reference, HeadObject and GetObject.
 """
@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from chalicelib.core.web.message import is_plain
+from chalicelib.core.web.paths import AFTER_ALL
 from chalicelib.core.web.problems.base import BadHeader, BadParameter
 
 _OVERRIDES: Final = {
@@ -33,7 +34,10 @@ def version_and_conditions(query: Mapping[str, str], headers: Mapping[str, str])
         BadHeader: a condition has characters that cannot be sent.
     """
     parameters: dict[str, Any] = {"VersionId": query["versionId"]} if "versionId" in query else {}
-    for name in _CONDITIONS.keys() & headers.keys():
+    names = _CONDITIONS.keys() & headers.keys()
+    if "if-range" in headers:  # boto3 cannot send it; without the range, the answer is whole (RFC 9110 §13.1.5)
+        names.discard("range")
+    for name in names:
         if not is_plain(headers[name]):
             raise BadHeader(name, "only printable ASCII can be sent.")
         parameters[_CONDITIONS[name]] = headers[name]
@@ -68,3 +72,13 @@ def _date(text: str) -> datetime | None:
         return (date if date.tzinfo else date.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError, TypeError, IndexError):
         return None
+
+
+def start_of_level(prefix: str, after: str) -> str:
+    """Return the key after which a listing of one level continues: after all keys of a directory, if `after` is one.
+
+    Args:
+        prefix: of the listing.
+        after: the last key or directory of the listing before; empty for the beginning.
+    """
+    return after + AFTER_ALL if after.endswith("/") and after != prefix else after

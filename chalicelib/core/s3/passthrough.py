@@ -11,7 +11,7 @@ from chalicelib.core.web.paths import CONTROLS, Path
 from chalicelib.core.web.problems.base import BadHeader, BadParameter, NotOffered
 
 # S3 API Reference, GetObject: the parameters by which a signed request sets headers of the answer.
-_OVERRIDES: Final = (
+OVERRIDES: Final = (
     "response-cache-control",
     "response-content-disposition",
     "response-content-encoding",
@@ -19,6 +19,7 @@ _OVERRIDES: Final = (
     "response-content-type",
     "response-expires",
 )
+"""The parameters of a read that set headers of the answer."""
 
 # The characters of a header's name (RFC 9110 §5.6.2), and of a file name that is sent without an encoding.
 _TOKEN: Final = frozenset("!#$%&'*+-.^_`|~" + string.digits + string.ascii_letters)
@@ -56,7 +57,7 @@ def query(request: Request, path: Path, step: str | None = None) -> dict[str, st
     if step is not None:
         names = multipart_parameters.PARAMETERS[step]
     elif reads:
-        names = ("versionId", *_OVERRIDES)
+        names = ("versionId", *OVERRIDES)
     else:
         names = ("versionId",) if request.method == "DELETE" else ()
     parameters = {name: request.query[name] for name in names if name in request.query}
@@ -151,5 +152,5 @@ def _check(name: str, value: str) -> None:
     if len(value.encode()) > MAX_PARAMETER_BYTES:
         raise BadParameter(name, f"it has more than {MAX_PARAMETER_BYTES:,} bytes of UTF-8. Use a shorter value.")
     # S3 answers 400: "Header value cannot be represented using ISO-8859-1."
-    if name in _OVERRIDES and max(value, default="") > "\xff":
+    if name in OVERRIDES and max(value, default="") > "\xff":
         raise BadParameter(name, "S3 takes only characters of Latin-1 here. To name a file, use ?download=NAME.")

@@ -7,7 +7,6 @@ tests compare the signatures with botocore's signatures.
 
 import binascii
 import hashlib
-import hmac
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -20,14 +19,19 @@ from chalicelib.core.access.rules import Grant
 from chalicelib.core.web.problems.base import Unavailable
 from chalicelib.core.web.times import Deadline, rfc3339
 
+from . import sigv4
 from .mounts import Mount, Target
 from .stores import Credentials
 
 if TYPE_CHECKING:
+    from .cdn import CdnSigner
     from .post_policy import PostPolicy
 
 
 MARK_PARAMETER: Final = "x-signpost"
+
+# S3 User Guide, "Downloading objects from Requester Pays buckets": "for signed URLs".
+_REQUESTER_PAYS: Final = "x-amz-request-payer=requester"
 
 
 class SignedUrl(NamedTuple):
@@ -64,9 +68,7 @@ def presign(
 ) -> SignedUrl:
     """Sign a URL for one method on one object.
 
-    The URL is good for the mount's `url_seconds`, but never longer than the credentials (FACTS 4.3). With
-    `stable_seconds` the signing time is rounded down, never up, so that the URL is the same, byte for byte, throughout
-    the window (FACTS 4.8).
+    The URL is good for the mount's `url_seconds`, but never longer than the credentials (FACTS 4.3).
 
     Args:
         target: the object.
@@ -82,12 +84,13 @@ def presign(
     """
     mount = target.mount
     date, seconds, expires_at = _life(mount, credentials, now)
-    scope = _scope(credentials, date[:8], mount.region)
+    scope = sigv4.scope(credentials, date[:8], mount.region, "s3")
     fields = {"host": mount.bucket_url.host, **{name: " ".join(value.split()) for name, value in headers.items()}}
     names = sorted(fields)
     signed_names = ";".join(names)
     parameters = [
         *(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in query.items()),
+        *((_REQUESTER_PAYS,) if mount.requester_pays else ()),
         *((f"{MARK_PARAMETER}={mark}",) if mark else ()),  # signed as all parameters, so nobody can remove the mark
         "X-Amz-Algorithm=AWS4-HMAC-SHA256",
         scope.credential,
@@ -126,14 +129,25 @@ class SignedForm(NamedTuple):
         return "SignedForm(…)"
 
 
-def sign_form(target: Target, form: "PostPolicy", *, credentials: Credentials, now: float) -> SignedForm:
+def sign_form(
+    target: Target, form: "PostPolicy", *, credentials: Credentials, now: float, latest_end: int | None = None
+) -> SignedForm:
     """Sign the policy of a form; the form is good for as long as a URL would be.
+
+    Args:
+        target: the directory.
+        form: the policy.
+        credentials: the credentials whose permissions the form has.
+        now: Unix time in seconds.
+        latest_end: a Unix time in seconds, after which the form is not good in any case; None for no such time.
 
     Raises:
         Unavailable: the credentials have ended.
     """
     date, _, expires_at = _life(target.mount, credentials, now)
-    scope = _scope(credentials, date[:8], target.mount.region)
+    if latest_end is not None:
+        expires_at = min(expires_at, latest_end)
+    scope = sigv4.scope(credentials, date[:8], target.mount.region, "s3")
     signing = {
         "x-amz-algorithm": "AWS4-HMAC-SHA256",
         "x-amz-credential": f"{credentials.access_key}/{scope.name}",
@@ -151,16 +165,27 @@ def sign_form(target: Target, form: "PostPolicy", *, credentials: Credentials, n
 class Presigner:
     """Signs URLs and forms with the credentials of the mount, else with the credentials of the service.
 
+    The URL to read a file is a URL of the mount's CDN, where the mount has a CDN. S3 itself answers a read with a
+    signed header, which a CDN can drop, and a read of an old version. (A CDN that drops `versionId` would answer with
+    the newest version. A CDN that passes `versionId` on would open all versions to a caller with cookies.)
+
     No network call is made where the credentials of the service are fixed.
 
     Args:
         credentials: returns the current credentials of the service; raises Unavailable where there are none.
         marks: makes the mark in each URL; None for URLs without marks.
+        cdn: signs the URLs of CDNs; None for a service without a CDN.
     """
 
-    def __init__(self, credentials: Callable[[Deadline], Credentials], marks: Marks | None = None) -> None:
+    def __init__(
+        self,
+        credentials: Callable[[Deadline], Credentials],
+        marks: Marks | None = None,
+        cdn: "CdnSigner | None" = None,
+    ) -> None:
         self._credentials = credentials
         self._marks = marks
+        self._cdn = cdn
 
     def url(
         self,
@@ -173,14 +198,25 @@ class Presigner:
         now: float,
         deadline: Deadline,
     ) -> SignedUrl:
-        """Return a presigned URL with the mark of the caller of a grant; see `presign`."""
-        credentials = self._credentials_for(target.mount, deadline)
+        """Return a presigned URL with the mark of the caller of a grant; see `presign` and `CdnSigner.url`."""
         mark = self._marks.of(grant.caller_name) if self._marks else None
+        if self._cdn and target.mount.cdn and grant.action == "read" and not headers and "versionId" not in query:
+            return self._cdn.url(method, target, query=query, now=now, deadline=deadline, mark=mark)
+        credentials = self._credentials_for(target.mount, deadline)
         return presign(target, method, query=query, headers=headers, credentials=credentials, now=now, mark=mark)
 
-    def form(self, target: Target, policy: "PostPolicy", *, now: float, deadline: Deadline) -> SignedForm:
+    def form(
+        self,
+        target: Target,
+        policy: "PostPolicy",
+        *,
+        now: float,
+        deadline: Deadline,
+        latest_end: int | None = None,
+    ) -> SignedForm:
         """Return a signed form; see `sign_form`."""
-        return sign_form(target, policy, credentials=self._credentials_for(target.mount, deadline), now=now)
+        credentials = self._credentials_for(target.mount, deadline)
+        return sign_form(target, policy, credentials=credentials, now=now, latest_end=latest_end)
 
     def _credentials_for(self, mount: Mount, deadline: Deadline) -> Credentials:
         return mount.credentials or self._credentials(deadline)
@@ -188,44 +224,13 @@ class Presigner:
 
 def _life(mount: Mount, credentials: Credentials, now: float) -> tuple[str, int, int]:
     """Return the time of a signature as `X-Amz-Date` writes it, its life in seconds, and its end as a Unix time."""
-    signed_at = int(now)
-    if mount.stable_seconds:
-        signed_at -= signed_at % mount.stable_seconds
+    signed_at = mount.signed_at(now)
     seconds = mount.url_seconds
     if credentials.expires_at is not None:
         seconds = min(seconds, int(credentials.expires_at) - signed_at)
     if signed_at + seconds <= now:
         raise Unavailable("The service's own credentials for S3 have ended and are being renewed.")
     return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(signed_at)), seconds, signed_at + seconds
-
-
-class _Scope:
-    """The part that all signatures of one day, region and pair of keys share.
-
-    Attributes:
-        name: the credential scope.
-        credential: the query parameter with the access key and the scope.
-        token: the query parameter with the session token, if there is a token.
-    """
-
-    def __init__(self, credentials: Credentials, day: str, region: str) -> None:
-        self.name = f"{day}/{region}/s3/aws4_request"
-        self.credential = f"X-Amz-Credential={quote(f'{credentials.access_key}/{self.name}', safe='')}"
-        token = credentials.session_token
-        self.token = () if token is None else (f"X-Amz-Security-Token={quote(token, safe='')}",)
-        key = f"AWS4{credentials.secret_key}".encode()
-        for part in self.name.split("/"):
-            key = hmac.digest(key, part.encode(), "sha256")
-        self._hmac = hmac.new(key, digestmod="sha256")
-
-    def sign(self, text: bytes) -> str:
-        """Return the signature of a text. To copy the HMAC takes half the time of a new HMAC with the same key."""
-        signature = self._hmac.copy()
-        signature.update(text)
-        return signature.hexdigest()
-
-
-_scope = lru_cache(maxsize=64)(_Scope)
 
 
 @lru_cache(maxsize=64)

@@ -24,6 +24,9 @@ from chalicelib.core.web.problems.uploads import (
     UnsupportedMediaType,
 )
 
+MAX_PUT_BYTES: Final = 5 * 1024**3
+"""The largest file of one request, a PUT or a form (S3 User Guide, "Uploading objects")."""
+
 # S3 User Guide, "Checking object integrity": the checksums that S3 verifies, and the bytes of each. All parts of an
 # upload use the algorithm of its CreateMultipartUpload.
 _SHA256: Final = {"x-amz-checksum-sha256": 32}

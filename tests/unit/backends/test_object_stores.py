@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.backends.s3 import S3Objects
+from chalicelib.backends.s3_clients import S3Clients
 from chalicelib.core.ports import ListedKey, ObjectStore
 from chalicelib.core.s3.mounts import Mount
 from chalicelib.core.web.image_parameters import Image
@@ -90,7 +91,7 @@ def s3_bucket(endpoint: str, environment: pytest.MonkeyPatch) -> Bucket:
     def put(key: str, body: bytes) -> object:
         return s3.put_object(Bucket=name, Key=key, Body=body)
 
-    return Bucket(S3Objects(), mount(bucket=name, endpoint=endpoint), put)
+    return Bucket(S3Objects(S3Clients()), mount(bucket=name, endpoint=endpoint), put)
 
 
 @pytest.fixture(params=["memory", "s3"])
@@ -101,7 +102,15 @@ def bucket(request: pytest.FixtureRequest) -> Bucket:
     return s3
 
 
-# Read and create
+# Sizes, read and create
+
+
+def test_the_sizes_of_many_objects_are_in_their_order_and_a_missing_object_has_none(bucket: Bucket) -> None:
+    bucket.fill(names := ["a", "a b/ü", "日本"])
+    targets = [target(name, bucket.mount) for name in [*names, "missing", *names * 10]]
+    sizes = [len(name.encode()) for name in names]
+    assert [*bucket.store.sizes(targets, soon())] == [*sizes, None, *sizes * 10]
+    assert [*bucket.store.sizes([], soon())] == []
 
 
 def test_an_object_is_read_whole_and_at_least_64_bytes_decide_whether(bucket: Bucket) -> None:
@@ -132,6 +141,18 @@ def test_an_image_is_created_with_its_media_type_and_never_replaced(bucket: Buck
     fields = bucket.head("-/derived/a")
     assert (fields["content-type"], fields["content-length"]) == ("image/webp", "256")
     assert bucket.read("-/derived/a", fields["etag"]) == WEBP.body
+
+
+def test_an_object_is_got_with_its_metadata_unless_it_is_too_large(bucket: Bucket) -> None:
+    bucket.put("a.m3u8", b"#EXTM3U")
+    found = target("a.m3u8", bucket.mount)
+    for max_bytes in (6, 7):
+        got = bucket.store.get(found, {}, {}, soon(), max_bytes=max_bytes)
+        assert (got and (got[0].status, got[0].headers["etag"], got[1])) == (
+            None if max_bytes == 6 else (200, etag_of(b"#EXTM3U"), b"#EXTM3U")
+        )
+    with pytest.raises(NotFound):
+        bucket.store.get(target("missing.m3u8", bucket.mount), {}, {}, soon(), max_bytes=7)
 
 
 # List

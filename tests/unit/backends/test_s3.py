@@ -1,14 +1,16 @@
 """S3Objects: the requests to S3, and the results of S3's answers. A stub answers in place of S3."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pytest
 
 from chalicelib.backends.s3 import S3Objects
+from chalicelib.backends.s3_clients import S3Clients
 from chalicelib.core.ports import ListedKeys, Metadata
 from chalicelib.core.s3.mounts import Mount
-from chalicelib.core.s3.stores import Credentials
+from chalicelib.core.s3.stores import Credentials, Variant
 from chalicelib.core.web.image_parameters import MAX_IMAGE_BYTES, Image
 from chalicelib.core.web.problems.base import BadRequest, NotFound, PreconditionFailed, Problem, Unavailable
 from tests.support.aws_stub import AwsStub, SentRequest, unavailable
@@ -19,6 +21,7 @@ FIELDS = {"ETag": '"e"', "Last-Modified": DATE, "Content-Length": "0"}
 WEBP = Image("image/webp", b"RIFF")
 NO_ENTRIES = "<ListBucketResult><IsTruncated>false</IsTruncated>{}</ListBucketResult>"
 ENTRY = "<Key>a</Key><Size>1</Size><LastModified>2026-01-01T00:00:00.000Z</LastModified><ETag>e</ETag>"
+MAX_BYTES = 9  # of the objects of `S3.get`
 PROXY_PAGE = b"<html><body>A proxy's page</body></html>"
 
 Strings = Mapping[str, str]
@@ -28,16 +31,20 @@ class S3:
     """All calls of S3Objects, and the stub that answers."""
 
     def __init__(self, at: Mount | None = None, objects: S3Objects | None = None, stub: bool = True) -> None:
-        self.objects, self.mount = objects or S3Objects(), at or mount()
+        self.objects, self.mount = objects or S3Objects(S3Clients()), at or mount()
         if stub:
-            self.stub = AwsStub(self.objects._client(self.mount), headers=FIELDS)
+            self.stub = AwsStub(self.objects._clients.of(self.mount), headers=FIELDS)
 
     @property
     def all(self) -> list[Callable[[], object]]:
-        return [self.head, self.list, self.read, self.create]
+        return [self.head, self.get, self.list, self.read, self.create]
 
     def head(self, query: Strings | None = None, headers: Strings | None = None, key: str = "a") -> Metadata:
         return self.objects.head(target(key, self.mount), query or {}, headers or {}, soon())
+
+    def get(self, query: Strings | None = None, headers: Strings | None = None) -> tuple[Metadata, bytes] | None:
+        found = target("a.mpd", self.mount)
+        return self.objects.get(found, query or {}, headers or {}, soon(), max_bytes=MAX_BYTES)
 
     def list(self, after: str = "") -> ListedKeys:
         return self.objects.list(target("", self.mount), soon(), recursive=not after, after=after, limit=1)
@@ -82,22 +89,44 @@ def test_a_key_is_sent_as_it_is() -> None:
 def test_requests_go_to_the_endpoint_of_presigned_urls_in_every_environment(role: pytest.MonkeyPatch) -> None:
     role.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     role.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:1")
-    for at in (mount(), mount(bucket="a.b.c"), mount(endpoint="https://s3.example.com"), mount(region="cn-north-1")):
+    role.setenv("AWS_USE_FIPS_ENDPOINT", "true")
+    role.setenv("AWS_USE_DUALSTACK_ENDPOINT", "true")
+    for at in (
+        *(mount(), mount(bucket="a.b.c"), mount(endpoint="https://s3.example.com"), mount(region="cn-north-1")),
+        mount(endpoint="https://s3.example.com", addressing="virtual"),
+        mount(region="us-east-1", variant=Variant(dualstack=True, fips=True)),
+        mount(bucket="arn:aws:s3:eu-west-1:111122223333:accesspoint/acme-ap", variant=Variant(dualstack=True)),
+    ):
         s3 = S3(at)
         s3.head()
         assert s3.sent.url == f"{at.bucket_url.origin}{at.bucket_url.base}/a"
+    s3 = S3(mount(variant=Variant(accelerate=True)))
+    s3.head()
+    assert s3.sent.url == f"{mount().bucket_url.origin}/a"
+
+
+def test_the_service_pays_where_the_mount_says_so() -> None:
+    for pays, header in ((False, None), (True, "requester")):
+        s3 = S3(mount()._replace(requester_pays=pays))
+        for call in s3.all:
+            with suppress(Unavailable):  # the stub has no answer that fits each call
+                call()
+            assert s3.sent.headers.get("x-amz-request-payer") == header
+            assert ("x-amz-request-payer" in s3.sent.headers["authorization"]) is pays
 
 
 def test_each_mount_has_a_client_for_its_region_and_its_own_credentials(role: pytest.MonkeyPatch) -> None:
     role.setenv("AWS_SESSION_TOKEN", "token")
-    objects, signers = S3Objects(), []
+    objects, signers = S3Objects(S3Clients()), []
     own = mount()._replace(credentials=Credentials("OWN", "secret"))
     for at in (mount(), own, mount(region="us-east-1")):
         s3 = S3(at, objects)
         s3.head()
         key, _, region, *_ = s3.sent.headers["authorization"].split("/")
         signers.append((key, region, s3.sent.headers.get("x-amz-security-token")))
-        assert objects._client(at) is objects._client(at)
+        assert objects._clients.of(at) is objects._clients.of(at)
+    kinds = (own._replace(requester_pays=True), own._replace(addressing="virtual"), own._replace(variant=Variant(True)))
+    assert len({id(objects._clients.of(at)) for at in (own, *kinds)}) == 4
     assert signers == [
         ("AWS4-HMAC-SHA256 Credential=AKID", "eu-west-1", "token"),
         ("AWS4-HMAC-SHA256 Credential=OWN", "eu-west-1", None),
@@ -105,17 +134,18 @@ def test_each_mount_has_a_client_for_its_region_and_its_own_credentials(role: py
     ]
 
 
-def test_head_sends_the_query_and_the_conditions_of_the_client_and_nothing_else() -> None:
+def test_head_and_get_send_the_query_and_the_conditions_of_the_client_and_nothing_else() -> None:
     s3 = S3()
     query = {"versionId": "v 1", "response-content-type": "a/b", "response-content-disposition": 'inline; filename="ü"'}
     query |= {"response-cache-control": "no-store", "response-content-encoding": "x", "response-content-language": "de"}
     query |= {"response-expires": DATE}
     conditions = {"if-match": '"e"', "if-none-match": 'W/"f"', "range": "bytes=0-9"}
     conditions |= {"if-modified-since": DATE, "if-unmodified-since": DATE}
-    s3.head(query, conditions | {"cookie": "canary", "authorization": "Bearer canary", "x-canary": "canary"})
-    assert s3.query == query
-    assert conditions.items() <= s3.sent.headers.items()
-    assert "canary" not in str(s3.sent.headers)
+    for act in (s3.head, s3.get):
+        act(query, conditions | {"cookie": "canary", "authorization": "Bearer canary", "x-canary": "canary"})
+        assert s3.query == query
+        assert conditions.items() <= s3.sent.headers.items()
+        assert "canary" not in str(s3.sent.headers)
 
 
 def test_an_invalid_date_in_a_condition_is_ignored() -> None:
@@ -197,7 +227,7 @@ def test_refusals_of_head_and_read_become_problems() -> None:
         (503, Unavailable, Unavailable),
     ]
     for s3.stub.status, head_problem, read_problem in refusals:
-        for act, problem in ((s3.head, head_problem), (s3.read, read_problem)):
+        for act, problem in ((s3.head, head_problem), (s3.get, head_problem), (s3.read, read_problem)):
             with pytest.raises(problem) as refused:
                 act()
             assert type(refused.value) is problem
@@ -291,6 +321,21 @@ def test_an_object_that_is_too_large_or_breaks_off_is_not_read() -> None:
         unavailable(s3.read)
     s3.stub.headers, s3.stub.body = FIELDS | {"Content-Length": "3"}, b"123"
     assert s3.read() == b"123"
+
+
+def test_of_an_object_that_is_too_large_get_reads_nothing_also_where_a_range_is_small() -> None:
+    s3 = S3()
+    for s3.stub.status, length, size, is_read in ((200, 9, "", True), (200, 10, "", False), (206, 2, "9", True)):
+        s3.stub.body = bytes(length)
+        s3.stub.headers = (
+            FIELDS | {"Content-Length": str(length)} | ({"Content-Range": f"bytes 0-1/{size}"} if size else {})
+        )
+        assert (s3.get() is not None) == is_read
+    s3.stub.headers |= {"Content-Range": "bytes 0-1/10"}
+    assert s3.get() is None
+    assert [body.bytes_read for body in s3.stub.bodies] == [9, 0, 2, 0]
+    s3.stub.headers, s3.stub.body = FIELDS | {"Content-Length": "3"}, b"12"  # the answer breaks off
+    unavailable(s3.get)
 
 
 def test_an_object_of_the_greatest_size_is_read_and_closed_after_its_first_bytes_unless_it_is_wanted() -> None:
