@@ -1,4 +1,4 @@
-"""The uses of links that have a number of uses: a request redeems a use, or checks that a use is left."""
+"""The uses of links: a request redeems a use, or checks that a use is left, or that a revocable link is live."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
@@ -14,7 +14,7 @@ from .web.problems.base import Unavailable
 from .web.times import Deadline
 
 if TYPE_CHECKING:
-    from .ports import LinkUseCounter
+    from .ports import LinkUseCounter, RevocableLinks
 
 FREE_SECONDS: Final = 60  # after a GET took a use, other ranges of the same file are free for this time
 MAX_FREE_RANGES: Final = 256  # of a file that are free after one use: the table keeps each range
@@ -25,6 +25,7 @@ class LinkUses:
 
     Args:
         counter: factory of the counter; the factory returns None where the service has no table.
+        revocable_links: factory of the table of revocable links; the factory returns None without a table.
         client_addresses: names the address of a client.
         readings: signs the client and the bytes that it reads, so that the counter can compare them, and nobody can
             read them.
@@ -35,11 +36,13 @@ class LinkUses:
         self,
         *,
         counter: "Callable[[], LinkUseCounter | None]",
+        revocable_links: "Callable[[], RevocableLinks | None]",
         client_addresses: ClientAddresses,
         readings: Signer,
         random: Random,
     ) -> None:
         self._counter = counter
+        self._revocable_links = revocable_links
         self._client_addresses = client_addresses
         self._readings = readings
         self._random = random
@@ -61,16 +64,29 @@ class LinkUses:
             Unavailable: the table does not answer.
         """
         if request.method in ("HEAD", "OPTIONS") or (request.method == "GET" and link.action == "write"):
-            return self.check(link, request.deadline)
+            self.check(link, request.deadline)
+            return
         if _is_prefetch(request):
             raise Prefetched()
         reading = self._reading(request, grant, link) if (request.method, grant.action) == ("GET", "read") else None
         attempt = encode(self._random(9))
         self._required_counter().redeem(link, attempt=attempt, reading=reading, now=now, deadline=request.deadline)
 
-    def check(self, link: Link, deadline: Deadline) -> None:
-        """Raise the refusal that `redeem` would raise for a new client, and redeem no use."""
-        self._required_counter().check(link, deadline)
+    def check(self, link: Link, deadline: Deadline) -> int:
+        """Return how many uses are left, and redeem none; raise the refusal of `redeem` for a new client."""
+        return self._required_counter().check(link, deadline)
+
+    def name_of_maker(self, link: Link, deadline: Deadline) -> str:
+        """Return the name of the maker of a live revocable link, as pages show the name.
+
+        Raises:
+            LinkRevoked: the link is not live.
+            Unavailable: the table does not answer.
+        """
+        revocable_links = self._revocable_links()
+        if revocable_links is None:
+            raise Unavailable("Nobody knows whether this link is revoked.")
+        return revocable_links.check(link, deadline)
 
     def _reading(self, request: Request, grant: Grant, link: Link) -> Reading:
         """Return the file and the bytes that a GET reads. The query can name a version and a size, so it counts."""

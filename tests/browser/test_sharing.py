@@ -1,28 +1,46 @@
 """A visitor shares files and directories by links, and deletes files."""
 
 import re
+import subprocess
+from pathlib import Path
 
 from playwright.sync_api import Request, Route, expect
 
 from tests.support.pictures import quarters
 
+from . import npm
 from .conftest import Visit
 from .sites import Directory
-from .visitor import CORS, answer_for_store, click, delete, download, file, in_state, make_link
+from .visitor import CORS, answer_for_store, choose, click, delete, download, file, in_state, make_link
+
+QR_READER = Path(__file__).parent / "qr_reader"
+
+# The reader needs several pixels for each module of the code.
+READ_QR_CODE = """
+const small = document.querySelector("#qr"), large = new OffscreenCanvas(small.width * 4, small.height * 4);
+const context = large.getContext("2d");
+context.imageSmoothingEnabled = false;
+context.drawImage(small, 0, 0, large.width, large.height);
+const { data, width, height } = context.getImageData(0, 0, large.width, large.height);
+module.exports(data, width, height).data
+"""
 
 
 def test_a_link_opens_a_file_once(visit: Visit, directory: Directory) -> None:
     directory.put("a b.bin", b"body", "application/octet-stream")
     page = visit(directory.url, permissions=["clipboard-read", "clipboard-write"])
     link = make_link(page, "a b.bin", Number_of_uses="once", Valid_for="1 hour")
-    assert re.fullmatch(re.escape(directory.url_of("a b.bin")) + r"\?token=[\w-]{64}", link)
-    expect(page.get_by_text("The link works once, until ")).to_be_visible()
+    assert re.fullmatch(re.escape(directory.url_of("a b.bin")) + r"\?token=[\w-]{64}&view", link)
+    expect(page.get_by_text("can view and download a b.bin, once, until ")).to_be_visible()
     click(page, "Copy")
-    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    expect(page.get_by_role("button", name="Copied", exact=True)).to_be_visible()
     assert page.evaluate("navigator.clipboard.readText()") == link
-    first = visit("about:blank", signed_in=False)
+    first = visit(link, signed_in=False)
+    expect(
+        first.get_by_text("ann shared a b.bin with you by a link. You can view and download the file, ")
+    ).to_be_visible()
     with first.expect_download() as started:
-        first.evaluate("url => { location.href = url }", link)
+        first.get_by_role("link", name="Download, takes one use").click()
     assert started.value.path().read_bytes() == b"body"
     second = visit(link, signed_in=False, user_agent="another browser")
     expect(second.get_by_role("heading", name="This link has been used up")).to_be_visible()
@@ -40,7 +58,7 @@ def test_a_link_opens_a_directory_and_no_other_server_sees_the_token(visit: Visi
     requests: list[Request] = []
     guest.context.on("request", lambda request: requests.append(request))
     guest.goto(link)
-    expect(guest.get_by_text("Shared with you by a link, until ")).to_be_visible()
+    expect(guest.get_by_text("ann shared sub with you by a link. You can view and download ")).to_be_visible()
     breadcrumbs = guest.get_by_role("navigation", name="Breadcrumb")
     expect(breadcrumbs.get_by_role("link")).to_have_count(0)
     expect(guest.locator("img")).to_have_js_property("naturalWidth", 96)
@@ -48,7 +66,7 @@ def test_a_link_opens_a_directory_and_no_other_server_sees_the_token(visit: Visi
     assert download(guest, "a.bin") == b"body"
     breadcrumbs.get_by_role("link", name="sub").click()
     expect(guest).to_have_url(link)
-    assert guest.get_by_role("button").all_inner_texts() == ["Name", "Size", "Modified"]
+    assert guest.get_by_role("button").all_inner_texts() == []
     guest.get_by_role("link", name="b.txt", exact=True).click()
     expect(guest.get_by_text("a text")).to_be_visible()
     site = directory.site
@@ -65,11 +83,14 @@ def test_a_link_to_upload_gives_each_file_a_unique_name(visit: Visit, directory:
     with page.expect_response(re.compile(r"\?link")) as answer:
         link = make_link(page, action="upload", Number_of_uses="5 times")
     assert answer.value.request.post_data_json == {"action": "write", "expires_in": 86_400, "uses": 5}
-    expect(page.get_by_text("The link works 5 times, until ")).to_be_visible()
+    expect(page.get_by_text(f"can upload files to {directory.prefix[:-1]}, 5 times, until ")).to_be_visible()
     guest = visit(link, signed_in=False)
-    puts: list[Request] = []
-    guest.on("request", lambda request: puts.append(request) if request.method == "PUT" else None)
+    asked: list[Request] = []
+    guest.on("request", lambda request: asked.append(request) if request.method in ("PUT", "POST") else None)
     expect(guest.get_by_text("but not see the files that are here.")).to_be_visible()
+    expect(
+        guest.get_by_text(f"ann asks you for files by a link. You can upload files to {directory.prefix[:-1]}")
+    ).to_be_visible()
     expect(guest.get_by_text("Each file gets a unique name, so no file is replaced.")).to_be_visible()
     files = [file("a.txt", b"new"), file("tar", b"no extension"), file(".env", b"hidden")]
     guest.locator("#files").set_input_files(files)
@@ -88,9 +109,99 @@ def test_a_link_to_upload_gives_each_file_a_unique_name(visit: Visit, directory:
     for body, pattern in patterns.items():
         assert re.fullmatch(pattern, names[body])
         expect(in_state(guest, "done").filter(has_text=f"Uploaded as {names[body]}, ")).to_be_visible()
-    assert len(puts) == 8
+    puts = [request for request in asked if request.method == "PUT"]
+    assert (len(asked), len(puts)) == (8, 4)  # each file is presigned alone, which takes a use
     assert all(request.headers["if-none-match"] == "*" for request in puts)
     assert {request.url.rpartition("/")[2].partition("?")[0] for request in puts} == set(names.values())
+
+
+def test_the_page_of_a_link_with_its_token_in_the_path_uploads(visit: Visit, directory: Directory) -> None:
+    link = make_link(visit(directory.url), action="Upload")
+    token = link.rpartition("=")[2]
+    guest = visit(f"{directory.site.url}/-/t/{token}/{directory.prefix}", signed_in=False)
+    choose(guest, file("a.txt"))
+    expect(in_state(guest, "done")).to_have_count(1)
+    assert len(directory.names()) == 1
+
+
+def test_a_sentence_says_what_a_link_will_do_before_the_link_is_made(visit: Visit, directory: Directory) -> None:
+    for name in ("a & b.txt", "sub/x"):
+        directory.put(name)
+    page = visit(directory.url)
+    dialog, promise = page.get_by_role("dialog"), page.locator("#promise")
+    for name, choices, sentence in (
+        ("a & b.txt", {}, "view and download a & b.txt, as often as they like, until "),
+        ("sub/", {"Number of uses": "once"}, "view and download everything in sub/, once, until "),
+        ("sub/", {"upload": "", "Valid for": "1 hour"}, "upload files to sub/, as often as they like, until "),
+    ):
+        click(page, f"Share {name}")
+        for label, choice in choices.items():
+            field = dialog.get_by_label(label)
+            field.select_option(choice) if choice else field.check()
+        expect(promise).to_contain_text(f"Anyone with this link can {sentence}")
+        before = promise.inner_text()
+        click(dialog, "Make a link")
+        expect(dialog.get_by_label("The link")).to_be_focused()
+        assert promise.inner_text().partition("until")[0] == before.partition("until")[0]
+        click(dialog, "Close")
+
+
+def test_a_link_is_taken_back_where_it_was_made_or_in_two_actions_from_the_directory(
+    visit: Visit, directory: Directory
+) -> None:
+    """The list also works without scripts."""
+    directory.put("a.txt", b"a text")
+    page = visit(directory.url)
+    guest = visit("about:blank", signed_in=False)
+
+    def revoked(link: str) -> bool:
+        guest.goto(link)
+        return guest.get_by_role("heading", name="This link was revoked").is_visible()
+
+    made = make_link(page, "a.txt")
+    guest.goto(made)
+    expect(guest.get_by_text("a text")).to_be_visible()
+    click(page, "Take back")
+    expect(page.locator("#promise")).to_have_text("You took the link back. It opens nothing now.")
+    assert revoked(made)
+    click(page, "Close")
+    made, lasting = (make_link(visit(directory.url), "a.txt") for _ in range(2))
+    plain = visit(directory.url, java_script_enabled=False)
+    plain.get_by_role("link", name="Your links").click()
+    take_back = plain.get_by_role("button", name=f"Take back the link to /{directory.prefix}a.txt")
+    expect(take_back).to_have_count(2)
+    take_back.first.click()
+    expect(take_back).to_have_count(1)
+    assert [revoked(link) for link in (made, lasting)].count(True) == 1
+
+
+def test_a_qr_code_holds_the_link_and_the_command_downloads_the_file(
+    visit: Visit, directory: Directory, tmp_path: Path
+) -> None:
+    name = "it's a & b.bin"
+    directory.put(name, b"body", "application/octet-stream")
+    page = visit(directory.url, permissions=["clipboard-read", "clipboard-write"])
+    scripts: list[str] = []
+    page.on("request", lambda request: scripts.append(request.url))
+    link = make_link(page, name)
+    assert not any("lean-qr" in script for script in scripts)
+    click(page, "QR code")
+    expect(page.get_by_role("img", name="QR code to scan with a phone")).to_be_visible()
+    reader = (npm.install(QR_READER) / "node_modules/jsqr/dist/jsQR.js").read_text()
+    assert page.evaluate(f"{{ const exports = {{}}, module = {{ exports }}; {reader}; {READ_QR_CODE} }}") == link
+    click(page, "Copy the command")
+    expect(page.locator("#announcement")).to_have_text("Copied")
+    command = page.evaluate("navigator.clipboard.readText()")
+    subprocess.run(["bash", "-c", command], cwd=tmp_path, check=True, capture_output=True, timeout=60)
+    assert (tmp_path / name).read_bytes() == b"body"
+    click(page, "Close")
+    bounded = directory.under("bounded")
+    page.goto(bounded.url)
+    make_link(page, action="upload")
+    (tmp_path / "FILE").write_bytes(b"sent")
+    command = page.get_by_label("For a terminal").input_value()
+    subprocess.run(["bash", "-c", f"{command} --fail"], cwd=tmp_path, check=True, capture_output=True, timeout=60)
+    assert bounded.get("FILE") == b"sent"
 
 
 def test_an_inbox_chooses_another_name_if_a_name_is_taken(visit: Visit, directory: Directory) -> None:

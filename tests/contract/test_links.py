@@ -97,6 +97,28 @@ def test_a_link_is_the_url_of_its_file_whatever_the_name(site: Site) -> None:
     assert [answer.body.decode() for answer in site.curl_all([("-L", link) for link in links], None)] == [*keys]
 
 
+def test_a_token_in_the_path_is_the_same_as_a_token_in_the_query(site: Site, store: Store) -> None:
+    """So a program that joins a relative path to the URL keeps the token. No log has the token."""
+    token = site.link("/team/", uses=None).rpartition("=")[2]
+    writes = site.link("/inbox/", uses=None, action="write").rpartition("=")[2]
+    paths = ("team/a.txt", "team/deep/er/b%20%231%3F.txt", "team/../team/a.txt", "beside.txt", "team/private/c.txt", "")
+    answers = [site.open(site.at(f"/-/t/{token}/{path}")) for path in paths]
+    assert [answer.body for answer in answers[:2]] == [BODY, BODY]
+    assert [answer.status for answer in answers[2:]] == [400, 403, 403, 403]
+    twice = f"/-/t/{token}/-/t/{token}/team/a.txt"
+    spelled = [f"/-/t/{token}", f"/%2D/t/{token}/team/a.txt", twice, "/-/t//team/a.txt"]
+    assert [site.open(site.at(path)).status for path in spelled] == [404, 404, 404, 403]
+    listed = site.open(site.at(f"/-/t/{token}/team/deep/er/")).json()["entries"]
+    assert site.open(listed[0]["url"]).body == BODY
+    new = ("-T", site.file(BODY), "-H", "If-None-Match: *", site.at(f"/-/t/{writes}/inbox/by-path.txt"))
+    assert site.curl("-L", *new, user=None).status == 200
+    assert stored(store, "inbox/by-path.txt") == BODY
+    log = site.log.read_text()
+    assert token not in log
+    assert writes not in log
+    assert '"path": "/team/a.txt"' in log.replace('":"', '": "')
+
+
 def test_no_cache_keeps_the_redirect_of_a_link(site: Site) -> None:
     """This holds also where caches keep other redirects. The store does not see the token (FACTS 3.3)."""
     assert site.curl(site.at("/team/archive/d.txt")).headers["cache-control"] == "private, max-age=60"
@@ -281,6 +303,14 @@ def test_a_browser_gets_an_upload_page_that_lists_nothing(site: Site) -> None:
         assert b"other.txt" not in page.body
     assert site.open(link.replace("/drops/", "/drops/mine.txt"), *ONCE, "-T", site.file(b"x")).status == 200
     assert site.open(link, "-H", "Accept: text/html").status == 410
+
+
+def test_a_page_is_in_the_language_of_its_reader_and_json_is_in_english(site: Site) -> None:
+    german = ("-H", "Accept-Language: de-AT, en;q=0.5", site.at("/team/?token=x"))
+    page, problem = site.curl("-H", "Accept: text/html", *german, user=None), site.curl(*german, user=None)
+    assert "Dieser Link ist ungültig" in page.body.decode()
+    assert "This link is not valid." in problem.json()["detail"]
+    assert ["Accept-Language" in answer.headers["vary"] for answer in (page, problem)] == [True, False]
 
 
 def test_a_listing_and_each_file_take_a_use(site: Site) -> None:

@@ -45,12 +45,13 @@ class MemoryLinkUseCounter:
             if reading:
                 self._reads[link.id, reading.file] = _Read(now, {reading.part}, set())
 
-    def check(self, link: Link, deadline: Deadline) -> None:
+    def check(self, link: Link, deadline: Deadline) -> int:
         """See `ports.LinkUseCounter.check`."""
         with self._lock:
             self._check_not_revoked(link)
             if self.used(link) >= link.uses:
                 raise LinkUsedUp()
+            return link.uses - self.used(link)
 
     def revoke(self, link: Link, deadline: Deadline) -> None:
         """See `ports.LinkUseCounter.revoke`."""

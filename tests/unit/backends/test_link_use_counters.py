@@ -11,9 +11,9 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 import boto3
 import pytest
@@ -28,65 +28,19 @@ from chalicelib.core.ports import LinkUseCounter
 from chalicelib.core.web.paths import decode
 from chalicelib.core.web.problems.access import LinkRevoked, LinkUsedUp
 from chalicelib.core.web.problems.base import Problem
-from local import embedded_s3
 from tests.support.aws_stub import AwsStub, unavailable
 from tests.support.builders import soon
 from tests.support.link_use_counter import MemoryLinkUseCounter
 
+from .tables import Table, dynamodb, new_table
+
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    pass
 
 RACERS = 10
 RACES = 5 if os.environ.get("CI") else 1
 NOW = 1_800_000_000.123
 EXPIRES_AT = 1_800_003_600
-
-
-class Table(NamedTuple):
-    """A new table; the environment leads boto3 to it."""
-
-    name: str
-    client: "DynamoDBClient"
-
-    def counter(self) -> DynamoLinkUseCounter:
-        return DynamoLinkUseCounter(self.name)
-
-    def item(self, link: Link) -> dict[str, Any]:
-        return dict(self.client.get_item(TableName=self.name, Key={"id": {"S": link.id}})["Item"])
-
-    def create(self, key: str = "id") -> "Table":
-        self.client.create_table(
-            TableName=self.name,
-            KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
-        return self
-
-    def delete(self) -> None:
-        self.client.delete_table(TableName=self.name)
-
-
-@contextmanager
-def dynamodb(kind: str) -> Iterator[str]:
-    """The endpoint of a DynamoDB; in CI, DynamoDB Local must run."""
-    if kind == "embedded":
-        with embedded_s3.serve() as endpoint:
-            yield endpoint
-        return
-    local = os.environ.get("DYNAMODB_ENDPOINT")
-    if local is None:
-        why = "DYNAMODB_ENDPOINT does not say where DynamoDB Local runs: see CONTRIBUTING.md"
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(why)
-    yield local
-
-
-def new_table(endpoint: str, environment: pytest.MonkeyPatch) -> Table:
-    environment.setenv("AWS_ACCESS_KEY_ID", embedded_s3.ACCESS_KEY)
-    environment.setenv("AWS_SECRET_ACCESS_KEY", embedded_s3.SECRET_KEY)
-    environment.setenv("AWS_DEFAULT_REGION", embedded_s3.REGION)
-    environment.setenv("AWS_ENDPOINT_URL_DYNAMODB", endpoint)
-    return Table(f"links-{uuid.uuid4().hex}", boto3.client("dynamodb")).create()
 
 
 def new_link(uses: int = 1) -> Link:
@@ -110,13 +64,6 @@ def endpoint(request: pytest.FixtureRequest) -> Iterator[str]:
 @pytest.fixture
 def table(endpoint: str, environment: pytest.MonkeyPatch) -> Table:
     return new_table(endpoint, environment)
-
-
-@pytest.fixture(scope="module", params=["memory", "embedded", "dynamodb_local"])
-def place(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The endpoint of a counter; empty for the counter in memory."""
-    with nullcontext("") if request.param == "memory" else dynamodb(request.param) as endpoint:
-        yield endpoint
 
 
 @pytest.fixture
@@ -222,7 +169,7 @@ LATE = ReadTimeoutError(endpoint_url="http://127.0.0.1")
 CUT = ConnectionClosedError(endpoint_url="http://127.0.0.1")
 
 
-def every_call(counter: LinkUseCounter) -> list[Callable[[], None]]:
+def every_call(counter: LinkUseCounter) -> list[Callable[[], object]]:
     """Every method, each with a new link."""
     return [
         lambda: redeem(counter, new_link()),

@@ -41,13 +41,14 @@ def is_refused(token: str, raw: str = FILE) -> bool:
     st.integers(0, MAX_USES),
     st.integers(0, 2**32 - 1),
     st.binary(min_size=MIN_MAKER_BYTES, max_size=MAX_MAKER_BYTES),
+    st.booleans(),
 )
 def test_a_token_gives_the_link_that_was_made(
-    where: str, action: str, uses: int, expires_at: int, maker: bytes
+    where: str, action: str, uses: int, expires_at: int, maker: bytes, revocable: bool
 ) -> None:
-    link, token = links().make(path(where), action, uses, expires_at, maker, DEADLINE)
+    link, token = links().make(path(where), action, uses, expires_at, maker, DEADLINE, revocable=revocable)
     assert links().read(token, path(where), DEADLINE) == link
-    assert link == Link(encode((1).to_bytes(12)), path(where), action, uses, expires_at, maker)
+    assert link == Link(encode((1).to_bytes(12)), path(where), action, uses, expires_at, maker, revocable)
     assert len(token) <= (64 if len(maker) == MIN_MAKER_BYTES else MAX_TOKEN_CHARACTERS)
 
 
