@@ -1,10 +1,13 @@
 // A large file that is sent in parts. A part that fails is sent again; a part that arrived is not, even after a reload.
 // Source: S3 User Guide, "Uploading and copying objects using multipart upload".
 
+import { checksumOf } from "./checksum.js";
 import { mediaTypeOf } from "./chosen_file.js";
 import { Refusal, ask } from "./service.js";
-import { call, checksumOf, send, textOf } from "./store.js";
+import { call, send, textOf } from "./store.js";
 import { forget, recall, remember } from "./unfinished_uploads.js";
+import { fixedPartBytes, hasChecksum } from "./upload_limits.js";
+import { say } from "./words.js";
 
 const MAX_PARTS = 10_000;
 const MIN_PART_BYTES = 16 * 1024 ** 2;
@@ -27,23 +30,32 @@ async function inSlot(act) {
   }
 }
 
+/** The path under which the store has the parts of a file; "" if no upload of the file is unfinished. */
+export const storedPathOf = (file, path) => recall(path, fingerprintOf(file))?.storedPath ?? "";
+
+const partBytesOf = (file) => fixedPartBytes || Math.max(MIN_PART_BYTES, Math.ceil(file.size / MAX_PARTS));
+
+/** After a reload, an upload is resumed only if the file that is chosen again has the same fingerprint. */
+const fingerprintOf = (file) => [file.size, file.lastModified, partBytesOf(file), hasChecksum].join();
+
 /** The multipart upload of one file. The object survives failures, so no part is sent twice. */
 export class MultipartUpload {
   #file;
+  #path; // of the file that the visitor chose
+  #storedPath;
   #url;
   #partBytes;
-  #hasChecksum;
   #id = "";
   #arrived = new Map(); // by part number: the ETag, the size and the checksum
   #underWay = new Map(); // by part number: how many bytes were sent
   #ended = Promise.resolve();
 
-  /** `partBytes`: the size of all parts but the last, 0 for any size; `checksum`: whether each part has a checksum. */
-  constructor(file, url, { partBytes, checksum }) {
+  constructor(file, path, storedPath, url) {
     this.#file = file;
+    this.#path = path;
+    this.#storedPath = storedPath;
     this.#url = url;
-    this.#partBytes = partBytes || Math.max(MIN_PART_BYTES, Math.ceil(file.size / MAX_PARTS));
-    this.#hasChecksum = checksum;
+    this.#partBytes = partBytesOf(file);
   }
 
   /** Send the missing parts and complete the file. `onresume` and `onprogress` are called with `{loaded, total}`. */
@@ -62,7 +74,7 @@ export class MultipartUpload {
   }
 
   async #send(options) {
-    this.#id ||= recall(this.#url, this.#fingerprint());
+    this.#id ||= recall(this.#path, fingerprintOf(this.#file))?.id ?? "";
     const isNew = !this.#id;
     const { replaces, signal, onresume, onprogress } = options;
     const report = (listener) => listener({ loaded: this.#loaded(), total: this.#file.size });
@@ -81,13 +93,14 @@ export class MultipartUpload {
   }
 
   async #create(signal) {
-    const headers = this.#hasChecksum ? { "x-amz-checksum-algorithm": "SHA256" } : {};
+    const headers = hasChecksum ? { "x-amz-checksum-algorithm": "SHA256" } : {};
     const type = await mediaTypeOf(this.#file, signal);
     if (type) headers["Content-Type"] = type;
     // Without `signal`: after an abort the page would not know the id of the new upload, and could not delete it.
     const created = await withRetries(() => this.#call("POST", { uploads: "" }, { headers, type }), signal);
     this.#id = textOf(created, "UploadId");
-    remember(this.#url, this.#fingerprint(), this.#id);
+    const upload = { id: this.#id, storedPath: this.#storedPath, size: this.#file.size };
+    remember(this.#path, fingerprintOf(this.#file), upload);
   }
 
   /** Ask the store which parts it has. A part of another size is sent again. */
@@ -101,7 +114,7 @@ export class MultipartUpload {
         const number = Number(textOf(part, "PartNumber"));
         const body = this.#slice(number);
         if (Number(textOf(part, "Size")) === body.size) {
-          const checksum = textOf(part, "ChecksumSHA256") || (await this.#checksumOf(body)); // some stores omit it
+          const checksum = textOf(part, "ChecksumSHA256") || (await this.#checksumOf(body, signal)); // some stores omit it
           this.#arrived.set(number, { etag: textOf(part, "ETag"), size: body.size, checksum });
         }
       }
@@ -129,7 +142,7 @@ export class MultipartUpload {
   async #sendPart(number, signal, report) {
     signal.throwIfAborted();
     const body = this.#slice(number);
-    const checksum = await this.#checksumOf(body);
+    const checksum = await this.#checksumOf(body, signal);
     const headers = checksum ? { "x-amz-checksum-sha256": checksum } : {};
     const parameters = { partNumber: number, uploadId: this.#id, presign: "", size: body.size };
     const onprogress = ({ loaded }) => {
@@ -139,7 +152,7 @@ export class MultipartUpload {
     try {
       const target = await ask("PUT", this.#url, parameters, { headers, signal });
       const etag = await send(target, body, { signal, onprogress });
-      if (etag === null) throw new Refusal("The store hides ETags from this page: its CORS rule must expose ETag.");
+      if (etag === null) throw new Refusal(say("fault.hidden-etag"));
       this.#arrived.set(number, { etag, size: body.size, checksum });
     } finally {
       this.#underWay.delete(number);
@@ -171,8 +184,8 @@ export class MultipartUpload {
     return this.#file.slice((number - 1) * this.#partBytes, number * this.#partBytes);
   }
 
-  async #checksumOf(body) {
-    return this.#hasChecksum ? checksumOf(body) : "";
+  async #checksumOf(body, signal) {
+    return hasChecksum ? checksumOf(body, signal) : "";
   }
 
   #loaded() {
@@ -182,13 +195,8 @@ export class MultipartUpload {
     return loaded;
   }
 
-  /** After a reload, an upload is resumed only if the file chosen again has the same fingerprint. */
-  #fingerprint() {
-    return [this.#file.size, this.#file.lastModified, this.#partBytes, this.#hasChecksum].join();
-  }
-
   #forget() {
-    forget(this.#url, this.#id);
+    forget(this.#path, this.#id);
     this.#id = "";
     this.#arrived.clear();
   }

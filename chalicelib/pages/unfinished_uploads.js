@@ -1,24 +1,35 @@
-// The multipart uploads that have not ended, in the browser's storage: if the visitor chooses a file again after a
-// reload, the script resumes the upload.
+// The multipart uploads into this directory that have not ended, in the browser's storage: if the visitor chooses a
+// file again after a reload, the script resumes the upload.
 
-const STORAGE_KEY = "uploads";
+import { $ } from "./dom.js";
+import { STORAGE_KEY } from "./given_files.js";
+
 const KEPT_MILLISECONDS = 7 * 86_400_000; // after 7 days our bucket deletes an upload that has not ended
 
-/** The id of the unfinished upload to a URL, "" if there is none or the file has another fingerprint. */
-export function recall(url, fingerprint) {
-  const upload = load()[url];
-  return upload?.fingerprint === fingerprint ? upload.id : "";
+const keyOf = (path) => $("main").dataset.url + path;
+
+/** The unfinished upload of a file, `{id, storedPath}`; null if there is none or the file has another fingerprint. */
+export function recall(path, fingerprint) {
+  const upload = load()[keyOf(path)];
+  return upload?.fingerprint === fingerprint ? upload : null;
 }
 
-/** Store the id of a new upload. */
-export function remember(url, fingerprint, id) {
-  save({ ...load(), [url]: { id, fingerprint, since: Date.now() } });
+/** Store a new upload, `{id, storedPath, size}`. */
+export function remember(path, fingerprint, upload) {
+  save({ ...load(), [keyOf(path)]: { ...upload, fingerprint, since: Date.now() } });
 }
 
-/** Forget an upload, unless another tab has started a new upload to the same URL. */
-export function forget(url, id) {
-  const { [url]: upload, ...others } = load();
+/** Forget an upload, unless another tab has started a new upload of the same path. */
+export function forget(path, id) {
+  const { [keyOf(path)]: upload, ...others } = load();
   if (upload?.id === id) save(others);
+}
+
+/** The unfinished uploads into this directory: `[{path, id, storedPath, size, since}]`. */
+export function unfinished() {
+  const directory = keyOf("");
+  const here = Object.entries(load()).filter(([key]) => key.startsWith(directory));
+  return here.map(([key, upload]) => ({ ...upload, path: key.slice(directory.length) }));
 }
 
 function load() {

@@ -1,28 +1,28 @@
-// One file that the visitor uploads: its state, its row on the page, and the requests that send it.
+// One file that the visitor uploads: its state, and the requests that send it.
 
-import { isAllowed, mediaTypeOf, uniqueName } from "./chosen_file.js";
-import { $, $$, announce } from "./dom.js";
-import { readableDuration, readableSize } from "./format.js";
-import { listedNames, refresh } from "./listing.js";
-import { MultipartUpload } from "./multipart_upload.js";
-import { address, ask, byLink } from "./service.js";
-import { checksumOf, send } from "./store.js";
+import { checksumOf } from "./checksum.js";
+import { copyName, mediaTypeOf, uniqueName } from "./chosen_file.js";
+import { announce } from "./dom.js";
+import { readableSize } from "./format.js";
+import { MultipartUpload, storedPathOf } from "./multipart_upload.js";
+import { address, byLink, urlOf } from "./service.js";
+import { send } from "./store.js";
+import { TransferProgress } from "./transfer_progress.js";
+import { goesInParts, hasChecksum, isInbox, mayReplace, refusalOf } from "./upload_limits.js";
+import { UploadRow } from "./upload_row.js";
+import { presigned } from "./upload_signatures.js";
+import { say } from "./words.js";
 
-const MIN_MULTIPART_BYTES = 64 * 1000 ** 2; // a larger file goes in parts: a failure repeats one part only
-const MAX_BYTES = 5 * 1024 ** 3; // S3 API Reference, PutObject: the body of one request
-const MAX_MULTIPART_BYTES = 5 * 1024 ** 4;
-
+const UNFINISHED = ["waiting", "sending", "exists"];
 const CHOICES = {
   waiting: ["cancel"],
   sending: ["cancel"],
-  exists: ["replace", "skip"],
+  exists: mayReplace ? ["replace", "keepBoth", "skip"] : ["keepBoth", "skip"],
   failed: ["retry"],
   cancelled: ["retry"],
   refused: [],
   done: [],
 };
-const UNFINISHED = ["waiting", "sending", "exists"];
-const ANNOUNCED = ["exists", "failed", "refused", "done"];
 
 /**
  * The upload of one file.
@@ -30,58 +30,66 @@ const ANNOUNCED = ["exists", "failed", "refused", "done"];
  * would send the file twice, and report no progress.
  */
 export class Upload {
+  path; // of the file that the visitor chose, with its folders
+  size;
+  loaded = 0; // bytes that arrived
+  state = "";
+  text = ""; // the state in words
   #file;
-  #name; // at the store
-  #url;
-  #rule = $("#uploads").dataset;
+  #storedPath;
   #row;
-  #onchange;
+  #queue;
   #multipart = null;
   #replaces = false;
+  #copies = 0; // how many names were tried so that both files stay; 0: the file has its own name
   #abort = new AbortController();
 
-  /** `isUnderWay` tells whether another upload has the name; `onchange` is called after each change of the state. */
-  constructor(file, { isDirectory, isUnderWay, onchange }) {
+  /** `queue` knows the names in use and the visitor's choice for all files, and is told about each change. */
+  constructor(file, path, queue) {
     this.#file = file;
-    this.#onchange = onchange;
+    this.path = path;
+    this.size = file.size;
+    this.#queue = queue;
+    this.#row = new UploadRow(path, this);
     this.#chooseName();
-    this.#row = $("#upload").content.firstElementChild.cloneNode(true);
-    $("bdi", this.#row).textContent = file.name;
-    $("progress", this.#row).ariaLabel = `Upload of ${file.name}`;
-    for (const button of $$("[data-choice]", this.#row)) button.onclick = () => this[button.dataset.choice]();
-    $("#queue").append(this.#row);
-    this.#check(isDirectory, isUnderWay);
-  }
-
-  get state() {
-    return this.#row.dataset.state;
+    const refusal = refusalOf(file) || queue.refusalOf(this);
+    if (refusal) this.#become("refused", refusal);
+    else if (!isInbox && queue.isListed(path)) this.#nameIsTaken();
+    else this.retry();
   }
 
   get isUnfinished() {
     return UNFINISHED.includes(this.state);
   }
 
-  get name() {
-    return this.#file.name;
+  get isLarge() {
+    return goesInParts(this.#file);
   }
 
   cancel() {
     this.#abort.abort();
     this.#discard();
-    this.#become("cancelled", "Cancelled.");
+    this.#become("cancelled", say("upload.cancelled"));
   }
 
   skip() {
     this.#discard();
-    this.#become("cancelled", "Not uploaded. The old file stays.");
+    this.#become("cancelled", say("upload.skipped"));
   }
 
   retry() {
-    this.#become("waiting", "Waiting…");
+    this.#become("waiting", say("upload.waiting"));
   }
 
   replace() {
     this.#replaces = true;
+    this.retry();
+  }
+
+  keepBoth() {
+    this.#copies++;
+    this.#discard();
+    this.#chooseName();
     this.retry();
   }
 
@@ -93,9 +101,10 @@ export class Upload {
   /** Send the file; the upload ends in another state than `sending`. */
   async run() {
     const { signal } = (this.#abort = new AbortController());
-    this.#become("sending", "Starting…");
+    this.loaded = 0;
+    this.#become("sending", say("upload.starting"));
     try {
-      await (this.#isMultipart ? this.#sendParts(signal) : this.#sendWhole(signal));
+      await (this.isLarge ? this.#sendParts(signal) : this.#sendWhole(signal));
       this.#finish();
     } catch (error) {
       if (signal.aborted) return;
@@ -104,70 +113,49 @@ export class Upload {
     }
   }
 
-  /** Whether the visitor may write but not read: then no file is replaced, and no answer says which files exist. */
-  get #isInbox() {
-    return this.#rule.inbox === "yes";
-  }
-
-  get #isMultipart() {
-    return this.#file.size > MIN_MULTIPART_BYTES && !byLink; // a counted link has one request for each file
+  /** The request that sends the file whole, for the service to presign. */
+  async request() {
+    const headers = this.#replaces ? {} : { "If-None-Match": "*" };
+    const type = await mediaTypeOf(this.#file);
+    if (type) headers["Content-Type"] = type;
+    if (hasChecksum) headers["x-amz-checksum-sha256"] = await checksumOf(this.#file);
+    return { path: this.#storedPath, size: this.size, headers };
   }
 
   #chooseName() {
-    this.#name = this.#isInbox ? uniqueName(this.#file.name) : this.#file.name;
-    this.#url = $("main").dataset.url + encodeURIComponent(this.#name);
+    if (isInbox) this.#storedPath = storedPathOf(this.#file, this.path) || uniqueName(this.path);
+    else this.#storedPath = this.#copies ? copyName(this.path, this.#copies + 1) : this.path;
   }
 
-  /** Refuse a file that the service would refuse, and ask before an existing file is replaced. */
-  #check(isDirectory, isUnderWay) {
-    const { maxBytes } = this.#rule;
-    const types = this.#rule.types.split(",").filter(Boolean);
-    const { name, size, type } = this.#file;
-    const limit = Math.min(maxBytes || Infinity, this.#isMultipart ? MAX_MULTIPART_BYTES : MAX_BYTES);
-    if (isDirectory) this.#become("refused", "This is a folder. Drop the files of the folder instead.");
-    else if (size > limit)
-      this.#become("refused", `Too big: the file has ${readableSize(size)}, and the limit is ${readableSize(limit)}.`);
-    else if (types.length && !isAllowed(type, types))
-      this.#become("refused", `Wrong type: the file is ${type || "of an unknown type"}, and must be ${types.join(" or ")}.`);
-    else if (this.#isInbox) this.retry();
-    else if (isUnderWay(name)) this.#become("refused", "Another upload has the same name. Wait until it ends.");
-    else if (listedNames().has(name)) this.#nameIsTaken();
-    else this.retry();
+  get #url() {
+    return urlOf(this.#storedPath);
   }
 
-  /** The directory has a file of the same name. */
+  /** A file of the same name exists. */
   #nameIsTaken() {
-    if (this.#isInbox) {
+    if (this.#copies) return this.keepBoth(); // with the next number
+    if (isInbox) {
       this.#discard();
       this.#chooseName();
-      return this.#become("failed", "That name is taken. Retry sends the file under another name.");
+      return this.#become("failed", say("upload.name-taken"));
     }
-    if (this.#rule.overwrite === "yes") return this.#become("exists", "A file of that name exists. Replace it?");
-    this.#discard();
-    this.#become("refused", "A file of that name exists, and you may not replace it. Rename your file.");
+    if (this.#queue.choiceForAll) return this[this.#queue.choiceForAll]();
+    this.#become("exists", say(mayReplace ? "upload.exists" : "upload.exists-kept"));
   }
 
   async #sendWhole(signal) {
-    const { size } = this.#file;
-    const type = await mediaTypeOf(this.#file, signal);
-    const headers = this.#replaces ? {} : { "If-None-Match": "*" };
-    if (type) headers["Content-Type"] = type;
-    if (this.#rule.checksum === "yes") headers["x-amz-checksum-sha256"] = await checksumOf(this.#file);
-    const target = await ask("PUT", this.#url, { presign: "", size }, { headers, signal });
-    await send(target, this.#file, { type, signal, onprogress: this.#progressListener() });
+    const target = await presigned(this, this.#queue.waiting);
+    await send(target, this.#file, { type: target.type, signal, onprogress: this.#progressListener() });
   }
 
   async #sendParts(signal) {
-    const { partBytes, checksum } = this.#rule;
-    const rule = { partBytes: Number(partBytes), checksum: checksum === "yes" };
-    this.#multipart ??= new MultipartUpload(this.#file, this.#url, rule);
+    this.#multipart ??= new MultipartUpload(this.#file, this.path, this.#storedPath, this.#url);
     const onresume = ({ loaded, total }) => {
-      const text = `Resuming: ${readableSize(loaded)} of ${readableSize(total)} have arrived.`;
-      $(".state", this.#row).textContent = text;
-      announce(`${this.#file.name}: ${text}`);
+      const text = say("upload.resuming", { loaded: readableSize(loaded), total: readableSize(total) });
+      this.#row.showText(text);
+      announce(say("upload.state", { name: this.path, state: text }));
     };
-    const onprogress = this.#progressListener();
-    await this.#multipart.send({ replaces: this.#replaces, signal, onresume, onprogress });
+    await this.#multipart.send({ replaces: this.#replaces, signal, onresume, onprogress: this.#progressListener() });
   }
 
   /** Delete the parts that arrived. If that fails, the store deletes the parts later. */
@@ -176,44 +164,26 @@ export class Upload {
     this.#multipart = null;
   }
 
-  /** Return a listener that shows the progress, the speed of the last seconds, and the time that is left. */
   #progressListener() {
-    let last = null;
-    let speed = 0;
+    const progress = new TransferProgress();
     return ({ loaded, total }) => {
-      const time = performance.now();
-      last ??= { time, loaded }; // bytes that arrived before a resume do not count for the speed
-      const seconds = (time - last.time) / 1000;
-      if (seconds > 0.5 || (speed === 0 && seconds > 0.1)) {
-        const now = Math.max(0, loaded - last.loaded) / seconds; // `loaded` shrinks when a part is sent again
-        speed = speed ? 0.7 * speed + 0.3 * now : now;
-        last = { time, loaded };
-      }
-      $("progress", this.#row).value = total ? loaded / total : 1;
-      const left = speed ? `, ${readableSize(speed)}/s, ${readableDuration((total - loaded) / speed)} left` : "";
-      const text = loaded < total ? `${readableSize(loaded)} of ${readableSize(total)}${left}` : "Finishing…";
-      $(".state", this.#row).textContent = text;
+      this.loaded = loaded;
+      this.#row.showProgress(total ? loaded / total : 1, progress.text(loaded, total));
+      this.#queue.showProgress();
     };
   }
 
   #finish() {
-    const link = document.createElement("a");
-    link.href = address(this.#url, {});
-    const name = $("bdi", this.#row);
-    if (!byLink) name.replaceWith(link), link.append(name); // a link to upload cannot open the uploaded file
-    this.#become("done", `Uploaded${this.#isInbox ? ` as ${this.#name}` : ""}, ${readableSize(this.#file.size)}.`);
-    refresh();
+    this.loaded = this.size;
+    if (!byLink) this.#row.linkTo(address(this.#url, {})); // a link to upload cannot open the uploaded file
+    const values = { name: this.#storedPath, size: readableSize(this.size) };
+    this.#become("done", say(this.#storedPath === this.path ? "upload.done" : "upload.done-as", values));
   }
 
   #become(state, text) {
-    const focused = this.#row.contains(document.activeElement);
-    this.#row.dataset.state = state;
-    $(".state", this.#row).textContent = text;
-    $("progress", this.#row).hidden = state !== "sending";
-    $("progress", this.#row).value = 0;
-    for (const button of $$("[data-choice]", this.#row)) button.hidden = !CHOICES[state].includes(button.dataset.choice);
-    if (focused) ($("[data-choice]:not([hidden])", this.#row) ?? $("[data-do=choose]")).focus();
-    if (ANNOUNCED.includes(state)) announce(`${this.#file.name}: ${text}`);
-    queueMicrotask(this.#onchange);
+    this.state = state;
+    this.text = text;
+    this.#row.show(state, text, CHOICES[state]);
+    this.#queue.changed(this);
   }
 }

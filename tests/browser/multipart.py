@@ -15,6 +15,7 @@ class SentParts:
     def __init__(self, page: Page, site: Site) -> None:
         self.numbers: list[int] = []
         self.headers: list[dict[str, str]] = []
+        self._requests: list[Request] = []
         self._endpoint = site.store.endpoint
         page.on("request", self._note)
 
@@ -23,6 +24,11 @@ class SentParts:
         if request.url.startswith(self._endpoint) and request.method == "PUT" and number is not None:
             self.numbers.append(number)
             self.headers.append(request.headers)
+            self._requests.append(request)
+
+    def bytes(self) -> int:
+        """The bytes of all bodies."""
+        return sum(int(request.all_headers()["content-length"]) for request in self._requests)
 
 
 def part_number(request: Request) -> int | None:
@@ -36,9 +42,9 @@ def hold_back(page: Page, site: Site, *numbers: int) -> None:
     page.route(f"{site.url}/**", lambda route: None if part_number(route.request) in numbers else route.continue_())
 
 
-def wait_for(page: Page, condition: Callable[[], bool]) -> None:
+def wait_for(page: Page, condition: Callable[[], bool], seconds: float = MAX_WAIT / 1000) -> None:
     """Wait until a condition is true, while the scripts of the page run."""
-    end = monotonic() + MAX_WAIT / 1000
+    end = monotonic() + seconds
     while not condition():
         assert monotonic() < end
         page.wait_for_timeout(100)

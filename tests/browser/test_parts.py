@@ -10,7 +10,7 @@ from playwright.sync_api import Page, Route, expect
 from .conftest import Visit
 from .multipart import SentParts, hold_back, part_number, wait_for
 from .sites import MAX_WAIT, Directory
-from .visitor import CORS, answer_for_store, choose, click, file, item, limit_upload, make_link, row
+from .visitor import CORS, answer_for_store, choose, click, file, in_state, item, limit_upload, make_link, row
 
 NAME = "big.bin"
 SIZE = 70_000_000
@@ -73,7 +73,7 @@ def test_a_large_file_arrives_in_parts(page: Page, directory: Directory, tmp_pat
         path = tmp_path / name
         path.write_bytes("日".encode() * 35_000_000 + end)
         send(page, path)
-        progress = re.compile(r"[\d.]+ [kM]B of 105 MB, [\d.]+ [kM]B/s, \d+ s left")
+        progress = re.compile(r"[\d.]+ [kM]B of 105 MB, [\d.]+ [kM]B/s, \d+ sec left")
         expect(item(page, name)).to_contain_text(progress)
         assert_arrives(page, directory, path)
         assert directory.part_count(name) == 7
@@ -88,7 +88,8 @@ def test_a_small_file_does_not_wait_for_a_large_file(page: Page, directory: Dire
     choose(page, file("a.txt"))
     expect(item(page, "a.txt")).to_contain_text("Uploaded")
     choose(page, file(NAME))
-    expect(item(page, NAME)).to_contain_text("Another upload has the same name. Wait until it ends.")
+    refused = in_state(page, "refused")
+    expect(refused).to_contain_text("Another upload has the same name. Wait until it ends.")
 
 
 def test_a_request_that_fails_is_sent_again(page: Page, directory: Directory, big: Path) -> None:
@@ -239,13 +240,43 @@ def test_a_rule_decides_the_size_of_the_parts_and_their_checksums(
     assert all(re.fullmatch("[A-Za-z0-9+/]{43}=", each["x-amz-checksum-sha256"]) for each in headers)
 
 
-def test_the_holder_of_a_link_sends_a_large_file_in_one_request(
+def test_the_holder_of_a_link_resumes_a_large_file_after_a_reload(
     page: Page, visit: Visit, directory: Directory, big: Path
 ) -> None:
-    """Each request takes one use of a counted link."""
+    guest = visit(make_link(page, action="upload", Number_of_uses="no limit"), signed_in=False)
+    send_all_but(guest, directory, big, 5)
+    guest = reopened(guest)
+    expect(guest.get_by_role("heading", name="Unfinished uploads")).to_be_visible()
+    sent = SentParts(guest, directory.site)
+    with guest.expect_file_chooser() as chooser:
+        click(guest, f"Choose {NAME}")
+    chooser.value.set_files(big)
+    expect(item(guest, NAME)).to_contain_text("Uploaded as ", timeout=3 * MAX_WAIT)
+    expect(guest.get_by_role("heading", name="Unfinished uploads")).to_be_hidden()
+    (name,) = directory.names()
+    assert directory.get(name) == big.read_bytes()
+    assert sent.numbers == [5]
+
+
+def test_an_unfinished_upload_is_discarded(page: Page, directory: Directory, big: Path) -> None:
+    send_all_but(page, directory, big, 5)
+    page = reopened(page)
+    click(page, f"Discard {NAME}")
+    expect(page.get_by_role("heading", name="Unfinished uploads")).to_be_hidden()
+    wait_for(page, lambda: directory.unfinished() == [])
+    assert page.evaluate("localStorage.uploads") == "{}"
+
+
+def test_the_holder_of_a_counted_link_sends_a_large_file_in_one_request(
+    page: Page, visit: Visit, directory: Directory, big: Path
+) -> None:
+    """Each request takes one use. The page refuses the files that the link no longer takes, before anything is sent."""
     guest = visit(make_link(page, action="upload", Number_of_uses="once"), signed_in=False)
+    expect(guest.get_by_text("The link still takes this number of files: 1.")).to_be_visible()
     send(guest, big)
     expect(item(guest, NAME)).to_contain_text("Uploaded as ", timeout=3 * MAX_WAIT)
     (name,) = directory.names()
     assert directory.get(name) == big.read_bytes()
     assert directory.part_count(name) == 0
+    choose(guest, file("second.txt"))
+    expect(item(guest, "second.txt")).to_contain_text("The link takes only one file")

@@ -1,6 +1,9 @@
 """Forms: the form of `POST /dir/?form` uploads only what the rule of the directory allows."""
 
 import base64
+import html
+import json
+import re
 from typing import Any
 
 import pytest
@@ -106,6 +109,46 @@ def test_the_store_refuses_fields_that_are_changed_or_missing_or_added(
         calls.append(form_call(upload_site, form["url"], fields, b"x", name))
     for answer, change in zip(upload_site.curl_all(calls, user=None), changes, strict=True):
         assert answer.status in REFUSED, change
+
+
+@over_http
+def test_the_form_of_an_inbox_cannot_touch_the_file_of_another_person(
+    upload_site: Site, store: Store, name: str
+) -> None:
+    probes.need(probes.takes_forms(store), "POST policies")
+
+    def inbox_form(uses: int | None) -> tuple[str, Fields]:
+        body = json.dumps({"action": "write", "uses": uses})
+        link = upload_site.curl("-d", body, f"{upload_site.at(f'/photos/{name}/')}?link").json()["url"]
+        page = upload_site.curl("-H", "Accept: text/html", f"{link}&type=image/png", user=None).body.decode()
+        url = re.search('<form [^>]*action="([^"]*)" enctype', page)
+        fields = re.findall('<input type="hidden" name="([^"]*)" value="([^"]*)">', page)
+        return url[1] if url else "", {field: html.unescape(value) for field, value in fields}
+
+    def stored() -> dict[str, str]:
+        found = client_of(store).list_objects_v2(Bucket=store.bucket, Prefix=f"tenant/photos/{name}/")
+        return {item["Key"]: item["ETag"] for item in found["Contents"]}
+
+    assert inbox_form(uses=5) == ("", {})
+    (url, theirs), (_, mine) = inbox_form(uses=None), inbox_form(uses=None)
+    for fields, body in ((theirs, b"theirs"), (mine, b"mine")):
+        answer = post(upload_site, url, fields, body, "a.png")
+        landing_url = f"{upload_site.url}/-/received"
+        assert (answer.status, answer.headers["location"].partition("?")[0]) == (303, landing_url)
+    key = theirs["key"].replace("${filename}", "a.png")
+    before = stored()
+    assert before.keys() == {key, mine["key"].replace("${filename}", "a.png")}
+    changes = [
+        {"key": key},
+        {"key": f"tenant/photos/{name}/a.png"},
+        {"Content-Type": "text/html"},
+        {"Content-Type": "image/png;,text/html"},
+        {"success_action_redirect": "https://example.com/"},
+    ]
+    calls = [form_call(upload_site, url, {**mine, **change}, b"x", "a.png") for change in changes]
+    calls.append(form_call(upload_site, url, mine, b"x" * 1001, "a.png"))
+    assert [answer.status in REFUSED for answer in upload_site.curl_all(calls, user=None)] == [True] * len(calls)
+    assert stored() == before
 
 
 @over_http

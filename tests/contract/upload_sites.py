@@ -80,7 +80,7 @@ require_headers = {{ "x-amz-meta-from" = "a form" }}
 
 [[rules]]
 path = "/**"
-allow = ["read", "list", "write", "delete"]
+allow = ["read", "list", "write", "delete", "share"]
 to = ["key:ci"]
 pass_headers = ["x-amz-tagging", "x-amz-storage-class"]
 """

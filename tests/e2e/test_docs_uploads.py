@@ -115,7 +115,7 @@ def stored(store: Store, key: str) -> bytes:
 
 def test_every_block_is_of_a_kind_that_is_run() -> None:
     kinds = [language for language, _ in BLOCKS]
-    assert sorted(kinds) == sorted(["toml", *["sh"] * 8, *["python"] * 3, *["js"] * 2, "html"])
+    assert sorted(kinds) == sorted(["toml", *["sh"] * 8, *["python"] * 4, *["js"] * 2, "html"])
 
 
 # One request, and two requests
@@ -128,6 +128,7 @@ EXAMPLES = (
     ("python", "three.jpg", "inbox/three.jpg"),
     ("python", "four.jpg", "inbox/four.jpg"),
     ("python", "six.jpg", "inbox/six.jpg"),
+    ("python", "seven.jpg", "inbox/seven.jpg"),
     ("js", "five.jpg", "inbox/five.jpg"),
 )
 

@@ -37,7 +37,7 @@ class Forms:
             Unavailable: the service has no valid credentials.
         """
         if grant.link:
-            raise NotOffered("A form takes any number of files, so a link gives none. Upload with PUT.")
+            raise NotOffered("This form could replace files, so a link gives none. Upload with PUT.")
         if grant.path == "/" or self._mounts.below(grant.path) or not self._rules.covers(grant):
             raise NotOffered(
                 "Different rules or mounts apply below this directory, and a form can keep only one rule. "
@@ -50,7 +50,7 @@ class Forms:
             raise NotOffered(
                 "Below this directory are keys of the service's own, and a form cannot leave them out. Upload with PUT."
             )
-        policy = post_policy(request, grant.rule, target)
+        policy = post_policy(grant.rule, target, request.query.get("type"))
         signed = self._presigner.form(target, policy, now=now, deadline=request.deadline)
         expires_at = rfc3339(signed.expires_at)
         return replies.document(200, {"url": signed.url, "fields": dict(signed.fields), "expires_at": expires_at})
