@@ -1,5 +1,6 @@
 """Listings: curl follows every listed URL, to a store that verifies signatures."""
 
+import gzip
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -141,6 +142,23 @@ def test_a_head_and_an_empty_directory(site: Site, store: Store) -> None:
     assert site.curl("-I", site.at("/one/"), user=None).status == 401
 
 
+def test_a_long_text_is_compressed(site: Site, odd: None) -> None:
+    """JSON and a page are in gzip for a client that accepts gzip. A redirect is as it was."""
+    url, accepts_gzip = site.at("/odd/"), ("-H", "Accept-Encoding: br;q=0.5, gzip")
+    for accept in ("*/*", "text/html"):
+        plain, packed = (
+            site.curl(url, "-H", f"Accept: {accept}"),
+            site.curl(url, "-H", f"Accept: {accept}", *accepts_gzip),
+        )
+        assert (packed.headers["content-encoding"], gzip.decompress(packed.body)) == ("gzip", plain.body)
+        assert len(packed.body) < len(plain.body) / 3
+        assert plain.headers["vary"] == packed.headers["vary"]
+        assert "Accept-Encoding" in packed.headers["vary"].split(", ")
+    redirect = site.curl(site.of("odd/plain.txt"), *accepts_gzip)
+    assert (redirect.status, redirect.headers["vary"], redirect.body) == (307, "Authorization, Cookie", b"")
+    assert "content-encoding" not in redirect.headers
+
+
 # Mounts and rules
 
 
@@ -212,6 +230,55 @@ def test_a_cursor_is_for_its_own_listing(site: Site, team: None) -> None:
     urls += [f"{other}cursor={cursor}" for other in others]
     for answer, refused in zip(site.curl_all([(url,) for url in urls]), urls, strict=True):
         assert (answer.status, answer.code) == (400, "bad-parameter"), refused
+
+
+# Order and filter
+
+STOCK = {
+    "tenant/stock/b 10": 1,
+    "tenant/stock/B 9": 3,
+    "tenant/stock/ähre": 2,
+    "tenant/stock/Äpfel": 2,
+    "tenant/stock/d/x": 9,
+}
+
+
+@pytest.fixture(scope="module")
+def stock(store: Store) -> Iterator[None]:
+    """Files with names and sizes that have an order."""
+    for key, size in STOCK.items():
+        store.client().put_object(Bucket=store.bucket, Key=key, Body=bytes(size))
+    yield
+    delete(store, [*STOCK])
+
+
+def test_a_listing_is_sorted_and_filtered_over_all_parts(site: Site, stock: None) -> None:
+    """`next` keeps the order and the filter. `complete` says that all keys of the directory were sorted."""
+    for query, expected in (
+        ("sort=name", ["ähre", "Äpfel", "B 9", "b 10", "d/"]),
+        ("sort=-name", ["d/", "b 10", "B 9", "Äpfel", "ähre"]),
+        ("sort=size", ["d/", "b 10", "ähre", "Äpfel", "B 9"]),
+        ("sort=-size", ["B 9", "ähre", "Äpfel", "b 10", "d/"]),
+        ("q=B", ["B 9", "b 10"]),
+        ("q=a%CC%88&sort=-name", ["Äpfel", "ähre"]),
+        ("q=9&recursive", ["B 9"]),
+    ):
+        parts = [page.json() for page in pages(site, f"{site.at('/stock/')}?limit=2&{query}")]
+        assert [entry["name"] for part in parts for entry in part["entries"]] == expected, query
+        assert len(parts) == (len(expected) + 1) // 2 or "sort" not in query
+        assert parts[0]["complete"] is ("sort" in query or len(parts) == 1)
+    assert "complete" not in site.curl(site.at("/stock/")).json()
+    newest = entries(site, f"{site.at('/stock/')}?sort=-modified")
+    assert [entry["modified"] for entry in newest] == [*sorted((e["modified"] for e in newest[:4]), reverse=True), None]
+
+
+def test_an_order_or_a_filter_that_cannot_be_used_is_refused(site: Site, stock: None) -> None:
+    """A cursor is for its own order and filter."""
+    url = site.at("/stock/")
+    cursor = site.curl(f"{url}?limit=1&sort=name").json()["next"]
+    refused = ("sort=etag", "sort=--name", f"q={'x' * 257}", f"cursor={cursor}", f"cursor={cursor}&sort=name&q=b")
+    for query, answer in zip(refused, site.curl_all([(f"{url}?{query}",) for query in refused]), strict=True):
+        assert (answer.status, answer.code) == (400, "bad-parameter"), query
 
 
 # One-time links

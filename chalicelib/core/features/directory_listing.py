@@ -1,36 +1,37 @@
-"""Directory listings: the keys and the mounts in a directory, in order, as far as the reader may see them."""
+"""Directory listings: the entries of a directory that the reader may see, in parts, sorted or not."""
 
-import hashlib
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import quote
 
 from chalicelib.core.access.rules import Grant, RuleSet
-from chalicelib.core.s3.mounts import Mounts, Target
+from chalicelib.core.s3.mounts import Mounts
 from chalicelib.core.web import paths
-from chalicelib.core.web.paths import AFTER_ALL, Path
-from chalicelib.core.web.problems.base import BadParameter, Problem
+from chalicelib.core.web.paths import Path
+from chalicelib.core.web.problems.base import Problem
 from chalicelib.core.web.times import Deadline
 
+from .directory_cursors import Position
+from .directory_selection import Selection, SortKey
+from .directory_walk import MAX_KEYS, DirectoryWalk, Place
+
 if TYPE_CHECKING:
-    from chalicelib.core.ports import CursorCipher, ListedKey, ObjectStore
+    from chalicelib.core.ports import ListedKey, ObjectStore, Version, VersionStore
 
-MAX_ENTRIES: Final = 1_000  # S3 API Reference, ListObjectsV2: MaxKeys
-
-_MAX_SCANNED_KEYS: Final = 20_000  # of one request, where the reader may not see most of the keys
+_MAX_SCANNED_KEYS: Final = 20_000  # of one request, where the reader may not see most of the keys, or sorts the keys
+_SECONDS_TO_ANSWER: Final = 3.0  # that a sorted part leaves for the answer
 _MAX_PATH_BYTES: Final = 1_000_000  # of all entries: a page repeats each path several times, and is rendered in memory
-
-_CONTEXT_BYTES: Final = 16
 
 
 class Entry(NamedTuple):
-    """A file that the reader may read, or a directory that the reader may list.
+    """A file or a version of a file that the reader may read, or a directory that the reader may list.
 
     Attributes:
         path: the path of the entry.
         raw_path: the path, percent-encoded.
-        size, modified, etag: of a file, as in `ports.ListedKey`; None for a directory.
+        size, modified, etag: of a file, as in `ports.ListedKey`; None for a directory. A delete marker has `modified`
+            alone.
         grant: to read or to list the entry.
+        version: of the file, in a listing of versions; None for a directory, and in every other listing.
     """
 
     path: Path
@@ -39,6 +40,7 @@ class Entry(NamedTuple):
     modified: float | None
     etag: str | None
     grant: Grant
+    version: "Version | None" = None
 
     @property
     def is_directory(self) -> bool:
@@ -46,16 +48,19 @@ class Entry(NamedTuple):
         return self.path.endswith("/")
 
 
-def name_of(entry: Entry, grant: Grant) -> str:
-    """Return the name of an entry, relative to the directory of a grant."""
-    return entry.path[len(grant.path) :]
-
-
 class Listing(NamedTuple):
-    """A part of a directory. `cursor` asks for the next part; None after the last part."""
+    """A part of a directory.
+
+    Attributes:
+        entries: the entries.
+        following: where the next part begins; None after the last part.
+        is_complete: whether the entries were chosen from all keys of the directory: the walk began with the first key
+            and reached the last key.
+    """
 
     entries: tuple[Entry, ...]
-    cursor: str | None
+    following: Position | None
+    is_complete: bool
 
 
 class DirectoryListings:
@@ -65,127 +70,135 @@ class DirectoryListings:
         rules: decide what the reader may see.
         mounts: the buckets.
         objects: lists the keys.
-        cipher: seals the cursors, because a cursor can name a key that the reader may not see.
+        versions: lists the versions of keys.
     """
 
-    def __init__(self, *, rules: RuleSet, mounts: Mounts, objects: "ObjectStore", cipher: "CursorCipher") -> None:
+    def __init__(self, *, rules: RuleSet, mounts: Mounts, objects: "ObjectStore", versions: "VersionStore") -> None:
         self._rules = rules
         self._mounts = mounts
-        self._objects = objects
-        self._cipher = cipher
+        self._walk = DirectoryWalk(mounts, objects, versions)
 
-    def read(self, grant: Grant, *, recursive: bool, limit: int, cursor: str | None, deadline: Deadline) -> Listing:
-        """Return a part of a directory, in the order of the paths as UTF-8.
+    def read(
+        self,
+        selection: Selection,
+        position: Position,
+        *,
+        limit: int,
+        deadline: Deadline,
+        max_keys: int = _MAX_SCANNED_KEYS,
+    ) -> Listing:
+        """Return a part of a directory, in the order of the paths as UTF-8 or sorted.
 
-        An entry that exists during all requests for the parts is in exactly one part, whatever others add or delete.
+        An entry that exists unchanged during all requests for the parts is in exactly one part, whatever others add or
+        delete. Of versions, the content that a file has now is an entry only before an older version of the file, so a
+        file without a history has no entry.
 
         Args:
-            grant: to list the directory.
-            recursive: true lists everything below the directory; false lists one level.
+            selection: what to list.
+            position: where the part begins.
             limit: the greatest number of entries. A part can have fewer entries, even none, and have a next part.
-            cursor: of the part before; None for the first part.
             deadline: of the request.
+            max_keys: the greatest number of keys that the request walks over.
 
         Raises:
-            BadParameter: the cursor is for another listing.
             Unavailable: S3 does not answer.
         """
-        after = "" if cursor is None else self._position(cursor, grant, recursive, deadline)
-        entries: list[Entry] = []
-        path_bytes = 0
-        walk = self._walk(grant, grant.path, recursive, after, limit, deadline)
-        for scanned, (path, key, is_last) in enumerate(walk, 1):
-            entry = self._entry(grant, path, key)
-            if entry is not None:
-                entries.append(entry)
-                path_bytes += len(entry.raw_path)
-            is_full = len(entries) == limit or scanned == _MAX_SCANNED_KEYS or path_bytes > _MAX_PATH_BYTES
-            if is_full and not is_last:
-                return Listing(tuple(entries), self._cursor(path, grant, recursive, deadline))
-        return Listing(tuple(entries), None)
+        read = self._sorted_part if selection.sort else self._part
+        return read(selection, position, limit, max_keys, deadline)
 
-    def first(self, listing: Listing, count: int, grant: Grant, *, recursive: bool, deadline: Deadline) -> Listing:
-        """Return the first entries of a listing, with a cursor for the next entries.
+    def first(self, listing: Listing, count: int, selection: Selection, position: Position) -> Listing:
+        """Return the first entries of a listing, with the position of the next entries.
 
         Args:
             listing: the result of `read`, with more entries than `count`.
             count: the number of entries, at least 1.
-            grant, recursive, deadline: the arguments of `read`.
+            selection, position: the arguments of `read`.
         """
         entries = listing.entries[:count]
-        return Listing(entries, self._cursor(entries[-1].path, grant, recursive, deadline))
+        return listing._replace(entries=entries, following=_following(entries[-1], selection, position))
 
-    def _cursor(self, position: str, grant: Grant, recursive: bool, deadline: Deadline) -> str:
-        return self._cipher.seal(_context(grant, recursive) + position.encode(), deadline)
+    def _part(self, selection: Selection, position: Position, limit: int, max_keys: int, deadline: Deadline) -> Listing:
+        """Return a part in the order of the paths. The walk ends with the part."""
+        entries: list[Entry] = []
+        path_bytes = 0
+        before = here = position
+        page_size = MAX_KEYS if selection.text else limit
+        walk = self._walk.keys(selection, Place(position.after, position.version), page_size, deadline)
+        for scanned, (path, key, is_last) in enumerate(walk, 1):
+            name = selection.name(path)
+            before, here = here, Position(after=name, version=key.version.id if key and key.version else "")
+            entry = self._entry(selection, path, key) if selection.matches(name) else None
+            if entry is not None:
+                _drop_without_history(entries, entry.path)
+                entries.append(entry)
+                path_bytes += len(entry.raw_path)
+            is_full = len(entries) == limit or scanned == max_keys or path_bytes > _MAX_PATH_BYTES
+            if is_full and not is_last:
+                # The next part begins with a newest version whose history is not known yet, unless it began this part.
+                begins_next = _is_current(entry) and before != position
+                _drop_without_history(entries, "")
+                return Listing(tuple(entries), before if begins_next else here, is_complete=False)
+        _drop_without_history(entries, "")
+        return Listing(tuple(entries), None, is_complete=not position.after)
 
-    def _position(self, cursor: str, grant: Grant, recursive: bool, deadline: Deadline) -> str:
-        text = self._cipher.open(cursor, deadline)
-        if text is None or text[:_CONTEXT_BYTES] != _context(grant, recursive):
-            raise BadParameter("cursor", "it was not made for this listing. Begin again without it.")
-        return text[_CONTEXT_BYTES:].decode()
+    def _sorted_part(
+        self, selection: Selection, position: Position, limit: int, max_keys: int, deadline: Deadline
+    ) -> Listing:
+        """Return a part of the sorted keys of one walk.
 
-    def _walk(
-        self, grant: Grant, directory: str, recursive: bool, after: str, limit: int, deadline: Deadline
-    ) -> Iterator[tuple[str, "ListedKey | None", bool]]:
-        """Yield each path in a directory that comes after a position, in order.
-
-        A mount inside the directory hides the keys of the bucket at the same place, so the walk leaves these keys out.
-
-        Yields:
-            The path; its key, None for a mount; and whether the path is certainly the last path.
+        S3 lists in its own order alone, so the request for each part walks over the same keys. Where the walk stops
+        before the last key of the directory, the keys up to there have their parts first, and then the next keys.
         """
-        for inner in self._inner(directory, recursive):
-            if after < inner:
-                for path, key, _ in self._keys(grant, directory, recursive, after, inner, limit, deadline):
-                    yield path, key, False
-            if recursive and after < inner + AFTER_ALL:
-                for path, inner_key, _ in self._walk(grant, inner, recursive, after, limit, deadline):
-                    yield path, inner_key, False
-            elif after < inner:
-                yield inner, None, False
-            after = max(after, inner + AFTER_ALL)
-        yield from self._keys(grant, directory, recursive, after, None, limit, deadline)
+        found, end = self._sorted_keys(selection, position, max_keys, deadline)
+        is_complete = not position.after and not end
+        entries: list[Entry] = []
+        path_bytes = 0
+        for path, key in found:
+            entry = self._entry(selection, path, key)
+            if entry is None:
+                continue
+            if len(entries) == limit or path_bytes > _MAX_PATH_BYTES:
+                following = _following(entries[-1], selection, position._replace(until=end))
+                return Listing(tuple(entries), following, is_complete)
+            entries.append(entry)
+            path_bytes += len(entry.raw_path)
+        return Listing(tuple(entries), Position(after=end) if end else None, is_complete)
 
-    def _inner(self, directory: str, recursive: bool) -> list[str]:
-        """Return the directories of mounts inside a directory: the outermost mounts, or one level of directories."""
-        mounts = self._mounts.below(directory)
-        if recursive:
-            return [path for path in mounts if not any(path != other and path.startswith(other) for other in mounts)]
-        return sorted({directory + path[len(directory) :].partition("/")[0] + "/" for path in mounts})
+    def _sorted_keys(
+        self, selection: Selection, position: Position, max_keys: int, deadline: Deadline
+    ) -> tuple[list[tuple[str, "ListedKey | None"]], str]:
+        """Return the paths and keys of a walk that come after a position, sorted, and the last name of the walk.
 
-    def _keys(
-        self,
-        grant: Grant,
-        directory: str,
-        recursive: bool,
-        after: str,
-        until: str | None,
-        limit: int,
-        deadline: Deadline,
-    ) -> Iterator[tuple[str, "ListedKey", bool]]:
-        """Yield the keys of the directory's own bucket between two paths, each with whether it is the last key."""
-        target = self._mounts.directory(grant, directory)
-        if target is None:
-            return
-        prefix_length = len(target.key)
-        page_size, is_last = limit, False
-        while not is_last:
-            start_after = _start_after(target, directory, after)
-            page = self._objects.list(target, deadline, recursive=recursive, after=start_after, limit=page_size)
-            is_last = page.is_last or not page.keys
-            for number, key in enumerate(page.keys, 1):
-                after = directory + key.key[prefix_length:]
-                if until is not None and after >= until:
-                    return
-                yield after, key, is_last and number == len(page.keys)
-            page_size = MAX_ENTRIES
+        The name is empty where the walk reached the last key of the directory.
+        """
+        last = selection.sort_key(*position.last) if position.last else None
+        found: list[tuple[SortKey, str, ListedKey | None]] = []
+        end = ""
+        walk = self._walk.keys(selection, Place(position.after), MAX_KEYS, deadline)
+        for scanned, (path, key, is_last) in enumerate(walk, 1):
+            name = selection.name(path)
+            if position.until and name > position.until:
+                end = position.until
+                break
+            place = selection.sort_key(name, *_size_and_time(key))
+            if selection.matches(name) and (last is None or (place < last if selection.is_reversed else place > last)):
+                found.append((place, path, key))
+            is_late = scanned % MAX_KEYS == 0 and deadline.left() < _SECONDS_TO_ANSWER
+            is_end = (scanned == max_keys or is_late) if position.until is None else name == position.until
+            if is_end and not is_last:
+                end = name
+                break
+        found.sort(key=lambda each: each[0], reverse=selection.is_reversed)
+        return [(path, key) for _, path, key in found], end
 
-    def _entry(self, grant: Grant, path: str, key: "ListedKey | None") -> Entry | None:
+    def _entry(self, selection: Selection, path: str, key: "ListedKey | None") -> Entry | None:
         """Return the entry of a path; None where no URL leads to the path, or the reader may not see it."""
-        raw_path = quote(path, safe="/")
+        grant, raw_path = selection.grant, quote(path, safe="/")
         try:
             decoded = paths.decode(raw_path)
             if decoded.startswith(paths.SERVICE_PATHS):
+                return None
+            if selection.versions and self._rules.grant_for(grant, "versions", decoded) is None:
                 return None
             if key is None or key.is_prefix:
                 entry_grant = self._rules.grant_for(grant, "list", decoded)
@@ -198,14 +211,29 @@ class DirectoryListings:
                 return None
         except Problem:
             return None
-        return Entry(decoded, raw_path, key.size, key.modified, key.etag, entry_grant)
+        if key.version and key.version.is_deleted:
+            return Entry(decoded, raw_path, None, key.modified, None, entry_grant, key.version)
+        return Entry(decoded, raw_path, key.size, key.modified, key.etag, entry_grant, key.version)
 
 
-def _context(grant: Grant, recursive: bool) -> bytes:
-    """Return the context of a cursor: a cursor is valid for one directory, at one depth."""
-    return hashlib.sha256(f"{'all' if recursive else 'level'} {grant.path}".encode()).digest()[:_CONTEXT_BYTES]
+def _following(entry: Entry, selection: Selection, position: Position) -> Position:
+    """Return the position after an entry, in the walk of a position."""
+    name = selection.name(entry.path)
+    if not selection.sort:
+        return Position(after=name, version=entry.version.id if entry.version else "")
+    return position._replace(last=(name, entry.size, entry.modified))
 
 
-def _start_after(target: Target, directory: str, after: str) -> str:
-    """Return the key after which the listing of a target continues; empty for the beginning."""
-    return target.key + after[len(directory) :] if after >= directory else ""
+def _is_current(entry: Entry | None) -> bool:
+    """Whether an entry is a version that is the content of a file now."""
+    return bool(entry and entry.version and entry.version.is_latest and not entry.version.is_deleted)
+
+
+def _drop_without_history(entries: list[Entry], next_path: str) -> None:
+    """Remove the last entry, if it is the content of a file now, and no version of this file comes next."""
+    if entries and entries[-1].path != next_path and _is_current(entries[-1]):
+        entries.pop()
+
+
+def _size_and_time(key: "ListedKey | None") -> tuple[int | None, float | None]:
+    return (None, None) if key is None or key.is_prefix else (key.size, key.modified)

@@ -8,16 +8,17 @@ from hypothesis import strategies as st
 
 from chalicelib.core.access.principals import ANYONE
 from chalicelib.core.access.rules import Rule, RuleSet
-from chalicelib.core.features.directory_listing import DirectoryListings, Listing
-from chalicelib.core.ports import ListedKeys, ObjectStore
+from chalicelib.core.features.directory_cursors import START, Position
+from chalicelib.core.features.directory_listing import DirectoryListings, Entry, Listing
+from chalicelib.core.features.directory_selection import Selection, folded
+from chalicelib.core.ports import ListedKeys, ObjectStore, VersionStore
 from chalicelib.core.s3.mounts import Mount, Mounts, Target
 from chalicelib.core.web.paths import decode
 from chalicelib.core.web.problems.base import NotFound, Problem, Unavailable
 from chalicelib.core.web.times import Deadline
 from tests.support.builders import DEADLINE, allow, deny, mount, numbered, path
-from tests.support.fakes import CURSORS
 from tests.support.oracles import deciding
-from tests.support.store import MemoryStore
+from tests.support.store import MemoryStore, MemoryVersions
 
 ALL = numbered(allow("/**", "read list"))
 
@@ -31,6 +32,7 @@ class Tree:
         mounts: Sequence[Mount] = (mount(bucket="root"),),
         rules: Sequence[Rule] = ALL,
         store: ObjectStore | None = None,
+        versions: VersionStore | None = None,
     ) -> None:
         self.store = MemoryStore()
         for bucket, keys in buckets.items():
@@ -38,29 +40,39 @@ class Tree:
                 self.store.put(key, b"", bucket=bucket)
         self.rules = RuleSet(list(rules))
         self.listings = DirectoryListings(
-            rules=self.rules, mounts=Mounts(mounts), objects=store or self.store, cipher=CURSORS
+            rules=self.rules, mounts=Mounts(mounts), objects=store or self.store, versions=versions or MemoryVersions()
         )
 
     def read(
-        self, directory: str = "/", *, recursive: bool = False, limit: int = 1000, cursor: str | None = None
+        self,
+        directory: str = "/",
+        *,
+        limit: int = 1000,
+        position: Position = START,
+        max_keys: int = 20_000,
+        **selected: object,
     ) -> Listing:
+        """Read a part; `selected` has fields of `Selection`."""
         grant = self.rules.authorize(ANYONE, "list", path(directory))
-        return self.listings.read(grant, recursive=recursive, limit=limit, cursor=cursor, deadline=DEADLINE)
+        selection = Selection(grant)._replace(**selected)  # type: ignore[arg-type]
+        return self.listings.read(selection, position, limit=limit, deadline=DEADLINE, max_keys=max_keys)
 
     def names(self, directory: str = "/", *, recursive: bool = False) -> list[str]:
         return [entry.path for entry in self.read(directory, recursive=recursive).entries]
 
-    def walk(self, directory: str, *, recursive: bool, limit: int) -> list[str]:
-        walked: list[str] = []
-        cursor: str | None = None
-        while True:
-            part = self.read(directory, recursive=recursive, limit=limit, cursor=cursor)
+    def walk(self, directory: str, *, limit: int, max_keys: int = 20_000, **selected: object) -> list[str]:
+        return [entry.path for entry in self.walked(directory, limit=limit, max_keys=max_keys, **selected)]
+
+    def walked(self, directory: str, *, limit: int, max_keys: int = 20_000, **selected: object) -> list[Entry]:
+        walked: list[Entry] = []
+        position: Position | None = START
+        while position is not None:
+            part = self.read(directory, limit=limit, position=position, max_keys=max_keys, **selected)
             assert len(part.entries) <= limit
-            walked += [entry.path for entry in part.entries]
-            if part.cursor is None:
-                return walked
-            assert part.cursor != cursor
-            cursor = part.cursor
+            walked += part.entries
+            assert part.following != position
+            position = part.following
+        return walked
 
 
 def test_keys_that_no_url_reaches_are_not_listed() -> None:
@@ -107,7 +119,7 @@ def test_the_paths_of_one_answer_fit_into_the_answer_of_a_lambda() -> None:
     tree = Tree({"root": ["é" * 500 + f"{number:04}" for number in range(1000)]})
     first = tree.read()
     assert sum(len(entry.raw_path) for entry in first.entries) < 1_010_000
-    assert first.cursor
+    assert first.following
     assert len(tree.walk("/", recursive=False, limit=1000)) == 1000
 
 
@@ -116,13 +128,14 @@ def test_each_part_asks_the_store_once() -> None:
         tree = Tree({"root": [f"{number:04}" for number in range(2_000)]})
         first = tree.read(limit=limit)
         assert (len(first.entries), len(tree.store.calls)) == (limit, 1)
-        second = tree.read(limit=limit, cursor=first.cursor)
+        assert first.following
+        second = tree.read(limit=limit, position=first.following)
         assert (len(second.entries), len(tree.store.calls)) == (limit, 2)
 
 
 def test_a_part_that_is_full_with_the_last_entry_is_the_last() -> None:
-    assert Tree({"root": ["a", "b"]}).read(limit=2).cursor is None
-    assert Tree({"root": ["a", "b"]}).read(limit=1).cursor is not None
+    assert Tree({"root": ["a", "b"]}).read(limit=2).following is None
+    assert Tree({"root": ["a", "b"]}).read(limit=1).following is not None
 
 
 def test_a_page_of_the_store_without_keys_ends_the_listing() -> None:
@@ -130,7 +143,7 @@ def test_a_page_of_the_store_without_keys_ends_the_listing() -> None:
         def list(self, target: Target, deadline: Deadline, *, recursive: bool, after: str, limit: int) -> ListedKeys:
             return ListedKeys([], is_last=False)
 
-    assert Tree({}, store=Stuck()).read() == ((), None)
+    assert Tree({}, store=Stuck()).read() == ((), None, True)
 
 
 def test_a_store_that_does_not_answer_is_not_an_empty_directory() -> None:
@@ -138,6 +151,129 @@ def test_a_store_that_does_not_answer_is_not_an_empty_directory() -> None:
     tree.store.error = Unavailable("It is down.")
     with pytest.raises(Unavailable):
         tree.read()
+
+
+# Versions
+
+HISTORIES = {
+    "a.txt": (False, False, True, False),
+    "b.txt": (False,),
+    "deleted.txt": (True, False),
+    "dir/x": (False, False),
+    "hidden.txt": (True, False),
+    "mounted/x": (True,),
+    "z.txt": (False, False),
+}
+WITH_VERSIONS = numbered(deny("/hidden.txt", "versions"), allow("/**", "read list versions"))
+
+
+def versions_of(entries: Iterable[Entry]) -> list[str]:
+    return [f"{entry.path}{f' {entry.version.id}' if entry.version else ''}" for entry in entries]
+
+
+def test_versions_are_those_of_files_with_a_history_that_the_reader_may_see_in_parts_of_any_size() -> None:
+    mounts = [mount(bucket="root"), mount("/mounted", bucket="other")]
+    tree = Tree({}, mounts, WITH_VERSIONS, versions=MemoryVersions(HISTORIES))
+    whole = [f"/a.txt v{number}" for number in range(4)] + ["/deleted.txt v0", "/deleted.txt v1", "/dir/"]
+    whole += ["/mounted/", "/z.txt v0", "/z.txt v1"]
+    assert versions_of(tree.read(versions=True).entries) == whole
+    for limit in (2, 3, 4, 5, 10):
+        for max_keys in (2, 3, 20_000):
+            assert versions_of(tree.walked("/", limit=limit, max_keys=max_keys, versions=True)) == whole
+    assert versions_of(tree.walked("/", limit=1, versions=True)) == [
+        name for name in whole if name not in ("/a.txt v0", "/z.txt v0")
+    ]
+    deleted, _ = tree.read(versions=True, text="deleted").entries
+    assert (deleted.size, deleted.etag) == (None, None)
+    assert Tree({}, rules=ALL, versions=MemoryVersions(HISTORIES)).read(versions=True).entries == ()
+
+
+# Sorted listings
+
+
+def sorted_names(names: Iterable[str], sort: str = "name") -> list[str]:
+    return [entry.path[1:] for entry in Tree({"root": names}).read(sort=sort).entries]
+
+
+def test_names_are_sorted_as_people_expect() -> None:
+    """Numbers are in the order of their values. Accents and case decide only between names that are otherwise equal."""
+    expected = ["_x", "-y", "~z", "2.txt", "10.txt", "ähre", "apfel", "Apfel", "Äpfel", "dir/", "dir 2", "e\u0301", "f"]
+    expected += ["file 007", "file 7", "file 10", "straße 9", "strasse 10", "Zoo", "ж"]
+    assert sorted_names(reversed([name.replace("dir/", "dir/x") for name in expected])) == expected
+    assert sorted_names((name.replace("dir/", "dir/x") for name in expected), "-name") == expected[::-1]
+
+
+def test_sizes_and_times_are_sorted_with_the_names_in_order() -> None:
+    tree = Tree({"root": ["10", "9", "d/x"]})
+    tree.store.put("big", b"12345", bucket="root")
+    for sort in ("size", "modified"):
+        for sign in ("", "-"):
+            names = [entry.path for entry in tree.read(sort=f"{sign}{sort}").entries]
+            files = ["/9", "/10", "/big"] if sort == "modified" or not sign else ["/big", "/9", "/10"]
+            assert names == ([*files, "/d/"] if sign else ["/d/", *files])
+
+
+def test_a_text_is_found_without_its_case_and_accents() -> None:
+    tree = Tree({"root": ["Äpfel", "A\u0308PFEL.txt", "apfel", "straße", "x/apfel", "ähre"]})
+    for text, count in (("aPFe", 3), ("ÄPF", 3), ("a\u0308pf", 3), ("STRASSE", 1), ("h", 1), ("z", 0), ("", 6)):
+        for sort in ("", "size"):
+            assert len(tree.read(text=folded(text), sort=sort).entries) == count, text
+    assert len(tree.read(text="apfel", recursive=True).entries) == 4
+
+
+def test_a_sorted_listing_says_where_it_is_not_complete() -> None:
+    """The walk ends at a number of keys, and the parts after the sorted keys have the next keys."""
+    tree = Tree({"root": [f"{9 - number} {number:02}" for number in range(10)]})
+    first = tree.read(sort="name", limit=2, max_keys=4)
+    assert ([entry.path for entry in first.entries], first.is_complete) == (["/0 09", "/1 08"], False)
+    assert tree.walk("/", limit=2, max_keys=4, sort="-name") == [
+        *("/3 06", "/2 07", "/1 08", "/0 09", "/7 02", "/6 03", "/5 04", "/4 05"),
+        *("/9 00", "/8 01"),
+    ]
+    assert tree.read(sort="name", limit=2, max_keys=10).is_complete
+
+
+def test_a_sorted_walk_leaves_time_for_the_answer() -> None:
+    times = iter(range(100))
+    tree = Tree({"root": [f"{number:04}" for number in range(3_000)]})
+    grant = tree.rules.authorize(ANYONE, "list", path("/"))
+    deadline = Deadline(lambda: float(next(times)), 4.0)  # each look at the clock takes a second
+    listing = tree.listings.read(Selection(grant, sort="-name"), START, limit=1, deadline=deadline)
+    assert (listing.entries[0].path, listing.is_complete) == ("/1999", False)
+
+
+@given(
+    st.lists(st.tuples(st.text("ab1é", min_size=1, max_size=3), st.integers(0, 3)), min_size=1, max_size=12),
+    st.sampled_from(["name", "-name", "size", "-size", "modified", "-modified"]),
+    st.sampled_from(["", "a"]),
+    st.integers(1, 4),
+    st.integers(2, 9),
+    st.data(),
+)
+def test_an_entry_that_stays_is_in_one_sorted_part(
+    files: list[tuple[str, int]], sort: str, text: str, limit: int, max_keys: int, data: st.DataObject
+) -> None:
+    """Whatever others delete and add between the parts, before and after the entry."""
+    tree = Tree({})
+    for name, size in files:
+        tree.store.put(name, bytes(size), bucket="root")
+    kept = data.draw(st.sets(st.sampled_from([name for name, _ in files])))
+    listed: list[str] = []
+    position: Position | None = START
+    for step in range(30):
+        assert position is not None
+        part = tree.read(position=position, limit=limit, max_keys=max_keys, sort=sort, text=text)
+        listed += [entry.path[1:] for entry in part.entries]
+        if (position := part.following) is None:
+            break
+        for name in {name for _, name in tree.store.objects} - kept if step < 3 else ():
+            del tree.store.objects["root", name]
+        if step < 3:
+            name = data.draw(st.text("ab1é", min_size=1, max_size=3))
+            if name not in kept:
+                tree.store.put(name, b"", bucket="root")
+    assert position is None
+    assert sorted(name for name in listed if name in kept) == sorted(name for name in kept if text in folded(name))
 
 
 # The naive oracle reads every key of every bucket

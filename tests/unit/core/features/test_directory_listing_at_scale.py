@@ -9,13 +9,15 @@ import pytest
 
 from chalicelib.core.access.principals import ANYONE
 from chalicelib.core.access.rules import RuleSet
+from chalicelib.core.features.directory_cursors import START
 from chalicelib.core.features.directory_listing import DirectoryListings, Entry
+from chalicelib.core.features.directory_selection import Selection
 from chalicelib.core.ports import ListedKey, ListedKeys
 from chalicelib.core.s3.mounts import Mounts, Target
 from chalicelib.core.web.times import Deadline
 from tests.support.builders import DEADLINE, NOW, allow, mount, numbered, path
-from tests.support.fakes import CURSORS, ask, signpost
-from tests.support.store import MemoryStore
+from tests.support.fakes import ask, signpost
+from tests.support.store import MemoryStore, MemoryVersions
 
 pytestmark = pytest.mark.slow
 
@@ -61,20 +63,20 @@ class SortedStore(MemoryStore):
 
 
 def listings_of(store: SortedStore, rules: RuleSet) -> DirectoryListings:
-    return DirectoryListings(rules=rules, mounts=Mounts([mount()]), objects=store, cipher=CURSORS)
+    return DirectoryListings(rules=rules, mounts=Mounts([mount()]), objects=store, versions=MemoryVersions())
 
 
 def walk(store: SortedStore, recursive: bool, chance: random.Random, kept: set[str]) -> Iterator[Entry]:
     """Yield the entries of all parts, while others write between the parts."""
     rules = RuleSet(numbered(allow("/**", "read list")))
-    listings, grant = listings_of(store, rules), rules.authorize(ANYONE, "list", path("/big/"))
-    cursor = None
+    selection = Selection(rules.authorize(ANYONE, "list", path("/big/")), recursive)
+    position = START
     while True:
-        part = listings.read(grant, recursive=recursive, limit=PART, cursor=cursor, deadline=DEADLINE)
+        part = listings_of(store, rules).read(selection, position, limit=PART, deadline=DEADLINE)
         yield from part.entries
-        cursor = part.cursor
-        if cursor is None:
+        if part.following is None:
             return
+        position = part.following
         store.write(chance, kept)
 
 
@@ -103,9 +105,21 @@ def test_a_listing_without_a_limit_has_a_thousand_entries() -> None:
 def test_a_request_ends_although_its_reader_may_see_almost_no_key() -> None:
     rules = RuleSet(numbered(allow("/zz", "read"), allow("/", "list")))
     store = SortedStore({*(f"{number:06}" for number in range(45_000)), "zz"})
-    listings, grant = listings_of(store, rules), rules.authorize(ANYONE, "list", path("/"))
-    parts = [listings.read(grant, recursive=False, limit=1_000, cursor=None, deadline=DEADLINE)]
+    listings, selection = listings_of(store, rules), Selection(rules.authorize(ANYONE, "list", path("/")))
+    parts = [listings.read(selection, START, limit=1_000, deadline=DEADLINE)]
     assert (parts[0].entries, len(store.calls)) == ((), 20)
-    while cursor := parts[-1].cursor:
-        parts.append(listings.read(grant, recursive=False, limit=1_000, cursor=cursor, deadline=DEADLINE))
+    while position := parts[-1].following:
+        parts.append(listings.read(selection, position, limit=1_000, deadline=DEADLINE))
     assert (len(parts), [entry.path for entry in parts[-1].entries]) == (3, ["/zz"])
+
+
+def test_a_sorted_part_of_20_000_keys_makes_20_calls() -> None:
+    """Also the part after it, of the same keys, and also where more keys follow."""
+    rules = RuleSet(numbered(allow("/**", "read list")))
+    store = SortedStore({f"{number:06}" for number in range(KEYS + 500)})
+    listings, selection = listings_of(store, rules), Selection(rules.authorize(ANYONE, "list", path("/")), sort="-name")
+    first = listings.read(selection, START, limit=PART, deadline=DEADLINE)
+    assert (first.entries[0].path, first.is_complete, len(store.calls)) == ("/019999", False, 20)
+    assert first.following
+    second = listings.read(selection, first.following, limit=PART, deadline=DEADLINE)
+    assert (second.entries[0].path, len(store.calls)) == ("/019799", 40)
