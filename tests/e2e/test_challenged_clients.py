@@ -71,7 +71,7 @@ def test_wget(origin: Site, cdn: str, tmp_path: Path) -> None:
 
 def test_wget_mirrors_a_directory(origin: Site, cdn: str, tmp_path: Path) -> None:
     needs("wget")
-    command = ("wget", "-q", "-r", "-np", "-nH", "--header", "Accept: text/html", "--reject-regex", "[?&]download")
+    command = ("wget", "-q", "-r", "-np", "-nH", "--header", "Accept: text/html")
     for url, key in ((origin.link("/kept/", uses=None), ()), (f"{cdn}/kept/", ("--user", "ci", "--password", SECRET))):
         assert run(tmp_path, *command, *key, url) == (0, "")
         files = {path.name.partition("?")[0]: path.read_text() for path in tmp_path.rglob("*.txt*")}
@@ -86,6 +86,10 @@ def test_lftp(origin: Site, cdn: str, tmp_path: Path) -> None:
     assert run(tmp_path, "lftp", "-c", f"{once} cat {origin.link('/kept/a.txt')}") == (0, "kept/a.txt")
     assert run(tmp_path, "lftp", "-c", with_key % cdn) == (0, "kept/a.txt")
     assert run(tmp_path, "lftp", "-c", with_key % origin.url) == (1, "")
+    mirror = f"{once} set http:accept text/html; open -u ci,{SECRET} {cdn} && mirror kept"
+    assert run(tmp_path, "lftp", "-c", mirror)[0] == 0
+    copies = {str(path.relative_to(tmp_path)): path.read_text() for path in tmp_path.rglob("*") if path.is_file()}
+    assert copies == {name: name for name in ("kept/a.txt", "kept/sub/b.txt")}
 
 
 @pytest.mark.parametrize("origin", [dev_server.REST_API], indirect=True)

@@ -1,4 +1,4 @@
-"""Programs: curl from standard input, aria2, rclone."""
+"""rclone reads directories by the command of docs/clients.md, with each way to answer HEAD."""
 
 import os
 import re
@@ -15,33 +15,11 @@ from local.dev_server import PROJECT
 from tests.contract.sites import SECRET, Site, Store, open_site, open_table
 
 
-def run(folder: Path, *command: str, given: str = "") -> subprocess.CompletedProcess[str]:
+def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
     """Run a program; where it is missing, fail in CI and skip elsewhere."""
     if shutil.which(command[0]) is None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{command[0]} is not installed")
-    return subprocess.run(command, cwd=folder, input=given, capture_output=True, text=True, timeout=60)
-
-
-def test_curl_from_standard_input_is_refused_by_the_service(site: Site, tmp_path: Path) -> None:
-    url = site.of("tables/new")
-    done = run(
-        tmp_path, "curl", "-sSL", "-u", f"ci:{SECRET}", "-T", "-", "-w", "%{http_code} %{num_redirects}", url, given="x"
-    )
-    assert done.stdout.endswith("411 0")
-    assert "length-required" in done.stdout
-
-
-def test_aria2_sends_the_key_on_unless_told_to_wait_for_a_401(site: Site, token: str, tmp_path: Path) -> None:
-    url = site.of("tables/q3.csv")
-    key = ("--http-user=ci", f"--http-passwd={SECRET}")
-    aria2 = ("aria2c", "--quiet", "--no-conf", "--out", "q3.csv")
-    for command in ((*aria2, f"{url}?token={token}"), (*aria2, "--http-auth-challenge", *key, url)):
-        assert run(tmp_path, *command).returncode == 0
-        assert "日" in (tmp_path / "q3.csv").read_text()
-        (tmp_path / "q3.csv").unlink()
-    for options in (key, (f"--header=Authorization: Bearer {SECRET}",)):
-        assert run(tmp_path, *aria2, *options, url).returncode == 22  # an HTTP status that aria2 does not expect
-    assert "unrecognized option '--auth-no-challenge'" in run(tmp_path, *aria2, *key, "--auth-no-challenge", url).stderr
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +34,7 @@ def inline(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
 
 
 def test_rclone_copies_a_directory_whose_path_ends_in_a_slash(site: Site, inline: Site, tmp_path: Path) -> None:
-    """By the command of the page, with each way to answer HEAD; without the slash, rclone finds nothing."""
+    """Without the slash, rclone finds nothing."""
     (command,) = re.findall("`(rclone copy .*?)`", (PROJECT / "docs/clients.md").read_text())
     for number, at in enumerate((inline, site)):
         filled = shlex.split(command.replace("https://files.example.com", at.url).replace("SECRET", SECRET))
