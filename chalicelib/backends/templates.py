@@ -1,45 +1,57 @@
-"""HTML pages: the templates in `chalicelib/pages`, and their assets, which are the stylesheet and the scripts."""
+"""HTML pages: the templates in `chalicelib/pages`, filled with views, in the language of the reader."""
 
-import hashlib
 import os.path
 import time
+from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from chalicelib.core.web.page_views import Asset, DirectoryView, ProblemView, SignInView, TokenView
+from chalicelib.core.web.file_kinds import kind_of
+from chalicelib.core.web.languages import preferred
+from chalicelib.core.web.page_views import (
+    Asset,
+    DirectoryView,
+    LinksView,
+    PreviewView,
+    ProblemView,
+    ReceivedView,
+    SignInView,
+    TokenView,
+    VersionsView,
+)
 from chalicelib.core.web.times import rfc3339
+from chalicelib.core.web.visible_text import visible
+
+from .page_assets import PageAssets, assets_in
+from .page_words import Words, words_in
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 _FOLDER: Final = os.path.join(os.path.dirname(__file__), os.pardir, "pages")
-_STYLESHEET: Final = "page.css"
-_SCRIPT: Final = "page.js"
-# A script comes after the scripts that it imports, because a name holds the hash of the content.
-_ASSETS: Final = (
-    _STYLESHEET,
-    "dom.js",
-    "format.js",
-    "service.js",
-    "store.js",
-    "chosen_file.js",
-    "unfinished_uploads.js",
-    "multipart_upload.js",
-    "listing.js",
-    "dialogs.js",
-    "upload.js",
-    "upload_queue.js",
-    _SCRIPT,
-)
-_MEDIA_TYPES: Final = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
+_WORDS: Final = os.path.join(_FOLDER, "words")
+
+
+_View = DirectoryView | LinksView | PreviewView | ProblemView | ReceivedView | SignInView | TokenView | VersionsView
 
 
 class HtmlPages:
-    """Renders views; see `ports.Pages`. Only the first page loads the template engine."""
+    """Renders views; see `ports.Pages`. Only the first page loads the template engine.
+
+    Args:
+        words: the folder with one file for each language.
+    """
+
+    def __init__(self, words: str = _WORDS) -> None:
+        self._words_folder = words
 
     def directory(self, view: DirectoryView) -> bytes:
         """Return the page of a directory."""
         return self._render("directory.html", view)
+
+    def preview(self, view: PreviewView) -> bytes:
+        """Return the page of a file."""
+        return self._render("preview.html", view)
 
     def problem(self, view: ProblemView) -> bytes:
         """Return the page of a problem."""
@@ -53,12 +65,25 @@ class HtmlPages:
         """Return the page that makes a service token."""
         return self._render("token.html", view)
 
+    def links(self, view: LinksView) -> bytes:
+        """Return the page that lists the links of a person."""
+        return self._render("links.html", view)
+
+    def received(self, view: ReceivedView) -> bytes:
+        """Return the page after the upload by a form."""
+        return self._render("received.html", view)
+
+    def versions(self, view: VersionsView) -> bytes:
+        """Return the page of the versions and the deleted files of a directory."""
+        return self._render("versions.html", view)
+
     def asset(self, name: str) -> Asset | None:
         """Return the stylesheet or a script by its hashed name; None for any other name."""
-        return self._assets[1].get(name)
+        return self._assets.files.get(name)
 
-    def _render(self, template: str, view: DirectoryView | ProblemView | SignInView | TokenView) -> bytes:
-        html = self._templates.get_template(template).render(view=view)
+    def _render(self, template: str, view: _View) -> bytes:
+        words = self._words[preferred(view.visitor.accept_language, [*self._words])]
+        html = self._templates.get_template(template).render(view=view, words=words, say=words.say, find=words.find)
         return html.encode("utf-8", "backslashreplace")  # surrogates are not in UTF-8; the log escapes them too
 
     @cached_property
@@ -69,29 +94,44 @@ class HtmlPages:
             loader=FileSystemLoader(_FOLDER),
             autoescape=True,
             undefined=StrictUndefined,
+            finalize=_shown,
             auto_reload=False,
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        templates.filters |= {"size": readable_size, "day": _day, "clock": _clock, "rfc3339": rfc3339}
-        names, _ = self._assets
-        templates.globals |= {"stylesheet": names[_STYLESHEET], "script": names[_SCRIPT]}
+        templates.filters |= {
+            "size": readable_size,
+            "day": _day,
+            "clock": _clock,
+            "rfc3339": rfc3339,
+            "kind": kind_of,
+            "relative_to": relative_to,
+            "http_time": _http_time,
+        }
+        templates.globals |= {"assets": self._assets.names, "preloaded": self._assets.first}
         return templates
 
     @cached_property
-    def _assets(self) -> tuple[dict[str, str], dict[str, Asset]]:
-        """The hashed name of each file, and the asset of each hashed name."""
-        names: dict[str, str] = {}
-        assets: dict[str, Asset] = {}
-        for file_name in _ASSETS:
-            with open(os.path.join(_FOLDER, file_name), "rb") as file:
-                body = file.read()
-            for imported, hashed_name in names.items():
-                body = body.replace(f'"./{imported}"'.encode(), f'"./{hashed_name}"'.encode())
-            stem, extension = file_name.split(".")
-            names[file_name] = f"{stem}.{hashlib.sha256(body).hexdigest()[:16]}.{extension}"
-            assets[names[file_name]] = Asset(_MEDIA_TYPES[extension], body)
-        return names, assets
+    def _assets(self) -> PageAssets:
+        return assets_in(_FOLDER, self._words.values())
+
+    @cached_property
+    def _words(self) -> dict[str, Words]:
+        return words_in(self._words_folder)
+
+
+def _shown(value: object) -> object:
+    """Show the control characters of a text. Markup stays as it is, so `| e` keeps the exact value of a field."""
+    return visible(value) if type(value) is str else value
+
+
+def relative_to(url: str, directory_url: str) -> str:
+    """Return a URL below a directory relative to the page of the directory: lftp lists no others.
+
+    A name that begins with a slash, and the directory itself, begin with `./` (RFC 3986 §4.2).
+    """
+    rest = url.removeprefix(directory_url)
+    return rest if rest and not rest.startswith("/") else f"./{rest}"
 
 
 def readable_size(size: int) -> str:
@@ -106,8 +146,12 @@ def readable_size(size: int) -> str:
     return f"{value:.1f} {units[0]}" if value < 9.95 else f"{value:.0f} {units[0]}"
 
 
+def _http_time(date: str) -> float:
+    return parsedate_to_datetime(date).timestamp()
+
+
 def _day(seconds: float) -> str:
-    return time.strftime("%d %b %Y", time.gmtime(seconds)).lstrip("0")
+    return time.strftime("%Y-%m-%d", time.gmtime(seconds))
 
 
 def _clock(seconds: float) -> str:

@@ -30,11 +30,22 @@ async function isUtf8(file, signal) {
   return true;
 }
 
-/** A name that no other file has: with random digits before the extension. */
-export function uniqueName(name) {
+/** A path that no other file has: with random digits before the extension. */
+export function uniqueName(path) {
   const digits = Array.from(crypto.getRandomValues(new Uint8Array(RANDOM_BYTES)), (byte) =>
     byte.toString(16).padStart(2, "0"),
   ).join("");
-  const [, stem, extension] = name.match(/^(.+?)(\.[^.]*)?$/s);
-  return `${stem}-${digits}${extension ?? ""}`;
+  const [stem, extension] = split(path);
+  return `${stem}-${digits}${extension}`;
+}
+
+/** The path of a copy beside another file: `a (2).txt`. */
+export function copyName(path, number) {
+  const [stem, extension] = split(path);
+  return `${stem} (${number})${extension}`;
+}
+
+function split(path) {
+  const [, stem, extension] = path.match(/^((?:.*\/)?[^/]+?)(\.[^./]*)?$/s);
+  return [stem, extension ?? ""];
 }

@@ -1,5 +1,8 @@
 // The elements of the page.
 
+/** The language of the page, for the formats of numbers and dates. */
+export const LANGUAGE = document.documentElement.lang;
+
 /** The first element for a CSS selector. */
 export const $ = (selector, root = document) => root.querySelector(selector);
 

@@ -1,6 +1,11 @@
 // Requests to the service, which signs URLs and makes links.
 
-const token = new URLSearchParams(location.search).get("token"); // of the link that the visitor uses
+import { $ } from "./dom.js";
+import { isSaid, say } from "./words.js";
+
+// The token of the link that the visitor uses: in the query, or in the path, after the stage of a REST API.
+const [, inPath = null] = location.pathname.match(/^(?:\/[^/]+)?\/-\/t\/([^/]+)\//) ?? [];
+const token = new URLSearchParams(location.search).get("token") ?? inPath;
 
 /** Whether the visitor uses a link. */
 export const byLink = token !== null;
@@ -27,15 +32,26 @@ export function address(url, parameters) {
   return result;
 }
 
-/** Send a request to the service; returns the JSON of the answer. */
+/** The URL of a path below this directory. */
+export const urlOf = (path) => $("main").dataset.url + path.split("/").map(encodeURIComponent).join("/");
+
+/** Send a request to the service; returns the JSON of the answer, null for an answer without content. */
 export async function ask(method, url, parameters, options = {}) {
   const response = await request(address(url, parameters), { method, ...options });
-  if (response.ok) return response.json();
-  const problem = await response.json().catch(() => ({}));
-  const { status } = response;
-  if (status === 401) throw new Refusal("You are signed out. Sign in again in another tab, then retry.", { status });
-  const message = problem.detail ?? `The service answered ${status}.`;
-  throw new Refusal(message, { status, code: problem.code, isTransient: isTransientStatus(status) });
+  if (response.ok) return response.status === 204 ? null : response.json();
+  throw refusalOfAnswer(await response.json().catch(() => ({})), response.status);
+}
+
+/** The Refusal for a problem that the service answers. */
+export function refusalOfAnswer(problem, status) {
+  return new Refusal(messageOf(problem, status), { status, code: problem.code, isTransient: isTransientStatus(status) });
+}
+
+/** The page's own words for a problem, or the detail of the service, which is in English. */
+export function messageOf({ code, detail }, status) {
+  if (status === 401) return say("fault.signed-out");
+  const name = `problem.${code}`;
+  return isSaid(name) ? say(name) : (detail ?? say("fault.service", { status: `${status}` }));
 }
 
 /** Call `fetch`; throws a Refusal if there is no answer. */
@@ -48,5 +64,4 @@ export async function request(url, options) {
 }
 
 /** The Refusal for a request without an answer. */
-export const noConnection = () =>
-  new Refusal("The connection failed. Check your connection, then retry.", { isTransient: true });
+export const noConnection = () => new Refusal(say("fault.connection"), { isTransient: true });

@@ -1,6 +1,7 @@
 // Requests to the store, at the URLs that the service signed.
 
 import { Refusal, isTransientStatus, noConnection, request } from "./service.js";
+import { say } from "./words.js";
 
 const TRANSIENT_CODES = new Set(["InternalError", "RequestTimeout", "SlowDown"]);
 
@@ -50,12 +51,12 @@ function read(status, body) {
   if (status >= 200 && status < 300 && !isError) return answer;
   const code = textOf(answer, "Code");
   if (status === 403) {
-    const message = "The permission has expired or was refused. Retry asks for a new permission.";
-    throw new Refusal(message, { status, code, isTransient: true });
+    throw new Refusal(say("fault.permission"), { status, code, isTransient: true });
   }
   const message = textOf(answer, "Message");
   const isTransient = isTransientStatus(status) || TRANSIENT_CODES.has(code);
-  throw new Refusal(`The store answered ${status}${message ? `: ${message}` : "."}`, { status, code, isTransient });
+  const name = message ? "fault.store-message" : "fault.store";
+  throw new Refusal(say(name, { status: `${status}`, message }), { status, code, isTransient });
 }
 
 /** The text of an element in a store's XML; "" if there is no such element. */
@@ -70,11 +71,4 @@ function headersOf(target, type) {
   headers.delete("Content-Length");
   headers.delete("Host");
   return headers;
-}
-
-/** The SHA-256 of a file or a part, as S3 writes it. */
-export async function checksumOf(body) {
-  if (!crypto.subtle) throw new Refusal("Uploads need a checksum here, and browsers compute checksums over HTTPS only.");
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", await body.arrayBuffer()));
-  return btoa(String.fromCharCode(...digest));
 }

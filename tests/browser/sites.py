@@ -17,9 +17,14 @@ import pytest
 from mypy_boto3_s3 import S3Client
 from playwright.sync_api import Browser, expect, sync_playwright
 
+from chalicelib.backends.templates import HtmlPages
 from local.__main__ import CORS
+from local.api_gateway import function_url
 from tests.contract import sites
 from tests.contract.sites import Store, client_of, open_table
+from tests.support.entry_points import entry_points
+from tests.support.fakes import signpost
+from tests.support.store import MemoryStore
 
 MAX_WAIT: Final = 30_000  # milliseconds of one step in a browser: the machine may be busy with other tests
 expect.set_options(timeout=MAX_WAIT)
@@ -35,14 +40,38 @@ rules = [
   {{ path = "/bounded/**", to = ["key:ann"], allow = ["write"], max_bytes = 200_000_000 }},
   {{ path = "/checked/**", to = ["key:ann"], allow = ["write"], checksum = "sha256", max_bytes = 200_000_000 }},
   {{ path = "/**", to = ["key:ann"], allow = ["read", "list", "write", "delete", "share"] }},
+  {{ path = "/desk/{{user}}/**", to = ["key:guest"], allow = ["read", "list"] }},
+  {{ path = "/desk/in/**", to = ["key:guest"], allow = ["write"] }},
+  {{ path = "/teams/*/open/**", to = ["key:guest"], allow = ["read", "list"] }},
 ]
-keys = [{{ id = "ann", sha256 = "{sha256}" }}]
-mounts = [{{ path = "/", bucket = "{bucket}", endpoint = "{endpoint}", region = "{region}" }}]
+keys = [
+  {{ id = "ann", sha256 = "{sha256}" }},
+  {{ id = "guest", sha256 = "396252a90b568e756b7a060aa5cd88ae28291d5064b05e56827b58186acfb211" }},
+]
+mounts = [
+  {{ path = "/", bucket = "{bucket}", endpoint = "{endpoint}", region = "{region}", inline = ["*.m3u8", "*.mpd"] }},
+  {{ path = "/s", prefix = "s/", bucket = "{bucket}", endpoint = "{endpoint}", region = "{region}", url_seconds = 3 }},
+  {{path="/s/m",prefix="s/m/",bucket="{bucket}",endpoint="{endpoint}",region="{region}",url_seconds=3,media_seconds=60}},
+]
 [images]
 hosts = ["images.example.com"]
 [service]
 realm = "Acme files"
 cors_origins = """  # and the list of the origins
+
+
+_VERSIONED_SETTINGS: Final = """
+rules = [
+  {{ path = "/**", to = ["key:ann"], allow = ["read", "list", "write", "delete", "versions"] }},
+  {{ path = "/purge/**", to = ["key:ann"], allow = ["purge"] }},
+  {{ path = "/**", to = ["key:guest"], allow = ["read", "list", "write", "delete"] }},
+]
+keys = [
+  {{ id = "ann", sha256 = "{sha256}" }},
+  {{ id = "guest", sha256 = "396252a90b568e756b7a060aa5cd88ae28291d5064b05e56827b58186acfb211" }},
+]
+mounts = [{{ path = "/", bucket = "{bucket}-versions", endpoint = "{endpoint}", region = "{region}" }}]
+"""
 
 
 class Site(NamedTuple):
@@ -113,10 +142,14 @@ class Directory(NamedTuple):
         uploads = self.s3.list_multipart_uploads(Bucket=self.bucket, Prefix=self.prefix).get("Uploads", ())
         return [(upload["Key"], upload["UploadId"]) for upload in uploads]
 
+    def part_sizes(self) -> dict[int, int]:
+        """The sizes in bytes of the parts that arrived, by their numbers, of all unfinished uploads."""
+        lists = [self.s3.list_parts(Bucket=self.bucket, Key=key, UploadId=id) for key, id in self.unfinished()]
+        return {part["PartNumber"]: part["Size"] for parts in lists for part in parts.get("Parts", ())}
+
     def parts(self) -> set[int]:
         """The numbers of the parts that arrived, of all unfinished uploads."""
-        lists = [self.s3.list_parts(Bucket=self.bucket, Key=key, UploadId=id) for key, id in self.unfinished()]
-        return {part["PartNumber"] for parts in lists for part in parts.get("Parts", ())}
+        return {*self.part_sizes()}
 
     def abort_uploads(self) -> None:
         """Delete the parts of the unfinished uploads, as the store does after some days."""
@@ -143,6 +176,28 @@ def open_site(
         sites.open_site(store, table, folder, {**store.environ(), **(environ or {})}, settings=settings) as site,
     ):
         yield Site(site.url, store, site.log)
+
+
+@contextmanager
+def open_memory_site(store: MemoryStore) -> Iterator[str]:
+    """Run Signpost with its pages in this process, over a store in memory; returns the URL."""
+    handler = entry_points(signpost(objects=store, pages=HtmlPages()).application).function_url
+    with function_url.listen(handler, 0) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@contextmanager
+def open_versioned_site(store: Store, folder: Path) -> Iterator[Site]:
+    """Run Signpost in front of a bucket that keeps versions."""
+    bucket = f"{store.bucket}-versions"
+    client_of(store).put_bucket_cors(Bucket=bucket, CORSConfiguration=CORS)
+    with (
+        open_table(f"signpost-versions-{uuid4().hex[:8]}") as table,
+        sites.open_site(store, table, folder, store.environ(), settings=_VERSIONED_SETTINGS) as site,
+    ):
+        yield Site(site.url, store._replace(bucket=bucket), site.log)
 
 
 class _QuietHandler(SimpleHTTPRequestHandler):
