@@ -3,12 +3,15 @@
 import string
 from collections.abc import Callable
 from threading import Lock
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from chalicelib.core.web.problems.base import Problem, Unavailable
 from chalicelib.core.web.times import Deadline
 
 from .bounded import within
+
+if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
 
 T = TypeVar("T")
 
@@ -26,14 +29,14 @@ def client(service: str, *, client_config: dict[str, Any] | None = None, **optio
 
     Args:
         service: the name of the AWS service, as boto3 spells it.
-        client_config: more arguments of `botocore.config.Config`.
+        client_config: more arguments of `botocore.config.Config`, also in place of the arguments here.
         options: more arguments of `boto3.client`.
     """
     import boto3
     from botocore.config import Config
 
     retries: Any = {"mode": "standard", "total_max_attempts": 3}
-    config = Config(connect_timeout=1, read_timeout=4, retries=retries, **client_config or {})
+    config = Config(**{"connect_timeout": 1, "read_timeout": 4, "retries": retries, **(client_config or {})})
     with _session_lock:  # boto3 User Guide, "Multithreading": the default session is for one thread at a time
         return boto3.client(service, config=config, **options)  # type: ignore[call-overload]
 
@@ -63,6 +66,11 @@ def call(deadline: Deadline, work: Callable[[], T], *, otherwise: str) -> T:
             raise unavailable(otherwise, error) from error
 
     return within(deadline, guarded, otherwise=otherwise)
+
+
+def status_of(error: "ClientError") -> int:
+    """Return the status with which AWS refused a call."""
+    return error.response["ResponseMetadata"]["HTTPStatusCode"]
 
 
 def unavailable(detail: str, error: Exception) -> Unavailable:

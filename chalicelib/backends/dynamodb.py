@@ -13,13 +13,11 @@ from typing import Any, Final
 from chalicelib.core.access.link_tokens import Link, Reading
 from chalicelib.core.link_uses import FREE_SECONDS, MAX_FREE_RANGES
 from chalicelib.core.web.problems.access import LinkRevoked, LinkUsedUp
-from chalicelib.core.web.problems.base import Unavailable
 from chalicelib.core.web.times import Deadline
 
 from .aws_calls import call
-from .dynamodb_table import DynamoTable, number
+from .dynamodb_table import KEPT_SECONDS, DynamoTable, check_answer, key, number
 
-_KEPT_SECONDS: Final = 3_600  # after the link expires, so that a service with a slow clock still sees the uses
 _NOT_COUNTED: Final = "The uses of this link cannot be counted now."
 
 # `attempts` is a set, not a number: if boto3 repeats an attempt because the answer was lost, the count stays right.
@@ -81,7 +79,7 @@ class DynamoLinkUseCounter(DynamoTable):
         try:
             answer = self._client.update_item(
                 TableName=self._table,
-                Key=_key(link),
+                Key=key(link.id),
                 UpdateExpression=update,
                 ConditionExpression=condition,
                 ExpressionAttributeValues=values,
@@ -93,24 +91,23 @@ class DynamoLinkUseCounter(DynamoTable):
             response: Any = error.response  # boto3-stubs do not know `Item`
             return dict(response.get("Item", {}))
         attempt = values[":attempt"]["S"]
-        _check_answer(any(attempt in value.get("SS", ()) for value in answer["Attributes"].values()))
+        is_proof = any(attempt in value.get("SS", ()) for value in answer["Attributes"].values())
+        check_answer(is_proof, _NOT_COUNTED)
         return None
 
-    def check(self, link: Link, deadline: Deadline) -> None:
-        """Raise unless a new client could take a use, and take no use; see `ports.LinkUseCounter.check`."""
+    def check(self, link: Link, deadline: Deadline) -> int:
+        """Return how many uses are left, and take none; see `ports.LinkUseCounter.check`."""
 
-        def work() -> None:
-            answer = self._client.get_item(
-                TableName=self._table, Key=_key(link), ConsistentRead=True, ReturnConsumedCapacity="TOTAL"
-            )
-            _check_answer(answer["ConsumedCapacity"]["CapacityUnits"] > 0)  # also for a link without an item
-            item = answer.get("Item", {})
+        def work() -> int:
+            item = self._read(link.id, _NOT_COUNTED)
             if "revoked" in item:
                 raise LinkRevoked()
-            if "attempts" in item and len(item["attempts"]["SS"]) >= link.uses:
+            left = link.uses - (len(item["attempts"]["SS"]) if "attempts" in item else 0)
+            if left <= 0:
                 raise LinkUsedUp()
+            return left
 
-        call(deadline, work, otherwise=_NOT_COUNTED)
+        return call(deadline, work, otherwise=_NOT_COUNTED)
 
     def revoke(self, link: Link, deadline: Deadline) -> None:
         """Refuse every later use of a link; see `ports.LinkUseCounter.revoke`."""
@@ -118,28 +115,15 @@ class DynamoLinkUseCounter(DynamoTable):
         def work() -> None:
             answer = self._client.update_item(
                 TableName=self._table,
-                Key=_key(link),
+                Key=key(link.id),
                 UpdateExpression="SET revoked = :true, expires = :expires",
                 ExpressionAttributeValues={":true": {"BOOL": True}, ":expires": _expires(link)},
                 ReturnValues="ALL_NEW",
             )
-            _check_answer(answer["Attributes"]["revoked"]["BOOL"])
+            check_answer(answer["Attributes"]["revoked"]["BOOL"], _NOT_COUNTED)
 
         call(deadline, work, otherwise=_NOT_COUNTED)
 
 
-def _check_answer(is_proof: bool) -> None:
-    """Raise Unavailable unless the answer proves that DynamoDB did the work.
-
-    boto3 reads a proxy's page with status 200 as an answer without values.
-    """
-    if not is_proof:
-        raise Unavailable(_NOT_COUNTED, reason="the answer of DynamoDB does not hold the values that were written")
-
-
-def _key(link: Link) -> dict[str, Any]:
-    return {"id": {"S": link.id}}
-
-
 def _expires(link: Link) -> dict[str, Any]:
-    return number(link.expires_at + _KEPT_SECONDS)
+    return number(link.expires_at + KEPT_SECONDS)

@@ -11,9 +11,8 @@ from chalicelib.core.access.limit_ports import Lease
 from chalicelib.core.web.times import Deadline
 
 from .aws_calls import call
-from .dynamodb_table import DynamoTable, number
+from .dynamodb_table import KEPT_SECONDS, DynamoTable, key, number
 
-_KEPT_SECONDS: Final = 3_600  # after the window ends, so that a service with a slow clock still sees the leases
 _NOT_COUNTED: Final = "The requests cannot be counted now."
 
 
@@ -31,11 +30,11 @@ class DynamoLeaseTable(DynamoTable):
             try:
                 answer = self._client.update_item(
                     TableName=self._table,
-                    Key={"id": {"S": window_id}},
+                    Key=key(window_id),
                     UpdateExpression="SET expires = :expires ADD used :size",
                     ConditionExpression="attribute_not_exists(used) OR used < :requests",
                     ExpressionAttributeValues={
-                        ":expires": number(ends_at + _KEPT_SECONDS),
+                        ":expires": number(ends_at + KEPT_SECONDS),
                         ":size": number(size),
                         ":requests": number(requests),
                     },

@@ -28,7 +28,7 @@ def secret_source(reference: str) -> Secrets:
         ValueError: the reference has no secret, a secret that is too short, or the ARN of something else. The message
             never holds a secret.
     """
-    return _source(reference, _split)
+    return source_of(reference, _split)
 
 
 def is_arn(reference: str) -> bool:
@@ -48,7 +48,7 @@ def client_secret_source(reference: str) -> ClientSecret:
 
     The reference and the fetch are as for `secret_source`. Line breaks around the text are no part of the secret.
     """
-    return _source(reference, _whole)
+    return source_of(reference, _whole)
 
 
 def reader_of(reference: str) -> Callable[[], str] | None:
@@ -68,7 +68,12 @@ def reader_of(reference: str) -> Callable[[], str] | None:
     return None
 
 
-def _source(reference: str, parse: Callable[[str], T]) -> Callable[[Deadline], T]:
+def source_of(reference: str, parse: Callable[[str], T]) -> Callable[[Deadline], T]:
+    """Return a function that returns a parsed secret: from the text itself, or fetched as for `secret_source`.
+
+    Raises:
+        ValueError: the parser refuses the text, or the ARN is of something else.
+    """
     read = reader_of(reference)
     if read:
         return _Fetched(lambda: parse(read()))

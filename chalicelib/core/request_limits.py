@@ -57,7 +57,7 @@ class RequestLimits:
         limits: the limits, in the order of the file.
         leases: the table.
         client_addresses: names the address of a client.
-        url_seconds: returns the life of the URLs of a path, in seconds.
+        url_seconds: returns the life of the URLs of a path for a caller, in seconds.
         admit_without_table: whether requests get through while the table is out of reach.
     """
 
@@ -67,7 +67,7 @@ class RequestLimits:
         limits: Sequence[Limit],
         leases: "LeaseTable",
         client_addresses: ClientAddresses,
-        url_seconds: Callable[[Path], int],
+        url_seconds: Callable[[Caller, Path], int],
         admit_without_table: bool,
     ) -> None:
         self._limits = limits
@@ -110,8 +110,8 @@ class RequestLimits:
                 raise
             log_entry.error = f"{NOT_COUNTED}: {error.reason or error.detail}"
             return
-        if file and path is not None:
-            self._ranged_files.put(file, True, until=now + self._url_seconds(path), now=now)
+        if file and caller and path is not None:
+            self._ranged_files.put(file, True, until=now + self._url_seconds(caller, path), now=now)
 
     def _take(self, limit: Limit, name: str, deadline: Deadline, now: float) -> None:
         start = limit.window_start(now)

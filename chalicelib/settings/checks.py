@@ -10,6 +10,9 @@ from chalicelib.core.web.paths import CONTROLS, DOT_SEGMENTS, SERVICE_PATHS
 PATTERN_CHARACTERS: Final = frozenset("*{}")
 """The characters of patterns in rules, which no literal segment has."""
 
+MAX_URL_SECONDS: Final = 604_800
+"""The longest life of a URL that SigV4 signs (FACTS 4.3)."""
+
 
 class Check(NamedTuple):
     """A check that a text must pass.

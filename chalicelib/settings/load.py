@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Iterable, Mapping
+from functools import partial
 from os import PathLike
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -11,9 +12,9 @@ from chalicelib.core.access.rules import Rule
 from chalicelib.core.s3.mounts import Mount
 
 from .api_keys import read_api_keys
-from .checks import SIGNING_SECRET, Check, optional, pattern
+from .checks import MAX_URL_SECONDS, SIGNING_SECRET, Check, optional, pattern
 from .mistakes import Mistakes
-from .mounts import MAX_URL_SECONDS, read_mounts
+from .mounts import read_mounts
 from .rules import PrincipalNames, principal_names, read_rules
 from .schema import Document
 from .urls import IMAGE_HOST, ORIGIN, PUBLIC_URL, without_usual_port
@@ -50,6 +51,8 @@ class Settings(NamedTuple):
             infinity for everything.
         limits: the limits of requests, in the order of the file.
         admit_without_table: whether requests get through without being counted while the table is out of reach.
+        aws_credentials: whether SDKs get AWS keys at `/-/credentials`.
+        narrow: whether AWS keys leave out what IAM cannot express; without it, such a rule is refused.
         log_address: whether the log has the addresses of clients.
         metrics: whether the lines of the log carry metrics for CloudWatch.
     """
@@ -70,6 +73,8 @@ class Settings(NamedTuple):
     revoked: Mapping[str, float] = MappingProxyType({})
     limits: "tuple[Limit, ...]" = ()
     admit_without_table: bool = True
+    aws_credentials: bool = False
+    narrow: bool = False
     log_address: bool = False
     metrics: bool = False
 
@@ -139,6 +144,7 @@ def _read(file: str | PathLike[str], variables: Mapping[str, str], region: str) 
 
 def _settings(document: Document, region: str) -> Settings:
     service, images = document.table("service"), document.table("images")
+    aws_credentials = document.table("credentials")
     public_url = service.text("public_url", PUBLIC_URL, default="").rstrip("/")
     url_seconds = service.whole_number("url_seconds", _DEFAULT_URL_SECONDS, 1, MAX_URL_SECONDS)
     keys = read_api_keys(document)
@@ -150,7 +156,7 @@ def _settings(document: Document, region: str) -> Settings:
         public_url=without_usual_port(public_url) if public_url else None,
         head_inline=service.choice("head", ("redirect", "inline")) == "inline",
         cors_origins=service.texts("cors_origins", ORIGIN),
-        mounts=read_mounts(document, region, url_seconds),
+        mounts=read_mounts(document, region, url_seconds, public_url),
         keys=keys,
         rules=read_rules(document, names),
         image_hosts=images.texts("hosts", IMAGE_HOST),
@@ -162,12 +168,27 @@ def _settings(document: Document, region: str) -> Settings:
         revoked=revoked,
         limits=_read_limits(document, names, keys),
         admit_without_table=service.choice("limits_without_table", ("admit", "refuse")) == "admit",
+        aws_credentials=aws_credentials.flag("enabled", default=False),
+        narrow=aws_credentials.flag("narrow", default=False),
         log_address=service.flag("log_address", default=False),
         metrics=service.flag("metrics", default=False),
     )
-    for table in (service, images, document):
+    if any(rule.url_seconds for rule in settings.rules):
+        from .url_lives import check_lives_of_rules  # few files have such a rule
+
+        check_lives_of_rules(settings.rules, settings.mounts, document.mistakes)
+    if settings.aws_credentials:
+        _warn_of_stores_without_keys(settings.mounts, document.mistakes)
+    for table in (service, images, aws_credentials, document):
         table.finish()
     return settings
+
+
+def _warn_of_stores_without_keys(mounts: Iterable[Mount], mistakes: Mistakes) -> None:
+    text = "is missing, so SDKs get no AWS keys for this mount: name a role from which STS makes the keys"
+    for index, mount in enumerate(mounts):
+        if not mount.gives_aws_keys:
+            mistakes.warn(("mounts", index, "role"), partial(str, text))
 
 
 def _read_identity(

@@ -62,7 +62,8 @@ class Mistakes:
 
     def _where(self, place: Place, lines: dict[Place, int]) -> str:
         table, index, key = place
-        line = lines.get(place) or lines.get((table, index, None))
+        outer = None if key is None else key.partition(".")[0]  # a key of an inline table has no line of its own
+        line = lines.get(place) or lines.get((table, index, outer)) or lines.get((table, index, None))
         is_single = table in ("service", "images", "groups", "revoked") or (index == 0 and key is None and not line)
         name = table if is_single else f"{table}[{index + 1}]"
         return f"{self._file}{f':{line}' if line else ''}: {name}{f'.{key}' if key else ''}"

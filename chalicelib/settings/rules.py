@@ -8,7 +8,7 @@ from chalicelib.core.access.principals import ApiKey
 from chalicelib.core.access.rules import ACTIONS, Rule
 from chalicelib.core.web.paths import IMAGE_ENDPOINTS
 
-from .checks import PATTERN_CHARACTERS, Check, is_path, pattern
+from .checks import MAX_URL_SECONDS, PATTERN_CHARACTERS, Check, is_path, pattern
 from .mistakes import did_you_mean
 from .schema import Document, Table
 
@@ -66,7 +66,7 @@ _REQUIRED_HEADER: Final = Check(
 )
 _HEADER_VALUE: Final = Check(pattern(r"[!-~]+(?: [!-~]+)*"), "printable ASCII, with one space between two words")
 _PASSED_HEADER: Final = Check(
-    pattern(rf"x-amz-(?:request-payer|server-side-encryption-customer-(?:algorithm|key|key-md5))|{_STORED_HEADERS}"),
+    pattern(rf"x-amz-server-side-encryption-customer-(?:algorithm|key|key-md5)|{_STORED_HEADERS}"),
     "a header that a rule can pass to S3, in lower case: docs/settings.md has the list",
 )
 
@@ -84,6 +84,10 @@ _ACTIONS_OF_KEYS: Final = {
     **dict.fromkeys(
         ("overwrite", "max_bytes", "content_types", "checksum", "require_headers"),
         (("write",), 'limits uploads, so it belongs in a rule that allows "write"'),
+    ),
+    "url_seconds": (
+        ("read", "write", "delete"),
+        'is the life of presigned URLs, so it belongs in a rule that allows "read", "write" or "delete"',
     ),
     "image_sizes": (("read",), 'limits the sizes of images, so it belongs in a rule that allows "read"'),
     "pass_headers": (
@@ -145,6 +149,7 @@ def _read_rule(table: Table, names: PrincipalNames) -> Rule:
         require_headers=table.pairs("require_headers", _REQUIRED_HEADER, _HEADER_VALUE),
         image_sizes=table.texts("image_sizes", _IMAGE_SIZE),
         pass_headers=table.texts("pass_headers", _PASSED_HEADER),
+        url_seconds=table.whole_number("url_seconds", None, 1, MAX_URL_SECONDS),
     )
     if bool(allow) == bool(deny):
         table.mistake(None, 'needs either allow or deny, with at least one action: allow = ["read"]')

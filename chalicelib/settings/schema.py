@@ -82,9 +82,17 @@ class Table:
     """
 
     def __init__(
-        self, name: str, index: int, values: dict[str, Any], variables: Mapping[str, str], mistakes: Mistakes
+        self,
+        name: str,
+        index: int,
+        values: dict[str, Any],
+        variables: Mapping[str, str],
+        mistakes: Mistakes,
+        *,
+        key: str | None = None,
     ) -> None:
         self.index = index
+        self._key = key  # of this table in the outer table, where there is an outer table
         self.values = values
         self.mistakes = mistakes
         self._name = name
@@ -93,7 +101,7 @@ class Table:
 
     def mistake(self, key: str | None, text: str) -> None:
         """Report a mistake in this table; a key of None stands for the whole table."""
-        self.mistakes.add((self._name, self.index, key), text)
+        self.mistakes.add((self._name, self.index, ".".join(filter(None, (self._key, key))) or None), text)
 
     def warn(self, key: str, text: Callable[[], str]) -> None:
         """Report a warning about this table."""
@@ -127,6 +135,16 @@ class Table:
         if isinstance(self.values.get(key), str):
             return (self.text(key, check),)
         return self.texts(key, check)
+
+    def table(self, key: str) -> "Table | None":
+        """Return an inline table, None where this table does not have the key."""
+        values = self._read(key, None)
+        if values is None:
+            return None
+        if not isinstance(values, dict):
+            self.mistake(key, f'must be a table: {key} = {{ … = "…" }}')
+            return None
+        return Table(self._name, self.index, values, self._variables, self.mistakes, key=key)
 
     def nested_texts(self, key: str, check: Check) -> tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]:
         """Return the texts of a table, each with its path of names: a value is a text, a list, or a further table."""

@@ -100,7 +100,7 @@ class RuleAnalysis:
         self._root = Node()
         for rule in rules:
             self._root.add(rule)
-        self._mounts = [path[1:].split("/") if path else [] for path in mounts]
+        self._mounts = mounts
         self._members: dict[str, list[Principal]] = {
             "anyone": [ANYONE],  # a rule that decides for ANYONE decides for everyone
             "authenticated": [Principal(NEW_ID, ("anyone", "authenticated"))],
@@ -115,7 +115,7 @@ class RuleAnalysis:
         is_of_service = rule.path.startswith(SERVICE_PATHS)
         if _ESCAPE.search(rule.path):
             return Finding("path", _HAS_ESCAPE, never=True)
-        if not is_of_service and not any(_reaches(rule.path, mount) for mount in self._mounts):
+        if not is_of_service and not any(reaches(rule.path, mount) for mount in self._mounts):
             return Finding("path", _OUTSIDE_MOUNTS, never=True)
         actions = [action for action in rule.actions if _is_asked(action, rule.path)]
         if not actions:
@@ -221,9 +221,9 @@ def _is_asked(action: str, path: str) -> bool:
     return action != "list" or path.endswith(("/", "/**"))
 
 
-def _reaches(path: str, mount: Sequence[str]) -> bool:
+def reaches(path: str, mount_path: str) -> bool:
     """Whether a pattern matches a path in a mount, or a directory above the mount, which is listed too."""
-    segments = path[1:].split("/")
+    segments, mount = path[1:].split("/"), mount_path[1:].split("/") if mount_path else []
     for position, segment in enumerate(segments):
         if position == len(mount) or segment == "**" or (segment == "" and position == len(segments) - 1):
             return True

@@ -9,6 +9,13 @@ from chalicelib.core.web.problems.base import MethodNotAllowed
 
 METHODS: Final = ("GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS")
 
+_OF_LISTINGS: Final = frozenset({"list", "recursive", "limit", "cursor", "links", "sort", "manifest"})
+
+
+def asks_for_listing(query: Mapping[str, str]) -> bool:
+    """Whether a query has a parameter of listings, so that no index file answers."""
+    return not _OF_LISTINGS.isdisjoint(query)
+
 
 def action_of(method: str, path: Path, query: Mapping[str, str]) -> str:
     """Return the action of a request. OPTIONS has the action of GET, so OPTIONS never tells more than GET.
@@ -28,12 +35,14 @@ def action_of(method: str, path: Path, query: Mapping[str, str]) -> str:
     if method == "POST":
         if "link" in query:
             return "share"
-        if "form" in query and path.endswith("/"):
+        if ("form" in query) if path.endswith("/") else ("restore" in query):
             return "write"
         raise _post_not_allowed(METHODS)
     if method == "DELETE":
         return "delete"
-    return "list" if path.endswith("/") else "read"
+    if not path.endswith("/"):
+        return "read"
+    return "versions" if "versions" in query else "list"
 
 
 def _action_of_image_endpoint(method: str, path: Path, query: Mapping[str, str]) -> str:

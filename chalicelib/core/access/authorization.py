@@ -8,7 +8,7 @@ from chalicelib.core.web.message import Request, wants_page
 from chalicelib.core.web.paths import IMAGE_ENDPOINTS, RESIZE, Path
 from chalicelib.core.web.problems.access import LinkExpired, LinkInvalid
 
-from .actions import action_of, revokes
+from .actions import asks_for_listing, revokes
 from .principals import ApiKeys, Authenticator, Principal, UrlKeys, identify
 from .rules import Grant, RuleSet
 
@@ -39,6 +39,7 @@ class Authorization:
         api_keys: the keys.
         authenticators: tried in this order where a request has no link.
         rules: the rules.
+        index_of: returns the path of the file that stands for a directory; None for a directory without such a file.
         makers: factory of the reader of the makers of links.
         link_tokens: factory of the reader of the tokens of links.
         resize_tokens: factory of the reader of the tokens for `/-/resize`.
@@ -50,6 +51,7 @@ class Authorization:
         api_keys: ApiKeys,
         authenticators: Sequence[Authenticator],
         rules: RuleSet,
+        index_of: Callable[[Path], Path | None],
         makers: "Callable[[], Makers]",
         link_tokens: "Callable[[], LinkTokens]",
         resize_tokens: "Callable[[], ResizeTokens]",
@@ -57,24 +59,26 @@ class Authorization:
         self._authenticators = authenticators
         self._image_authenticators: Sequence[Authenticator] = (UrlKeys(api_keys), *authenticators)
         self._rules = rules
+        self._index_of = index_of
         self._makers = makers
         self._link_tokens = link_tokens
         self._resize_tokens = resize_tokens
 
-    def identify(self, request: Request, path: Path, now: float, log_entry: AccessLogEntry) -> Caller:
+    def identify(self, request: Request, path: Path, action: str, now: float, log_entry: AccessLogEntry) -> Caller:
         """Return who makes a request, before the rules answer.
 
         Args:
             request: the request.
             path: the path of the request, decoded.
+            action: the action of the request.
             now: Unix time in seconds.
             log_entry: receives the action and the principal.
 
         Raises:
-            Problem: the credentials are bad, or the path does not take this method.
+            Problem: the credentials are bad.
         """
         token = request.query.get("token")
-        action = log_entry.action = action_of(request.method, path, request.query)
+        log_entry.action = action
         if token is None or revokes(request.method, request.query):
             shows_image = action == "read" and path in IMAGE_ENDPOINTS
             principal = identify(request, self._image_authenticators if shows_image else self._authenticators, now)
@@ -101,16 +105,28 @@ class Authorization:
             request: the request.
             caller: the caller, from `identify`.
             path: the path of the request, decoded.
-            log_entry: receives the rule.
+            log_entry: receives the action and the rule.
         """
+        index = self._index(request, caller, path)
+        if index is not None:
+            caller, path = caller._replace(action="read"), index
         if caller.link:
             grant = self._rules.authorize_link(caller.link, caller.principal, caller.action, path)
         else:
             grant = self._rules.authorize(caller.principal, caller.action, path)
-        log_entry.rule = grant.rule.number
-        if "versionId" in request.query and path not in IMAGE_ENDPOINTS:
+        log_entry.action, log_entry.rule = grant.action, grant.rule.number
+        if grant.action == "versions":
+            self._rules.require(grant, "list", path)
+        elif "versionId" in request.query and path not in IMAGE_ENDPOINTS:
             self._check_versions(grant)
         return grant
+
+    def _index(self, request: Request, caller: Caller, path: Path) -> Path | None:
+        """Return the file that answers in place of the listing of a directory, where the caller may read the file."""
+        if caller.action != "list" or asks_for_listing(request.query):
+            return None
+        index = self._index_of(path)
+        return index if index is not None and self._rules.grant_for(caller, "read", index) else None
 
     def _check_versions(self, grant: Grant) -> None:
         """Raise a Problem where the caller may not use the versions of a file. No link opens versions."""

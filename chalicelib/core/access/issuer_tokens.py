@@ -109,7 +109,7 @@ class IssuerTokens:
             raise CredentialsInvalid(f"issuer {issuer.name}: `algorithms` of the table lacks the `alg` of the token.")
         expires_at = check_times(token.claims, now)
         principal = principal_of(issuer, token.claims, self._groups)
-        principal = principal._replace(signed_in_at=signed_in_at(token.claims, now))
+        principal = principal._replace(signed_in_at=signed_in_at(token.claims, now), ends_at=int(expires_at))
         key = self._key(issuer, token, deadline)
         if not self._signatures.verifies(key, token.algorithm, token.signed, token.signature):
             raise CredentialsInvalid(f"issuer {issuer.name}: the signature of the token is wrong.")

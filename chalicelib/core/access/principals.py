@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from chalicelib.core.web.message import BLANKS, Request
 from chalicelib.core.web.paths import SERVICE_PATHS
-from chalicelib.core.web.problems.access import CredentialsInvalid, UrlKeyInvalid
+from chalicelib.core.web.principal_names import kind_and_id
+from chalicelib.core.web.problems.access import AwsSignature, CredentialsInvalid, UrlKeyInvalid
 
 from .signing import fingerprint
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 SERVICE_TOKEN_PREFIX: Final = "spt_"  # noqa: S105 - a prefix, no secret
 """The first characters of every service token, by which people and programs that search for secrets know it."""
+
+# The schemes of SigV4, SigV4A and SigV2 (S3 API Reference, "Authenticating Requests").
+_AWS_SCHEMES: Final = frozenset({"aws4-hmac-sha256", "aws4-ecdsa-p256-sha256", "aws"})
 
 
 class Scope(NamedTuple):
@@ -52,6 +56,8 @@ class Principal(NamedTuple):
             person signed in with the issuer; None for an API key in the request itself.
         scope: the bounds of the service token in the request; None without a service token.
         display_name: how pages name a person who signed in with an issuer; empty for the id. No rule knows this name.
+        ends_at: the end of the session, of the service token or of the token of an issuer, Unix time in whole seconds;
+            None without one of them.
     """
 
     id: str
@@ -59,11 +65,17 @@ class Principal(NamedTuple):
     signed_in_at: int | None = None
     scope: Scope | None = None
     display_name: str = ""
+    ends_at: int | None = None
 
     @property
     def name(self) -> str:
         """The name of the principal in the log and in refusals."""
         return self.tags[-1]
+
+    @property
+    def shown_name(self) -> str:
+        """How pages name the principal: by the display name, else by the id; empty for anyone."""
+        return self.display_name or kind_and_id(self.name)[1]
 
 
 ANYONE = Principal("", ("anyone",))
@@ -193,6 +205,7 @@ class AuthorizationHeader:
 
         Raises:
             CredentialsInvalid: the header is bad.
+            AwsSignature: an SDK of AWS signed the request for S3.
             Unavailable: the keys of the issuer of the token, or the signing secret, cannot be fetched.
         """
         header = request.headers.get("authorization")
@@ -201,6 +214,8 @@ class AuthorizationHeader:
         scheme, _, value = header.strip(BLANKS).partition(" ")
         if scheme.lower() == "basic":
             value = _decode_basic(value)
+        elif scheme.lower() in _AWS_SCHEMES:
+            raise AwsSignature()
         elif scheme.lower() != "bearer":
             raise CredentialsInvalid()
         before, colon, after = value.strip(BLANKS).partition(":")

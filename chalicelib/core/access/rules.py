@@ -9,6 +9,7 @@ from chalicelib.core.web.problems.access import CredentialsMissing, Forbidden, L
 from .principals import ANYONE, Principal
 
 if TYPE_CHECKING:
+    from .authorization import Caller
     from .link_tokens import Link
 
 ACTIONS: Final = ("read", "list", "write", "delete", "share", "versions", "purge")
@@ -31,6 +32,7 @@ class Rule(NamedTuple):
         require_headers: the headers that an upload must send, with their values; names in lower case.
         image_sizes: the sizes of images, written `320x240`, `320x` or `x240`; empty for no limit.
         pass_headers: `x-amz-*` headers that are signed in addition to the usual headers, names in lower case.
+        url_seconds: how many seconds a presigned URL is good for; None for the life that the mount gives.
     """
 
     number: int
@@ -45,6 +47,7 @@ class Rule(NamedTuple):
     require_headers: tuple[tuple[str, str], ...] = ()
     image_sizes: tuple[str, ...] = ()
     pass_headers: tuple[str, ...] = ()
+    url_seconds: int | None = None
 
 
 class Grant(NamedTuple):
@@ -68,6 +71,15 @@ class Grant(NamedTuple):
     def caller_name(self) -> str:
         """The name of the caller in the log; for a link `link:ID`."""
         return f"link:{self.link.id}" if self.link else self.principal.name
+
+    @property
+    def ends_at(self) -> int | None:
+        """The end of the link, the session or the token of the caller, Unix time in whole seconds; None without one."""
+        return self.link.expires_at if self.link else self.principal.ends_at
+
+    def made_by(self, display_name: str) -> "Grant":
+        """Return the Grant with the name of its principal as pages show the name."""
+        return self._replace(principal=self.principal._replace(display_name=display_name))
 
     @property
     def may_replace(self) -> bool:
@@ -191,10 +203,10 @@ class RuleSet:
             raise LinkInvalid()
         return Grant(maker, action, path, rule, link)
 
-    def grant_for(self, grant: Grant, action: str, path: Path) -> Grant | None:
-        """Grant the same caller another action, or another path; None where the rules refuse it."""
-        rule = self._allowing(grant.principal, grant.link, action, path)
-        return None if rule is None else Grant(grant.principal, action, path, rule, grant.link)
+    def grant_for(self, caller: "Caller | Grant", action: str, path: Path) -> Grant | None:
+        """Grant a caller, or the caller of a Grant, an action at a path; None where the rules refuse it."""
+        rule = self._allowing(caller.principal, caller.link, action, path)
+        return None if rule is None else Grant(caller.principal, action, path, rule, caller.link)
 
     def _allowing(self, principal: Principal, link: "Link | None", action: str, path: Path) -> Rule | None:
         """Return the rule that allows an action. A link allows its own action alone, while its maker may share."""
@@ -220,14 +232,22 @@ class RuleSet:
         return self.authorize(grant.principal, action, path)
 
     def covers(self, grant: Grant) -> bool:
-        """Whether the rule of a Grant to a directory decides about everything below the directory."""
-        action_tags = [(grant.action, tag) for tag in grant.principal.tags]
+        """Whether the rule of a Grant to a directory decides about everything below the directory.
+
+        A link opens what its maker may share, so for a link one rule must also decide about sharing.
+        """
+        actions = (grant.action, "share") if grant.link else (grant.action,)
+        return all(self._one_rule_decides_below(grant.principal, action, grant.path) for action in actions)
+
+    def _one_rule_decides_below(self, principal: Principal, action: str, directory: Path) -> bool:
+        action_tags = [(action, tag) for tag in principal.tags]
         nodes, above = [self._root], []
-        for segment in grant.path.split("/")[1:-1]:
+        for segment in directory.split("/")[1:-1]:
             above += [node.below[pair] for node in nodes for pair in action_tags if pair in node.below]
-            nodes = [child for node in nodes for child in node.follow(segment, grant.principal.id)]
+            nodes = [child for node in nodes for child in node.follow(segment, principal.id)]
         inside = [rule for node in nodes for rule in node.rules(action_tags)]
-        return _first([*above, *inside]) == grant.rule and grant.rule.path.endswith("/**")
+        rule = self.find(principal, action, directory)
+        return rule is not None and rule.path.endswith("/**") and _first([*above, *inside]) == rule
 
     def open_to_anyone(self, grant: Grant) -> bool:
         """Whether anyone may do the action of a Grant, so that a shared cache may keep the answer."""

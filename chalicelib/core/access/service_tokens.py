@@ -70,4 +70,5 @@ class ServiceTokens:
             raise CredentialsInvalid("The sign-in that made the service token has ended.")
         bits = content[_END_BYTES]
         actions = tuple(action for place, action in enumerate(ACTIONS) if bits >> place & 1)
-        return principal._replace(scope=Scope(content[_PATH_START:path_end].decode(), actions, ends_at))
+        scope = Scope(content[_PATH_START:path_end].decode(), actions, ends_at)
+        return principal._replace(scope=scope, ends_at=ends_at)

@@ -91,9 +91,10 @@ class Sessions:
             raise CookieInvalid(CLOSING_COOKIE)
         automatic, name_end = content[0], _NAME_START + content[1]
         time, issuer, principal = self._sign_ins.read(content[name_end:])
-        if principal is None or now >= time + (PERSON_SESSION_SECONDS if issuer else KEY_SESSION_SECONDS):
+        ends_at = time + (PERSON_SESSION_SECONDS if issuer else KEY_SESSION_SECONDS)
+        if principal is None or now >= ends_at:
             return Session(content[name_end:], time, issuer, automatic, None)
-        principal = principal._replace(display_name=content[_NAME_START:name_end].decode())
+        principal = principal._replace(display_name=content[_NAME_START:name_end].decode(), ends_at=ends_at)
         return Session(content[name_end:], time, issuer, automatic, principal)
 
     def cookie_of_key(self, sign_in: bytes, deadline: Deadline) -> str:

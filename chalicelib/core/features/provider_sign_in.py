@@ -22,6 +22,7 @@ from chalicelib.core.access.sign_in_states import (
 from chalicelib.core.access.sign_ins import SignIns
 from chalicelib.core.web.access_log import AccessLogEntry
 from chalicelib.core.web.message import Reply, Request, asked_path, navigates
+from chalicelib.core.web.page_views import Fault
 from chalicelib.core.web.paths import CALLBACK, Path
 from chalicelib.core.web.problems.access import CookieInvalid, CredentialsInvalid, SignInFailed, TooManyGroups
 from chalicelib.core.web.problems.base import NotFound, Problem, Unavailable
@@ -35,9 +36,10 @@ if TYPE_CHECKING:
 MAX_AUTOMATIC: Final = 2  # sign-ins in a row that no person asked for
 _MAX_RESTARTS: Final = 5  # many tabs that sign in at once set several cookies, one after the other
 
-_NOT_ADMITTED: Final = (
+_NOT_ADMITTED: Final = Fault(
+    "not-admitted",
     "Your identity provider signed you in, but this account is not admitted here. Sign in with another account, or ask "
-    "the administrator."
+    "the administrator.",
 )
 _UNAVAILABLE: Final = ("server_error", "temporarily_unavailable")  # RFC 6749 §4.1.2.1: as a 500 and a 503
 # RFC 6749 §4.1.2.1 and OpenID Connect Core §3.1.2.6: no other text of an answer is shown or logged.
@@ -138,7 +140,7 @@ class ProviderSignIn:
             "code_challenge_method": "S256",
         }
         url = _with_query(provider.authorization_endpoint, query)
-        return replies.see_other(url, None if known_cookie else set_browser_cookie(cookie))
+        return replies.see_other(url, *(() if known_cookie else (set_browser_cookie(cookie),)))
 
     def _callback(self, request: Request, issuer: Issuer, now: float, log_entry: AccessLogEntry) -> Reply:
         state = self._states.read(request.query.get("state", ""), request.deadline)
@@ -198,7 +200,7 @@ class ProviderSignIn:
         """
         session = self._session(request, now)
         if session and session.principal and session.issuer == issuer.name:  # another tab has signed in meanwhile
-            return replies.see_other(request.base_url + state.next_path, None)
+            return replies.see_other(request.base_url + state.next_path)
         if not state.is_young(now) or state.restarts >= (_MAX_RESTARTS if cookie else 1):
             raise SignInFailed(
                 "Your browser did not keep the cookie of this sign-in. Allow cookies for this site, and begin again.",
@@ -214,11 +216,12 @@ class ProviderSignIn:
         """Return the page to sign in, with a fault. It ends a session that is over, so nothing begins by itself."""
         log_entry.add_problem(problem)
         session = self._session(request, now)
-        closing = {} if session and session.principal else {"Set-Cookie": CLOSING_COOKIE}
-        text, status = problem.detail, problem.status
+        closing = () if session and session.principal else (CLOSING_COOKIE,)
+        fault, status = Fault(problem.code, problem.detail), problem.status
         if isinstance(problem, CredentialsInvalid):
-            text, status = _NOT_ADMITTED, 403
-        return self._page.page(status, request, next_path, fault=text, headers={**problem.headers, **closing})
+            fault, status = _NOT_ADMITTED, 403
+        reply = self._page.page(status, request, next_path, fault=fault, headers=problem.headers)
+        return reply._replace(cookies=closing)
 
     def _session(self, request: Request, now: float) -> Session | None:
         with suppress(CookieInvalid):

@@ -12,7 +12,7 @@ from chalicelib.core.web.access_log import AccessLogEntry
 from chalicelib.core.web.challenges import challenge
 from chalicelib.core.web.form_body import form_fields
 from chalicelib.core.web.message import Reply, Request, is_plain
-from chalicelib.core.web.page_views import SignInView, visitor_of
+from chalicelib.core.web.page_views import Fault, SignInView, visitor_of
 from chalicelib.core.web.paths import LOGIN, LOGOUT, Path
 from chalicelib.core.web.problems.access import CookieInvalid
 from chalicelib.core.web.problems.base import NotOffered
@@ -20,7 +20,7 @@ from chalicelib.core.web.problems.base import NotOffered
 if TYPE_CHECKING:
     from chalicelib.core.ports import Pages
 
-_WRONG_KEY: Final = "The id or the secret is wrong. Check both, or ask for a new key."
+_WRONG_KEY: Final = Fault("wrong-key", "The id or the secret is wrong. Check both, or ask for a new key.")
 
 ProviderLogout = Callable[[str, Request], str]
 """Takes the name of an issuer and a request. Returns the URL of the page where the issuer ends its own session, empty
@@ -36,6 +36,7 @@ class SignInPage:
         sessions: makes the cookies; None where the service has no signing secret, so nobody can sign in.
         issuers: the names of the issuers with which people sign in.
         provider_logout: finds the page of an issuer.
+        closing_cookies: the values of `Set-Cookie` that delete the cookies of CDNs when a person signs out.
         pages: renders the page.
         realm: the name that browsers show when they ask for credentials.
     """
@@ -48,6 +49,7 @@ class SignInPage:
         sessions: Sessions | None,
         issuers: Sequence[str],
         provider_logout: ProviderLogout,
+        closing_cookies: Sequence[str],
         pages: "Pages",
         realm: str,
     ) -> None:
@@ -56,6 +58,7 @@ class SignInPage:
         self._sessions = sessions
         self._issuers = issuers
         self._provider_logout = provider_logout
+        self._closing_cookies = closing_cookies
         self._pages = pages
         self._realm = realm
 
@@ -86,7 +89,8 @@ class SignInPage:
         request: Request,
         next_path: str,
         *,
-        fault: str = "",
+        fault: Fault | None = None,
+        key_id: str = "",
         ended: tuple[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Reply:
@@ -96,21 +100,22 @@ class SignInPage:
             status: the HTTP status.
             request: the request.
             next_path: the page after signing in.
-            fault, ended: as in SignInView.
+            fault, key_id, ended: as in SignInView.
             headers: more header fields.
         """
         visitor = visitor_of(request, "", sign_in=True)
-        html = self._pages.sign_in(SignInView(visitor, next_path, self._issuers, fault, ended))
+        html = self._pages.sign_in(SignInView(visitor, next_path, self._issuers, fault, key_id, ended))
         return replies.page(status, html, headers=headers)
 
     def _sign_in(self, request: Request, sessions: Sessions, now: float, log_entry: AccessLogEntry) -> Reply:
         check_same_origin(request)
         form = _form(request)
         secret = form.get("secret", "")
-        api_key = self._api_keys.with_secret(secret, form.get("id", ""))
+        key_id = form.get("id", "")
+        api_key = self._api_keys.with_secret(secret, key_id)
         if api_key is None:
             headers = {"WWW-Authenticate": challenge(self._realm, basic=False)}
-            return self.page(401, request, next_path_of(form), fault=_WRONG_KEY, headers=headers)
+            return self.page(401, request, next_path_of(form), fault=_WRONG_KEY, key_id=key_id, headers=headers)
         log_entry.principal = self._api_keys.principal(api_key).name
         cookie = sessions.cookie_of_key(self._sign_ins.of_key(api_key, secret, now), request.deadline)
         return replies.see_other(request.base_url + next_path_of(form), cookie)
@@ -122,7 +127,8 @@ class SignInPage:
         with suppress(CookieInvalid):
             session = sessions.read(request, now)
         default = f"{LOGIN}?ended={session.issuer}" if session and session.issuer else LOGIN
-        return replies.see_other(request.base_url + next_path_of(_form(request), default), CLOSING_COOKIE)
+        url = request.base_url + next_path_of(_form(request), default)
+        return replies.see_other(url, CLOSING_COOKIE, *self._closing_cookies)
 
 
 def _form(request: Request) -> dict[str, str]:

@@ -2,9 +2,8 @@
 
 import json
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 
 import boto3
 import pytest
@@ -25,28 +24,15 @@ from tests.support.aws_stub import AwsStub, unavailable
 from tests.support.builders import path, request, soon
 from tests.support.lease_table import CountingLeaseTable, MemoryLeaseTable
 
-from .test_link_use_counters import Table, dynamodb, new_table
+from .tables import Table, new_table
 
 ENDS_AT = 1_800_000_060
 CONTAINERS = 100
 
 
-@pytest.fixture(scope="module", params=["memory", "embedded", "dynamodb_local"])
-def place(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The endpoint of a table; empty for the table in memory."""
-    with nullcontext("") if request.param == "memory" else dynamodb(request.param) as endpoint:
-        yield endpoint
-
-
 @pytest.fixture
 def leases(place: str, environment: pytest.MonkeyPatch) -> LeaseTable:
     return DynamoLeaseTable(new_table(place, environment).name) if place else MemoryLeaseTable()
-
-
-@pytest.fixture
-def table(environment: pytest.MonkeyPatch) -> Iterator[Table]:
-    with dynamodb("embedded") as endpoint:
-        yield new_table(endpoint, environment)
 
 
 def lease(leases: LeaseTable, window_id: str, size: int = 3, requests: int = 7) -> Lease:
@@ -77,7 +63,7 @@ def test_a_hundred_containers_at_once_let_no_more_requests_through(leases: Lease
             limits=[limit],
             leases=counted,
             client_addresses=ClientAddresses(None),
-            url_seconds=lambda _: 300,
+            url_seconds=lambda *_: 300,
             admit_without_table=False,
         )
         admitted = 0

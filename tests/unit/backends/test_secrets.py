@@ -7,10 +7,12 @@ from typing import NamedTuple
 import boto3
 import pytest
 
+from chalicelib.backends.cdn_keys import key_source
 from chalicelib.backends.secrets import client_secret_source, secret_source
 from chalicelib.core.access.signing import Secrets, Signer
 from chalicelib.core.web.problems.base import Unavailable
 from local import embedded_s3
+from tests.support import cdn_key
 from tests.support.builders import soon
 
 OLD, NEW = "old-0123456789-0123456789-0123456789", "new-0123456789-0123456789-0123456789"
@@ -138,6 +140,14 @@ def test_secrets_are_fetched_at_the_first_use_and_kept(stored: StoredText) -> No
     assert secret_source(stored.arn)(soon()) == (OLD.encode(),)
     assert client_secret_source(stored.arn)(soon()) == OLD.encode()
     assert NEW not in f"{secrets} {secrets!r} {secret_source(NEW)!r}"
+
+
+def test_the_private_key_of_a_cdn_is_fetched(stored: StoredText) -> None:
+    key = key_source(stored.arn, "")
+    with pytest.raises(Unavailable):
+        key(soon())
+    stored.write(cdn_key.pem("P-256"))
+    cdn_key.verify(cdn_key.pem("P-256"), key(soon())(b"text"), b"text")
 
 
 def test_every_type_of_parameter_is_read(role: pytest.MonkeyPatch) -> None:

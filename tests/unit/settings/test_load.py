@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from chalicelib.core.access.principals import ApiKey
 from chalicelib.core.access.rules import Rule
+from chalicelib.core.s3.stores import Variant
 from chalicelib.settings.load import InvalidSettings, Settings, load
 from tests.support.settings_files import MOUNT, loaded, mistakes, table
 
@@ -41,9 +43,26 @@ endpoint = "http://minio:9000"
 public_endpoint = "https://s3.example.com"
 access_key = "${{ACCESS_KEY}}"
 secret_key = "${{SECRET_KEY}}"
+addressing = "virtual"
 url_seconds = 60
 stable_seconds = 30
 cache_seconds = 9
+[[mounts]]
+path = "/fast"
+bucket = "arn:aws:s3:us-east-1:111122223333:accesspoint/acme-ap"
+dualstack = true
+requester_pays = true
+[[mounts]]
+path = "/validated"
+bucket = "validated"
+region = "us-east-1"
+fips = true
+media_seconds = 14400
+[[mounts]]
+path = "/near"
+bucket = "near"
+region = "us-east-1"
+accelerate = true
 [[keys]]
 id = "ci"
 sha256 = ["{SHA}", "{OTHER_SHA}"]
@@ -60,6 +79,7 @@ checksum = "sha256"
 require_headers = {{ expires = "0", x-amz-meta-from = "ci" }}
 image_sizes = ["320x", "x240", "96x96", "4096x4096"]
 pass_headers = ["x-amz-tagging"]
+url_seconds = 50
 [[rules]]
 path = "/aws/*/finance"
 deny = ["purge"]
@@ -75,7 +95,8 @@ hosts = ["images.example.com"]
 OTHER_FIELDS: dict[str, Callable[[Any], object]] = {
     "head": lambda settings: "inline" if settings.head_inline else "redirect",
     "hosts": lambda settings: settings.image_hosts,
-    "public_endpoint": lambda mount: mount.bucket_url.origin,
+    "public_endpoint": lambda mount: mount.bucket_url.origin.replace("old.", ""),
+    **{name: partial(lambda name, mount: getattr(mount.variant, name), name) for name in Variant._fields},
     "access_key": lambda mount: mount.credentials.access_key,
     "secret_key": lambda mount: mount.credentials.secret_key,
     "allow": lambda rule: rule.actions if rule.allows else (),

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from chalicelib.settings.load import inspect
 from chalicelib.settings.mounts import UNKNOWN_REGION
 from tests.support.settings_files import MOUNT, MOUNT_VALUES, loaded, mistakes, table
 
@@ -10,13 +11,33 @@ OTHER_STORE = 'endpoint = "https://s3.example.com"\n'
 
 
 def test_only_a_general_purpose_bucket_can_be_a_mount(tmp_path: Path) -> None:
-    for bucket in ("acme--euw1-az1--x-s3", "acme--euw1-az1--xa-s3", "acme-op--op-s3", "m0abc.mrap"):
+    for bucket in ("acme--euw1-az1--x-s3", "acme--euw1-az1--xa-s3", "acme-op--op-s3", "acme--ol-s3", "m0abc.mrap"):
         for more in ("", OTHER_STORE):
             (mistake,) = mistakes(tmp_path, AWS.format(bucket, "eu-west-1") + more)
-            assert mistake.startswith(":3: mounts[1].bucket: is a directory bucket or an access point, ")
+            assert mistake.startswith(":3: mounts[1].bucket: is a directory bucket (S3 Express) or another ")
             assert mistake.endswith("name a general purpose bucket")
     for bucket in ("acme-x-s3", "acme--x-s3-2", "acme.files", "acme-s3alias", "x-s3a"):
         assert mistakes(tmp_path, AWS.format(bucket, "eu-west-1")) == []
+
+
+def test_a_store_that_gives_no_aws_keys_is_a_warning_where_sdks_get_keys(tmp_path: Path) -> None:
+    own = 'access_key = "AKID"\nsecret_key = "s"\n'
+    role = 'role = "arn:aws:iam::111122223333:role/files"\n'
+    for bucket, more, warned in (
+        ("acme", "", False),
+        ("acme", OTHER_STORE, True),
+        ("acme", OTHER_STORE + role, False),
+        ("acme", own, True),
+        ("acme", own + role, False),
+        ("acme-s3alias", role, True),
+    ):
+        for enabled in ("true", "false"):
+            text = AWS.format(bucket, "eu-west-1") + more.replace('"AKID"', '"${A}"').replace('"s"', '"${A}"')
+            (tmp_path / "settings.toml").write_text(f"{text}[credentials]\nenabled = {enabled}\n")
+            _, warnings = inspect(tmp_path / "settings.toml", {"A": "a"}, "")
+            assert ["SDKs get no AWS keys" in each for each in warnings] == [True] * (warned and enabled == "true")
+    (mistake,) = mistakes(tmp_path, AWS.format("acme", "eu-west-1") + 'role = "files"\n')
+    assert "mounts[1].role" in mistake
 
 
 def test_a_region_that_aws_does_not_have_needs_an_endpoint(tmp_path: Path) -> None:
@@ -72,6 +93,10 @@ def test_no_mount_holds_the_derivatives_of_a_mount(tmp_path: Path) -> None:
             "name another prefix"
             for number in wrong
         ]
+        through_access_points = [
+            mount.replace('"acme"', f'"acme-{index}-s3alias"') for index, mount in enumerate(mounts)
+        ]
+        assert len(mistakes(tmp_path, "".join(through_access_points))) == len(wrong)
         other_buckets = [mount.replace("acme", f"acme-{index}") for index, mount in enumerate(mounts)]
         assert mistakes(tmp_path, "".join(other_buckets)) == []
 
@@ -79,7 +104,7 @@ def test_no_mount_holds_the_derivatives_of_a_mount(tmp_path: Path) -> None:
 def test_a_rule_names_headers_but_none_that_would_bypass_the_rules(tmp_path: Path) -> None:
     stored = ["x-amz-tagging", "x-amz-storage-class", "x-amz-object-lock-mode", "x-amz-website-redirect-location"]
     stored += [f"x-amz-server-side-encryption-{name}" for name in ("aws-kms-key-id", "bucket-key-enabled", "context")]
-    passed = [*stored, "x-amz-server-side-encryption-customer-key", "x-amz-request-payer"]
+    passed = [*stored, "x-amz-server-side-encryption-customer-key"]
     required = [*stored, "cache-control", "content-language", "x-amz-meta-from", "x-amz-server-side-encryption"]
     values = {"path": '"/a"', "allow": '["write"]', "to": '["anyone"]'}
     required_toml = "{" + ", ".join(f'{name} = "x"' for name in required) + "}"
@@ -88,7 +113,17 @@ def test_a_rule_names_headers_but_none_that_would_bypass_the_rules(tmp_path: Pat
     assert rule.pass_headers == tuple(passed)
     assert [name for name, _ in rule.require_headers] == required
     bypasses = ["copy-source", "copy-source-range", "rename-source", "acl", "grant-read", "bypass-governance-retention"]
-    unknown = ["grant-of-tomorrow", "of-tomorrow", "write-offset-bytes", "security-token", "*", "", "tagging ", "TAG"]
+    unknown = [
+        "request-payer",
+        "grant-of-tomorrow",
+        "of-tomorrow",
+        "write-offset-bytes",
+        "security-token",
+        "*",
+        "",
+        "tagging ",
+        "TAG",
+    ]
     for name in (
         *(f"x-amz-{name}" for name in [*bypasses, *unknown]),
         *("x-amz-tagging,x-amz-acl", "X-Amz-Acl", "authorization", "host"),

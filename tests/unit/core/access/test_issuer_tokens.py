@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from chalicelib.backends.token_signatures import CryptographySignatures
 from chalicelib.core.access.issuer_claims import matches
 from chalicelib.core.access.issuer_tokens import MAX_REMEMBERED_TOKENS, IssuerTokens
-from chalicelib.core.access.issuers import Issuer, IssuerKey
+from chalicelib.core.access.issuers import LEEWAY_SECONDS, Issuer, IssuerKey
 from chalicelib.core.access.principals import ApiKeys, AuthorizationHeader, Principal
 from chalicelib.core.access.signing import decode
 from chalicelib.core.web.access_log import AccessLogEntry
@@ -24,7 +24,8 @@ from tests.support.token_mutants import compare
 
 CORP = Issuer("corp", ISSUER, (AUDIENCE, "other"), groups=("groups",))
 ALL = CORP._replace(algorithms=("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"))
-ALICE = Principal("corp:alice", ("anyone", "authenticated", "user:corp:alice"), signed_in_at=0)
+ENDS_AT = int(CLAIMS["exp"] + LEEWAY_SECONDS)
+ALICE = Principal("corp:alice", ("anyone", "authenticated", "user:corp:alice"), signed_in_at=0, ends_at=ENDS_AT)
 
 
 class CountedSignatures(CryptographySignatures):
@@ -190,9 +191,8 @@ def sign_in(changes: Mapping[str, Any], key: str = "rsa", tokens: IssuerTokens |
 def test_the_id_token_of_a_sign_in_makes_a_principal_with_all_groups() -> None:
     good: tuple[Mapping[str, Any], ...] = ({}, {"azp": "web"}, {"aud": ["web"]}, {"aud": ["x", "web"], "azp": "web"})
     for changes in good:
-        assert sign_in(changes) == Principal(
-            "corp:alice", ("anyone", "authenticated", "group:corp:a", "user:corp:alice"), int(NOW) - 9
-        )
+        tags = ("anyone", "authenticated", "group:corp:a", "user:corp:alice")
+        assert sign_in(changes) == ALICE._replace(tags=tags, signed_in_at=int(NOW) - 9)
     tokens, before = tokens_of(WEB), SIGNATURES.count
     for _ in range(2):
         sign_in({}, tokens=tokens)
@@ -311,9 +311,8 @@ def test_the_audience_of_another_claim_is_for_tokens_without_aud() -> None:
 
 def test_the_principal_has_the_name_of_the_table_and_the_id_of_the_claim() -> None:
     github = CORP._replace(name="ci")
-    assert ask(token(claims(sub="repo:acme/site:ref:refs/heads/main")), github) == Principal(
-        "", ("anyone", "authenticated", "user:ci:repo:acme/site:ref:refs/heads/main"), signed_in_at=0
-    )
+    tags = ("anyone", "authenticated", "user:ci:repo:acme/site:ref:refs/heads/main")
+    assert ask(token(claims(sub="repo:acme/site:ref:refs/heads/main")), github) == ALICE._replace(id="", tags=tags)
     assert ask(token(claims(oid="7")), CORP._replace(subject="oid")).id == "corp:7"
     for subject in (..., "", None, 5, ["alice"], "a\0b", "\ud800"):
         assert reason_of(token(claims(sub=subject)))

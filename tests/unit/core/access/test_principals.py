@@ -77,7 +77,6 @@ def test_all_bad_credentials_get_the_same_answer() -> None:
         *(good.replace("Basic ", "Basic !"), f"{good}=", f"{good}\x85", good.replace("Basic ", "Basic")),
         *(f"Basic {base64_of(text)}" for text in ("no colon", b"ci:\xff")),
         *(f"\u00a0Bearer {SECRET}", f"Bearer {SECRET}\u2003", f"Bearer {SECRET}, Bearer {SECRET}", f"Digest {SECRET}"),
-        "AWS4-HMAC-SHA256 Credential=AKID/20260101/eu-west-1/s3/aws4_request",
         "Bearer eyJhbGciOiJub25lIn0.e30.",
     ):
         with pytest.raises(CredentialsInvalid) as refused:

@@ -51,7 +51,7 @@ def test_a_token_gives_the_maker_within_the_scope(where: str, actions: tuple[str
     scope = Scope(where, actions, ends_at)
     token = TOKENS.make(SIGN_IN, scope, DEADLINE)
     assert token.startswith("spt_")
-    expected = CI.principal()._replace(signed_in_at=int(NOW), scope=scope)
+    expected = CI.principal()._replace(signed_in_at=int(NOW), scope=scope, ends_at=ends_at)
     assert TOKENS.principal(token, NOW, DEADLINE) == expected
 
 

@@ -79,7 +79,7 @@ class Browser:
         cookie = {"cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
         fields = {**headers, **(cookie if self.cookies else {})}
         reply = ask(method, path, service=self.service, query=query, headers=fields, now=self.now)
-        name, _, value = reply.headers.get("Set-Cookie", "").partition(";")[0].partition("=")
+        name, _, value = "".join(reply.cookies).partition(";")[0].partition("=")
         if value:
             self.cookies[name] = value
         else:
@@ -191,6 +191,15 @@ def test_after_the_hour_a_navigation_signs_in_by_itself_twice_and_a_script_gets_
     sent_to_issuer(browser.get("/team/a"))
 
 
+def test_a_person_whose_session_ended_signs_in_again_before_a_page_shows_the_parts_for_anyone() -> None:
+    browser = Browser(FakeProviders(), rules=(*RULES, allow("/news/**", "list")._replace(number=3)))
+    browser.sign_in()
+    browser.now += 3_601
+    assert browser.get("/").status == 303
+    browser.cookies = {}
+    assert b"news/" in browser.get("/").body
+
+
 def test_a_fault_is_shown_with_the_way_back_and_nothing_begins_by_itself_afterwards(browser: Browser) -> None:
     faults: list[tuple[dict[str, Any], dict[str, str], int, str]] = [
         ({}, {"error": "access_denied", "code": ""}, 403, "corp did not sign you in (access_denied)"),
@@ -278,7 +287,7 @@ def test_a_display_name_is_a_short_text_of_the_person_and_never_an_id(browser: B
 
 def assert_fault(reply: Reply, status: int, words: str) -> None:
     assert (reply.status, words in reply.body.decode()) == (status, True), reply.body
-    assert reply.headers["Set-Cookie"].startswith("__Host-signpost=; Max-Age=0;")
+    assert reply.cookies[0].startswith("__Host-signpost=; Max-Age=0;")
 
 
 STATES = SignInStates(signer("sign-in"), Randomness())

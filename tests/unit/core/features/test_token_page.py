@@ -24,7 +24,7 @@ class Person:
         self.headers = {"origin": origin_of(url)}
         form = urlencode({"id": "ci", "secret": secret_of("ci")}).encode()
         signed_in = ask("POST", "/-/login", service=self.service, headers=self.headers, body=form)
-        self.headers["cookie"] = signed_in.headers["Set-Cookie"].partition(";")[0]
+        self.headers["cookie"] = signed_in.cookies[0].partition(";")[0]
 
     def post(self, body: bytes, content_type: str = "application/json", now: float = NOW) -> Reply:
         headers = {**self.headers, "content-type": content_type}
