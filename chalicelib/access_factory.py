@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .core.access.issuers import Issuer
     from .core.access.link_tokens import LinkTokens, Random
     from .core.access.makers import Makers
+    from .core.access.reach import Reach
     from .core.access.resize_tokens import ResizeTokens
     from .core.access.service_tokens import ServiceTokens
     from .core.access.sessions import Sessions
@@ -46,6 +47,14 @@ class AccessFactory:
     def rules(self) -> RuleSet:
         """The rules of the settings."""
         return RuleSet(self._settings.rules)
+
+    @cached_property
+    def reach(self) -> "Reach":
+        """The directories and files that a caller may open."""
+        from .core.access.reach import Reach
+
+        mounts = [mount.path for mount in self._settings.mounts]
+        return Reach(rules=self.rules, named=self._settings.rules, mounts=mounts)
 
     @cached_property
     def api_keys(self) -> ApiKeys:

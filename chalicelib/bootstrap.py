@@ -87,6 +87,11 @@ def inspect_settings(environment: Environment) -> tuple[Settings, tuple[str, ...
             environment.table_of_limits()
         except InvalidSettings as error:
             mistakes += error.mistakes
+    if any(mount.cdn for mount in settings.mounts):
+        try:
+            _ = Backends(settings, environment, time.time, _warn).cdn_keys
+        except InvalidSettings as error:
+            mistakes += [mistake for mistake in error.mistakes if mistake not in mistakes]
     if mistakes:
         raise InvalidSettings(mistakes, warnings)
     return settings, warnings
@@ -109,7 +114,7 @@ def build(settings: Settings, backends: Backends, *, clock: "Clock", random: "Ra
         log: writes one record for each request.
     """
     factory = ServiceFactory(settings, backends, random)
-    return Application(
+    application = Application(
         answer=factory.service().answer,
         cors=factory.cors,
         pages=lambda: backends.pages,
@@ -122,6 +127,8 @@ def build(settings: Settings, backends: Backends, *, clock: "Clock", random: "Ra
         clock=clock,
         log=log,
     )
+    factory.answer = application.answer
+    return application
 
 
 def _closed_application(error: Exception) -> Application:

@@ -12,7 +12,9 @@ from .environment import Environment
 from .settings.load import InvalidSettings, Settings
 
 if TYPE_CHECKING:
+    from .backends.s3_clients import S3Clients
     from .core.ports import (
+        CdnKeys,
         Clock,
         CredentialSource,
         CursorCipher,
@@ -24,7 +26,10 @@ if TYPE_CHECKING:
         Pages,
         Providers,
         Renderer,
+        RevocableLinks,
+        Sts,
         TokenSignatures,
+        VersionStore,
     )
 
 _RENDER_SECONDS: Final = 5
@@ -44,7 +49,8 @@ class Backends:
     To replace a backend, assign another backend to the attribute before the first request.
 
     Args:
-        settings: name the secret of the CDN, the hosts of images, the issuers, and the service's secrets there.
+        settings: name the secret of the CDN in front, the private keys of CDNs, the hosts of images, the issuers, and
+            the service's secrets there.
         environment: names the secrets, the credentials and the table.
         clock: returns the Unix time in seconds.
         warn: writes a fault for the administrator, while the service continues without the backend that failed.
@@ -62,6 +68,7 @@ class Backends:
         self._image_hosts = settings.image_hosts
         self._issuers = settings.issuers
         self._client_secrets = settings.client_secrets
+        self._cdns = [mount.cdn for mount in settings.mounts if mount.cdn]
         credentials = environment.credentials()
         self.credentials: CredentialSource = FixedCredentials(credentials) if credentials else ChainCredentials()
         self.signing_secrets: Secrets | None = environment.signing_secrets()
@@ -73,7 +80,27 @@ class Backends:
         """S3."""
         from .backends.s3 import S3Objects
 
-        return S3Objects()
+        return S3Objects(self._s3_clients)
+
+    @cached_property
+    def versions(self) -> "VersionStore":
+        """The versions in S3."""
+        from .backends.s3_versions import S3Versions
+
+        return S3Versions(self._s3_clients)
+
+    @cached_property
+    def _s3_clients(self) -> "S3Clients":
+        from .backends.s3_clients import S3Clients
+
+        return S3Clients()
+
+    @cached_property
+    def sts(self) -> "Sts":
+        """STS."""
+        from .backends.sts import Sts
+
+        return Sts()
 
     @cached_property
     def link_use_counter(self) -> "LinkUseCounter | None":
@@ -82,6 +109,14 @@ class Backends:
 
         table = self._environment.table
         return DynamoLinkUseCounter(table, self._environment.region or None) if table else None
+
+    @cached_property
+    def revocable_links(self) -> "RevocableLinks | None":
+        """The table that knows which revocable links are live; None where there is no table."""
+        from .backends.dynamodb_links import DynamoRevocableLinks
+
+        table = self._environment.table
+        return DynamoRevocableLinks(table, self._environment.region or None) if table else None
 
     @cached_property
     def leases(self) -> "LeaseTable":
@@ -128,6 +163,16 @@ class Backends:
         from .backends.token_signatures import CryptographySignatures
 
         return CryptographySignatures(algorithm for issuer in self._issuers for algorithm in issuer.algorithms)
+
+    @cached_property
+    def cdn_keys(self) -> "CdnKeys":
+        """The private keys of the CDNs; raises InvalidSettings where a key cannot be used."""
+        from .backends.cdn_keys import PrivateKeys
+
+        try:
+            return PrivateKeys(self._cdns, os.path.dirname(self._environment.settings_file))
+        except ValueError as error:
+            raise InvalidSettings([str(error)]) from None
 
     @cached_property
     def cursor_cipher(self) -> "CursorCipher":

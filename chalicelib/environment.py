@@ -13,6 +13,8 @@ from .settings.load import InvalidSettings
 
 CONFIG: Final = "SIGNPOST_CONFIG"
 """The path of the settings file; by default signpost.toml beside this module."""
+PUBLISHED_SETTINGS: Final = "/opt/signpost/signpost.toml"
+"""The settings that `publish` gave to a function. These settings win over CONFIG. Lambda unpacks layers below /opt."""
 SECRET: Final = "SIGNPOST_SECRET"  # noqa: S105 - the name of the variable
 """The signing secrets, or the ARN of the signing secrets; by default the service signs only URLs of S3."""
 MARK_KEY: Final = "SIGNPOST_MARK_KEY"
@@ -148,8 +150,11 @@ class Environment:
 
 
 def of_process() -> Environment:
-    """Return the environment of this process."""
-    return Environment(os.environ)
+    """Return the environment of this process. On Lambda, published settings are its settings."""
+    environment = Environment(os.environ)
+    if environment.is_lambda and os.path.isfile(PUBLISHED_SETTINGS):
+        return Environment({**os.environ, CONFIG: PUBLISHED_SETTINGS})
+    return environment
 
 
 def _expiration(text: str | None) -> float | None:

@@ -8,10 +8,11 @@ from .core.access.issuer_claims import person
 from .core.access.link_tokens import LinkTokens
 from .core.access.principals import ANYONE, Principal
 from .core.access.rules import Rule, RuleSet
+from .core.features.playlists import MAX_PLAYLIST_BYTES
 from .core.s3.upload_limits import describe
 from .core.web import image_parameters, paths
 from .core.web.access_log import AccessLogEntry
-from .core.web.message import Request
+from .core.web.message import Request, with_token_in_query
 from .core.web.problems.base import Problem
 from .core.web.times import Deadline
 from .explained_service import ExplainedService, complete
@@ -66,7 +67,8 @@ def pasted(method: str, url: str, public_url: str | None, deadline: Deadline) ->
         path = f"/{rest.partition('/')[2] if is_rest_api else rest}"
     parameters = dict(parse_qsl(query, keep_blank_values=True))
     base_url = public_url or "https://localhost"
-    return Request(method, path or "/", parameters, {}, "", base_url, "", deadline, length_arrives=not is_rest_api)
+    request = Request(method, path or "/", parameters, {}, "", base_url, "", deadline, length_arrives=not is_rest_api)
+    return with_token_in_query(request)
 
 
 class Explanation(NamedTuple):
@@ -112,27 +114,34 @@ def explain(settings: Settings, links: LinkTokens, principal: Principal, request
                 kind = "link    the token" if "token" in query else "key     ?k"
                 lines.append(f"{kind} decides, whoever asks: {log_entry.principal}")
                 rule = next((rule for rule in settings.rules if rule.number == log_entry.rule), None)
+            elif log_entry.action == "read" and path.endswith("/"):
+                lines.append("index   the index file of the directory answers; ?list asks for the listing")
+                rule = next((rule for rule in settings.rules if rule.number == log_entry.rule), None)
             if log_entry.action and (log_entry.rule or log_entry.principal == principal.name):
                 lines.append(f"rule    {_describe(rule, len(settings.rules))}")
     except Problem as problem:
         return Explanation((*lines, f"answer  {problem.status} {problem.code}: {problem.detail}"), refused=True)
+    store = "S3"
     if log_entry.key is not None and service.target:
         mount, key = service.target
+        if mount.cdn and reply.headers.get("Location", "").startswith(f"{mount.cdn.origin}/"):
+            store = f"the CDN {mount.cdn.domain}"
         lines.append(f"bucket  {mount.bucket} in {mount.region}, at {mount.bucket_url.origin}")
         lines.append(f"key     {key}")
-        lines.append(f"life    {mount.url_seconds} s, less where the service's credentials end sooner")
-    lines.append(f"answer  {reply.status}: {_meaning(reply.status, request, log_entry.action)}{demands}")
+        player = f", {mount.media_seconds} s for a player in a browser" if mount.media_seconds else ""
+        lines.append(f"life    {mount.url_seconds} s{player}, less where the service's credentials end sooner")
+    lines.append(f"answer  {reply.status}: {_meaning(reply.status, request, log_entry.action, store)}{demands}")
     return Explanation(tuple(lines), refused=False)
 
 
-def _meaning(status: int, request: Request, action: str | None) -> str:
+def _meaning(status: int, request: Request, action: str | None, store: str) -> str:
     if status == 201:
         return "a link"
     if status == 204:
         return "an empty answer"
     if status == 307:
         resized = image_parameters.are_in(request.query) and request.method in ("GET", "HEAD")
-        return f"the client is sent to S3{', for the image in the size of the query' if resized else ''}"
+        return f"the client is sent to {store}{', for the image in the size of the query' if resized else ''}"
     if action is None:
         return "a page of the service itself, which no rule decides"
     if paths.decode(request.raw_path) in paths.IMAGE_ENDPOINTS:
@@ -141,6 +150,8 @@ def _meaning(status: int, request: Request, action: str | None) -> str:
         return "the signed URL, as JSON"
     if request.method == "HEAD":
         return "the headers that GET would get"
+    if action == "read":
+        return f"the playlist itself; the client is sent to S3 for more than {MAX_PLAYLIST_BYTES:,} bytes"
     return "the directory" if request.method == "GET" else "a form to upload with, as JSON"
 
 

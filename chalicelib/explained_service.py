@@ -45,8 +45,11 @@ class ExplainedService:
     def __init__(self, settings: Settings, links: LinkTokens, principal: Principal) -> None:
         stand_in: Any = _StandIn()
         backends = Backends(settings._replace(cdn_secret=None), Environment({}), float, str)
-        backends.credentials = backends.objects = backends.link_use_counter = backends.renderer = stand_in
-        backends.image_source = backends.cursor_cipher = backends.pages = stand_in
+        backends.credentials = backends.objects = backends.versions = backends.link_use_counter = backends.renderer = (
+            stand_in
+        )
+        backends.revocable_links = backends.image_source = backends.cursor_cipher = backends.pages = stand_in
+        backends.cdn_keys = stand_in
         backends.signing_secrets = lambda deadline: (bytes(32),)
         factory = ServiceFactory(settings._replace(limits=()), backends, bytes)
         factory.mounts = self._mounts = _RememberingMounts(settings.mounts)
@@ -54,9 +57,14 @@ class ExplainedService:
         factory.access.link_tokens = links
         unused_links = LinkTokens(Signer(backends.signing_secrets, "explained"), bytes)
         factory.links = Links(
-            rules=factory.access.rules, makers=factory.access.makers, link_tokens=unused_links, counter=stand_in
+            rules=factory.access.rules,
+            makers=factory.access.makers,
+            link_tokens=unused_links,
+            counter=stand_in,
+            revocable_links=stand_in,
         )
-        factory.access.resize_tokens = factory.sign_in = factory.token_page = factory.assets = stand_in
+        factory.access.resize_tokens = factory.sign_in = factory.token_page = stand_in
+        factory.links_page = factory.upload_batches = factory.assets = stand_in
         self._service = factory.service()
 
     def answer(self, request: Request, now: float, log_entry: AccessLogEntry) -> Reply:
@@ -135,16 +143,25 @@ class _StandIn:
     check = revoke = create = redeem
 
     def head(self, *_: object) -> Metadata:
-        return Metadata(200, {"etag": '"explained"', "content-length": "0"})
+        return Metadata(200, {"etag": '"explained"', "content-length": "0", "x-amz-version-id": "explained"})
+
+    def get(self, *_: object, **__: object) -> tuple[Metadata, bytes]:
+        return self.head(), b""
 
     def list(self, *_: object, **__: object) -> ListedKeys:
         return ListedKeys((), is_last=True)
+
+    def restore(self, *_: object) -> str:
+        return ""
 
     def fetch(self, *_: object) -> bytes:
         return _A_PNG
 
     def render(self, *_: object) -> Image:
         return Image("image/png", b"")
+
+    def sign(self, *_: object) -> bytes:
+        return b""
 
     def host(self, url: str) -> str:
         return url

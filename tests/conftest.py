@@ -21,7 +21,7 @@ from .support.fakes import SIGNING_SECRET
 _SHARED = [HealthCheck.function_scoped_fixture]
 
 settings.register_profile(
-    "dev", max_examples=50, deadline=None, database=None, derandomize=False, suppress_health_check=_SHARED
+    "dev", max_examples=20, deadline=None, database=None, derandomize=False, suppress_health_check=_SHARED
 )
 settings.register_profile(
     "ci",

@@ -20,6 +20,7 @@ from chalicelib.core.access.issuers import Issuer
 from chalicelib.issuer_snapshots import write_snapshot
 
 from .support.builders import rest_event, url_event
+from .support.cdn_key import pem
 from .support.token_issuer import AUDIENCE, CLAIMS, ISSUER, keys, token
 
 ROOT = Path(__file__).parent.parent
@@ -48,17 +49,35 @@ BEYOND = {
         for name in ("s3", "templates", "dynamodb", "dynamodb_table", "images.renderer", "images.web_images")
     ),
     *(f"chalicelib.core.features.{name}" for name in ("assets", "derived_images", "directories", "directory_listing")),
-    *(f"chalicelib.core.features.{name}" for name in ("directory_pages", "forms", "image_endpoints", "links")),
+    *(
+        f"chalicelib.core.features.{name}"
+        for name in (
+            "directory_pages",
+            "forms",
+            "git_lfs",
+            "home_pages",
+            "image_endpoints",
+            "inbox_forms",
+            "links",
+            "received_page",
+            "upload_batches",
+        )
+    ),
+    *(f"chalicelib.core.features.directory_{name}" for name in ("cursors", "navigation", "selection", "walk")),
     *(f"chalicelib.core.features.{name}" for name in ("resize_links", "stored_images")),
-    *(f"chalicelib.core.features.{name}" for name in ("provider_sign_in", "sign_in", "token_page")),
-    *("chalicelib.backends.cursors", "chalicelib.core.access.resize_tokens", "chalicelib.core.web.json_body"),
+    *(f"chalicelib.core.features.{name}" for name in ("links_page", "provider_sign_in", "sign_in", "token_page")),
+    *("chalicelib.backends.cursors", "chalicelib.core.access.reach", "chalicelib.core.access.resize_tokens"),
+    *("chalicelib.core.features.cdn_cookies", "chalicelib.core.web.json_body"),
     *(f"chalicelib.core.{name}" for name in ("ports", "s3.post_policy", "web.page_views")),
     *(f"chalicelib.core.{name}" for name in ("link_uses", "web.image_parameters", "web.problems.images")),
     *(f"chalicelib.core.access.{name}" for name in ("client_address", "link_tokens", "makers", "sessions")),
     *(f"chalicelib.core.access.{name}" for name in ("revocations", "service_tokens", "sign_in_states", "sign_ins")),
-    *(f"chalicelib.backends.{name}" for name in ("aws_calls", "bounded", "bounded_https", "dynamodb_leases")),
+    *(
+        f"chalicelib.backends.{name}"
+        for name in ("aws_calls", "bounded", "bounded_https", "dynamodb_leases", "dynamodb_links")
+    ),
     *(f"chalicelib.core.{name}" for name in ("access.limits", "access.limit_ports", "request_limits")),
-    *("chalicelib.core.web.byte_ranges", "chalicelib.settings.limits"),
+    *("chalicelib.core.web.byte_ranges", "chalicelib.core.web.compression", "chalicelib.settings.limits"),
     *(f"chalicelib.backends.{name}" for name in ("issuer_fetch", "issuer_https", "openid_providers")),
 }
 
@@ -70,13 +89,14 @@ def name_of(file: Path) -> str:
 
 # The names that core may use: modules that only compute, single names of other modules, and built-in functions.
 PURE = {"base64", "binascii", "collections", "functools", "hashlib", "hmac", "ipaddress", "json", "re", "string"}
-PURE |= {"types", "typing"}
+PURE |= {"types", "typing", "unicodedata", "zlib"}
 OF_OTHERS = {"contextlib", "contextlib.suppress", "time", "time.gmtime", "time.strftime", "urllib.parse"}
+OF_OTHERS |= {"xml.sax.saxutils", "xml.sax.saxutils.escape"}
 OF_OTHERS |= {f"urllib.parse.{name}" for name in ("parse_qs", "quote", "unquote_to_bytes", "urlencode", "urlsplit")}
 BUILTINS = """
-    Exception BaseException RecursionError UnicodeError ValueError all any ascii bool bytes chr dict enumerate filter
-    float format frozenset id int isinstance iter len list map max min next object property range reversed round set
-    sorted str sum super tuple type zip __name__
+    Exception BaseException RecursionError UnicodeError ValueError abs all any ascii bool bytes chr dict enumerate
+    filter float format frozenset id int isinstance iter len list map max min next ord object property range reversed
+    round set sorted str sum super tuple type zip __name__
 """
 
 
@@ -199,7 +219,7 @@ def test_nothing_heavy_is_imported_with_the_module(file: Path) -> None:
 @pytest.mark.parametrize("file", [*PACKAGE, APP], ids=name_of)
 def test_only_the_top_reads_the_environment_and_the_clock(file: Path) -> None:
     """All other modules use only parts of `os`, `time` and `datetime` that do not read the environment or the clock."""
-    allowed = {"os", "os.path", "os.pardir", "os.urandom", "os.PathLike", "datetime", "time"}
+    allowed = {"os", "os.path", "os.pardir", "os.listdir", "os.urandom", "os.PathLike", "datetime", "time"}
     allowed |= {f"time.{name}" for name in ("gmtime", "strftime", "monotonic")}
     allowed |= {f"datetime.{name}" for name in ("UTC", "datetime", "datetime.fromisoformat")}
     allowed |= {
@@ -308,10 +328,10 @@ to = ["{to}"]
 """
 
 
-def redirect(file: Path, *fields: tuple[str, str]) -> dict[str, set[str]]:
+def redirect(file: Path, *fields: tuple[str, str], before: str = "") -> dict[str, set[str]]:
     """Redirect at both entry points in a fresh process; return the modules that it loaded, and its connections."""
     found = fresh(
-        REDIRECT.replace("EVENTS", repr([rest_event(headers=fields), url_event(headers=fields)])),
+        before + REDIRECT.replace("EVENTS", repr([rest_event(headers=fields), url_event(headers=fields)])),
         SIGNPOST_CONFIG=str(file),
         AWS_REGION="eu-west-1",
         AWS_ACCESS_KEY_ID="AKID",
@@ -326,10 +346,12 @@ def redirect(file: Path, *fields: tuple[str, str]) -> dict[str, set[str]]:
 def test_a_redirect_opens_no_connection_and_loads_nothing_heavy(tmp_path: Path) -> None:
     file = tmp_path / "signpost.toml"
     file.write_text(SETTINGS.format(to="anyone"))
-    found = redirect(file)
-    assert found["late"] == found["connected"] == set()
-    assert not {name.split(".")[0] for name in found["loaded"]} & HEAVY
-    assert not found["loaded"] & (BEYOND | IDENTITY)
+    published = f"from chalicelib import environment\nenvironment.PUBLISHED_SETTINGS = {str(file)!r}\n"
+    for found in (redirect(file), redirect(tmp_path / "none.toml", before=published)):
+        assert found["late"] == found["connected"] == set()
+        assert not {name.split(".")[0] for name in found["loaded"]} & HEAVY
+        assert not found["loaded"] & (BEYOND | IDENTITY)
+        assert not [name for name in found["loaded"] if name.startswith("chalicelib.operator")]
 
 
 def test_a_token_of_an_issuer_opens_no_connection_and_the_start_loads_all_that_it_needs(tmp_path: Path) -> None:
@@ -344,6 +366,17 @@ def test_a_token_of_an_issuer_opens_no_connection_and_the_start_loads_all_that_i
     heavy = {name.split(".")[0] for name in found["loaded"]} & HEAVY
     assert heavy == {"cryptography"}
     assert not found["loaded"] & (BEYOND - IDENTITY)
+
+
+def test_a_url_of_a_cdn_opens_no_connection_and_the_start_loads_the_key(tmp_path: Path) -> None:
+    file = tmp_path / "signpost.toml"
+    cdn = 'cdn = {domain = "cdn.example.com", key_pair_id = "K1", private_key = "cdn.pem"}\n'
+    file.write_text(SETTINGS.format(to="anyone").replace('bucket = "acme"\n', f'bucket = "acme"\n{cdn}'))
+    (tmp_path / "cdn.pem").write_text(pem("P-256"))
+    found = redirect(file)
+    assert found["late"] == found["connected"] == set()
+    assert {name.split(".")[0] for name in found["loaded"]} & HEAVY == {"cryptography"}
+    assert not found["loaded"] & (BEYOND | IDENTITY)
 
 
 def test_the_map_has_every_module() -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 import yaml
 
+from local.vendor import LIBRARIES, VENDOR, sha256_of
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -33,6 +35,15 @@ def test_every_requirement_is_locked_with_hashes() -> None:
         assert versions(f"{name}.in") <= versions(f"{name}.txt")
         assert "://" not in (ROOT / f"{name}.txt").read_text()
     assert pins("requirements.txt").items() <= pins("requirements-dev.txt").items()
+
+
+def test_each_library_of_the_pages_has_its_hash_and_its_licence() -> None:
+    files = {file.name: file.read_bytes() for file in VENDOR.iterdir()}
+    for library in LIBRARIES:
+        own = {name: files.pop(name) for name in library.files}
+        assert sha256_of(own) == library.sha256
+        assert b"Permission is hereby granted" in own[f"{library.name}.LICENSE"]
+    assert files == {}
 
 
 def test_the_workflow_runs_commands_that_exist_on_the_pythons_of_lambda() -> None:

@@ -7,7 +7,7 @@ from . import replies
 from .access.principals import ANYONE
 from .web.access_log import AccessLogEntry
 from .web.cors import Cors
-from .web.message import Reply, Request, asked_path
+from .web.message import Reply, Request, asked_path, with_token_in_query
 from .web.problems.access import Forbidden, Unauthorized
 from .web.problems.base import InternalError, Problem
 
@@ -63,11 +63,16 @@ class Application:
         self._log = log
 
     def handle(self, request: Request) -> Reply:
-        """Answer a request of any kind; never raise."""
+        """Answer a request of any kind, as the entry point got the request; never raise."""
         if self._public_url is not None:
             request = request._replace(base_url=self._public_url)
         if self._authorization_header is not None:
             request = request._replace(headers=_with_authorization(self._authorization_header, request.headers))
+        request = with_token_in_query(request)
+        return self._with_common_headers(request, self.answer(request))
+
+    def answer(self, request: Request) -> Reply:
+        """Answer a request, without the headers that all replies have, and log the request; never raise."""
         started = self._clock()
         log_entry = AccessLogEntry()
         try:
@@ -81,7 +86,7 @@ class Application:
         if self._address_of is not None:
             log_entry.address = self._address_of(request)
         self._log(log_entry.record(request, reply.status, (self._clock() - started) * 1000))
-        return self._with_common_headers(request, reply)
+        return reply
 
     def _refuse(self, problem: Problem, request: Request, log_entry: AccessLogEntry) -> Reply:
         def html() -> bytes:
@@ -105,16 +110,23 @@ class Application:
         return replies.refusal(problem, request, realm=self._realm, sign_in=self._sign_in, html=html)
 
     def _with_common_headers(self, request: Request, reply: Reply) -> Reply:
-        """Add the headers of every reply, and remove the body from the reply to HEAD (RFC 9110 §9.3.2)."""
+        """Add the headers of every reply, compress texts, remove the body of the reply to HEAD (RFC 9110 §9.3.2)."""
+        own_vary = reply.headers.get("Vary")
         headers = {
             "X-Request-Id": request.request_id,
             "Referrer-Policy": "no-referrer",
-            "Vary": self._vary,
             **self._cors.headers(request),
             **reply.headers,
+            "Vary": f"{self._vary}, {own_vary}" if own_vary else self._vary,
         }
         # `_replace` does not check the headers again: the added headers are constants, settings and checked values.
-        return reply._replace(headers=headers, body=b"" if request.method == "HEAD" else reply.body)
+        reply = reply._replace(headers=headers)
+        if not reply.body:
+            return reply
+        from .web.compression import compressed  # a redirect has no body
+
+        reply = compressed(reply, request.headers.get("accept-encoding", ""))
+        return reply._replace(body=b"") if request.method == "HEAD" else reply
 
 
 def _with_authorization(name: str, headers: Mapping[str, str]) -> Mapping[str, str]:

@@ -16,11 +16,22 @@ from .access.issuer_ports import Providers as Providers
 from .access.issuer_ports import TokenSignatures as TokenSignatures
 from .access.limit_ports import Lease as Lease
 from .access.limit_ports import LeaseTable as LeaseTable
-from .access.link_tokens import Link, Reading
+from .access.link_tokens import Link, ListedLink, Reading
 from .s3.mounts import Target
-from .s3.stores import Credentials
+from .s3.stores import Cdn, Credentials
+from .s3.sts import StsCall
 from .web.image_parameters import Image, Rendition
-from .web.page_views import Asset, DirectoryView, ProblemView, SignInView, TokenView
+from .web.page_views import (
+    Asset,
+    DirectoryView,
+    LinksView,
+    PreviewView,
+    ProblemView,
+    ReceivedView,
+    SignInView,
+    TokenView,
+    VersionsView,
+)
 from .web.times import Deadline
 
 Clock = Callable[[], float]
@@ -38,11 +49,38 @@ class CredentialSource(Protocol):
         ...
 
 
+class Sts(Protocol):
+    """Makes temporary AWS keys."""
+
+    def send(self, signed: StsCall, deadline: Deadline) -> Credentials:
+        """Return the keys that a call asks for.
+
+        Raises:
+            PolicyTooLarge: the policy of the call is too large when it is packed.
+            Unavailable: STS does not answer, or refuses the service itself.
+        """
+        ...
+
+
 class Metadata(NamedTuple):
-    """The answer of S3 to HEAD: the status 200, 206 or 304, and the header fields."""
+    """The answer of S3 to HEAD or GET: the status 200, 206, 304 or 416, and the header fields."""
 
     status: int
     headers: Mapping[str, str]
+
+
+class Version(NamedTuple):
+    """One version of a key in a bucket that keeps versions.
+
+    Attributes:
+        id: the id that S3 gave the version; `null` for a key that was written while the bucket kept no versions.
+        is_latest: whether the version is the newest version of the key.
+        is_deleted: whether the version is a delete marker, which says that the key was deleted and has no content.
+    """
+
+    id: str
+    is_latest: bool
+    is_deleted: bool
 
 
 class ListedKey(NamedTuple):
@@ -53,7 +91,8 @@ class ListedKey(NamedTuple):
         is_prefix: whether `key` is such a prefix. The key of an object can end with a slash too.
         size: bytes; 0 for a prefix.
         modified: Unix time in seconds; 0 for a prefix.
-        etag: with its quotes; empty for a prefix.
+        etag: with its quotes; empty for a prefix, and for a delete marker.
+        version: in a listing of versions, the version; None for a prefix, and in every other listing.
     """
 
     key: str
@@ -61,6 +100,7 @@ class ListedKey(NamedTuple):
     size: int
     modified: float
     etag: str
+    version: Version | None = None
 
 
 class ListedKeys(NamedTuple):
@@ -89,6 +129,36 @@ class ObjectStore(Protocol):
             BadRequest: a parameter or a header of the client cannot be read, or S3 refuses `versionId` or a condition.
             NotFound: the object does not exist.
             PreconditionFailed: a condition does not hold.
+            Unavailable: S3 does not answer, or refuses the service itself.
+        """
+        ...
+
+    def get(
+        self,
+        target: Target,
+        query: Mapping[str, str],
+        headers: Mapping[str, str],
+        deadline: Deadline,
+        *,
+        max_bytes: int,
+    ) -> tuple[Metadata, bytes] | None:
+        """Return the metadata of an object and the bytes that the request asks for; None for a larger object.
+
+        Args:
+            target, query, headers, deadline: as for `head`.
+            max_bytes: the size of the largest object. Nothing of a larger object is read, whatever its `Range` is.
+
+        Raises:
+            BadRequest, NotFound, PreconditionFailed, Unavailable: as `head`.
+        """
+        ...
+
+    def sizes(self, targets: Sequence[Target], deadline: Deadline) -> Sequence[int | None]:
+        """Return the size of each of some objects in bytes, None for an object that does not exist.
+
+        Some objects are asked for at once, so that a hundred objects take about as long as ten.
+
+        Raises:
             Unavailable: S3 does not answer, or refuses the service itself.
         """
         ...
@@ -138,6 +208,49 @@ class ObjectStore(Protocol):
 
         Raises:
             Unavailable: S3 does not answer, or refuses the service itself.
+        """
+        ...
+
+
+class VersionStore(Protocol):
+    """The versions that S3 keeps of objects, listed and copied by the service itself."""
+
+    def list(self, target: Target, deadline: Deadline, *, after: str, version: str, limit: int) -> ListedKeys:
+        """Return the versions of the keys below a prefix, one level, up to the next slash.
+
+        The versions of a key are in the order of their age, the newest first. A bucket that never kept versions has one
+        version of each key, `null`.
+
+        Args:
+            target: its `key` is the prefix, which may be empty.
+            deadline: of the request.
+            after, version: the key and the version after which the listing continues. Without a version, the listing
+                continues after all versions of the key. A directory as `after` is as in `ObjectStore.list`.
+            limit: the greatest number of results, 1 to 1,000.
+
+        Raises:
+            Unavailable: S3 does not answer, or refuses the service itself.
+        """
+        ...
+
+    def restore(self, target: Target, version: str, etag: str, deadline: Deadline) -> str | None:
+        """Copy a version, inside S3, to a new version of the same object.
+
+        Return the id of the new version; None where the store does not tell the id, as Ceph.
+
+        The copy keeps the metadata and the media type. No version is lost: the newest version becomes an older version.
+
+        Args:
+            target: the object.
+            version: from S3 itself, as `head` returns it.
+            etag: with its quotes, from `head`. The version must still have this ETag.
+            deadline: of the request.
+
+        Raises:
+            NotOffered: the bucket does not keep versions now, or the version is archived.
+            BadRequest: S3 does not copy this version.
+            NotFound: the version does not exist.
+            Unavailable: S3 does not confirm the copy, or refuses the service itself.
         """
         ...
 
@@ -213,12 +326,69 @@ class LinkUseCounter(Protocol):
         """
         ...
 
-    def check(self, link: Link, deadline: Deadline) -> None:
-        """Raise the refusal that `redeem` would raise for a new client, and redeem no use."""
+    def check(self, link: Link, deadline: Deadline) -> int:
+        """Return how many uses are left, and redeem none; raise the refusal of `redeem` for a new client."""
         ...
 
     def revoke(self, link: Link, deadline: Deadline) -> None:
         """Revoke a link for ever, used or not; raise Unavailable where the table does not answer."""
+        ...
+
+
+class RevocableLinks(Protocol):
+    """Knows which revocable links are live, and has a list of the links of each maker.
+
+    Every maker has one list, by the name of the principal. The table never holds the token of a link.
+    """
+
+    def add(self, maker: str, link: Link, shown_name: str, *, now: float, deadline: Deadline) -> None:
+        """List a new link, and only then let the link be used. So no link that works is missing in the list.
+
+        Args:
+            maker: the name of the maker.
+            link: a revocable link.
+            shown_name: how a page names the maker to the holder of the link.
+            now: Unix time in seconds. The links that have ended by now leave the list.
+            deadline: of the request.
+
+        Raises:
+            TooManyLinks: the list is full.
+            Unavailable: the table does not answer, or does not confirm the link. The link does not work then, or works
+                and is listed.
+        """
+        ...
+
+    def check(self, link: Link, deadline: Deadline) -> str:
+        """Return the `shown_name` of the maker of a live link.
+
+        Raises:
+            LinkRevoked: the link is revoked, or the table does not know the link.
+            Unavailable: the table does not answer.
+        """
+        ...
+
+    def links_of(self, maker: str, *, now: float, deadline: Deadline) -> Sequence[ListedLink]:
+        """Return the live links of a maker in the order of their paths; raise Unavailable if no table answers."""
+        ...
+
+    def revoke(self, maker: str, link_id: str, expires_at: int, deadline: Deadline) -> None:
+        """Refuse every later use of a link, and only then take the link from the list of its maker.
+
+        The caller must know that the maker made the link. Raises Unavailable where the table does not answer; the link
+        can then be revoked again.
+        """
+        ...
+
+
+class CdnKeys(Protocol):
+    """The private keys that sign for the CDNs of mounts."""
+
+    def sign(self, cdn: Cdn, text: bytes, deadline: Deadline) -> bytes:
+        """Return the signature of a text, with SHA-256: the same signature for the same text.
+
+        Raises:
+            Unavailable: the private key of the CDN cannot be fetched.
+        """
         ...
 
 
@@ -246,6 +416,10 @@ class Pages(Protocol):
         """Return the page of a directory."""
         ...
 
+    def preview(self, view: PreviewView) -> bytes:
+        """Return the page of a file."""
+        ...
+
     def problem(self, view: ProblemView) -> bytes:
         """Return the page of a refusal."""
         ...
@@ -256,6 +430,18 @@ class Pages(Protocol):
 
     def token(self, view: TokenView) -> bytes:
         """Return the page that makes a service token."""
+        ...
+
+    def links(self, view: LinksView) -> bytes:
+        """Return the page that lists the links of a person."""
+        ...
+
+    def received(self, view: ReceivedView) -> bytes:
+        """Return the page after the upload by a form."""
+        ...
+
+    def versions(self, view: VersionsView) -> bytes:
+        """Return the page of the versions and the deleted files of a directory."""
         ...
 
     def asset(self, name: str) -> Asset | None:

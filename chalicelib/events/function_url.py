@@ -55,16 +55,14 @@ def from_reply(reply: Reply) -> dict[str, object]:
 
     The body is always base64, so that no content type is a special case. Cookies have a field of their own.
     """
-    headers = dict(reply.headers)
-    cookie = headers.pop("Set-Cookie", None)
     response: dict[str, object] = {
         "statusCode": reply.status,
-        "headers": headers,
+        "headers": dict(reply.headers),
         "body": encode_body(reply.body),
         "isBase64Encoded": True,
     }
-    if cookie:
-        response["cookies"] = [cookie]
+    if reply.cookies:
+        response["cookies"] = [*reply.cookies]
     return response
 
 

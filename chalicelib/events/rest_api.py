@@ -60,7 +60,7 @@ def from_reply(reply: Reply) -> dict[str, object]:
     return {
         "statusCode": reply.status,
         "headers": dict(reply.headers),
-        "multiValueHeaders": {},
+        "multiValueHeaders": {"Set-Cookie": [*reply.cookies]} if reply.cookies else {},
         "body": encode_body(reply.body),
         "isBase64Encoded": True,
     }

@@ -162,6 +162,7 @@ class Client:
         fields = [(name, value) for name, value in sent.items() if value]  # like curl, send no header without a value
         reply = self._handle(method, raw_path, parts.query, fields, body)
         replied = {name.lower(): value for name, value in reply.headers.items()}
+        replied |= {"set-cookie": reply.cookies[0]} if reply.cookies else {}
         return Answer(reply.status, {"content-length": str(len(reply.body)), **replied}, reply.body)
 
 

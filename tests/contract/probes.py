@@ -3,6 +3,7 @@
 A probe leaves nothing behind. AWS S3 and the embedded S3 have every property.
 """
 
+import json
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ from functools import cache
 from typing import Any
 from uuid import uuid4
 
+import boto3
 import pytest
 import requests
 from botocore.exceptions import BotoCoreError, ClientError
@@ -123,6 +125,23 @@ def has_roles(store: Store) -> bool:
     except (BotoCoreError, ClientError, ResponseParserError, KeyError):
         return False
     return True
+
+
+@cache
+def holds_to_session_policies(store: Store) -> bool:
+    """Whether the policy of a call to AssumeRole bounds the credentials of the role."""
+    nothing = json.dumps(
+        {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "s3:*", "Resource": "*"}]}
+    )
+    environ = store.session_environ(Policy=nothing.replace(" ", ""))
+    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+    access_key, secret_key, token = (environ[name] for name in names)
+    session = boto3.Session(access_key, secret_key, token, region_name=store.region)
+    try:
+        session.client("s3", endpoint_url=store.endpoint).list_objects_v2(Bucket=store.bucket)
+    except ClientError as error:
+        return error.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+    return False
 
 
 def _metadata(store: Store, place: dict[str, str]) -> dict[str, str]:

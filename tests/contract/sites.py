@@ -40,6 +40,7 @@ bucket = "{bucket}"
 prefix = "tenant/"
 endpoint = "{endpoint}"
 region = "{region}"
+lfs = true
 
 [[mounts]]
 path = "/brief"
@@ -69,6 +70,15 @@ prefix = "archive/"
 endpoint = "{endpoint}"
 region = "{region}"
 cache_seconds = 60
+
+[[mounts]]
+path = "/shows"
+bucket = "{bucket}"
+prefix = "shows/"
+endpoint = "{endpoint}"
+region = "{region}"
+inline = ["*.m3u8", "*.mpd"]
+index = "index.html"
 
 [[keys]]
 id = "ci"
@@ -104,6 +114,11 @@ allow = ["read", "list", "write", "delete"]
 to = ["key:guest"]
 
 [[rules]]
+path = "/shows/open/**"
+allow = ["read"]
+to = ["key:guest"]
+
+[[rules]]
 path = "/public/**"
 allow = ["read"]
 to = ["anyone"]
@@ -120,6 +135,16 @@ overwrite = false
 path = "/**"
 allow = ["read", "write", "delete", "list", "versions", "purge", "share"]
 to = ["key:ci"]
+
+[[rules]]
+path = "/inbox/*"
+allow = ["write"]
+to = ["key:guest"]
+
+[[rules]]
+path = "/notices/2026/**"
+allow = ["read", "list"]
+to = ["anyone"]
 """
 
 
@@ -153,11 +178,11 @@ class Store(NamedTuple):
         """The environment variables with the credentials of the mount `/own`."""
         return {"OWN_ACCESS_KEY": self.access_key, "OWN_SECRET_KEY": self.secret_key}
 
-    def session_environ(self) -> dict[str, str]:
+    def session_environ(self, **policy: Any) -> dict[str, str]:
         """The environment variables with the credentials of an assumed role: with a session token, as on Lambda."""
         sts = self.session().client("sts", endpoint_url=self.endpoint)
         role = os.environ.get("S3_ROLE", "arn:aws:iam:::role/S3Access")
-        found = sts.assume_role(RoleArn=role, RoleSessionName="e2e")["Credentials"]
+        found = sts.assume_role(RoleArn=role, RoleSessionName="e2e", **policy)["Credentials"]
         return {
             **self.own_environ(),
             "AWS_ACCESS_KEY_ID": found["AccessKeyId"],

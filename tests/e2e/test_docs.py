@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,9 +45,9 @@ def files(store: Store) -> None:
 def test_links(site: Site, store: Store, tmp_path: Path) -> None:
     """The commands make, open, upload, list and revoke; the link of the administrator's tool opens the same file."""
     commands = blocks("links.md", "sh")
-    assert len(commands) == 7
+    assert len(commands) == 9
     printed = run(site, ["bash", "-ec", "\n".join(commands).replace("curl ", "curl --fail -sS ")], tmp_path)
-    assert [line.count('"url"') for line in printed.splitlines() if line.startswith("{")] == [1, 1, 2]
+    assert [line.count('"url"') for line in printed.splitlines() if line.startswith("{")] == [1, 1, 2, 1, 0]
     assert (tmp_path / "q3.pdf").read_bytes() == b"q3.pdf"
     uploaded = store.client().get_object(Bucket=store.bucket, Key="tenant/inbox/offer.pdf")["Body"].read()
     assert uploaded == b"q3.pdf"
@@ -55,13 +56,15 @@ def test_links(site: Site, store: Store, tmp_path: Path) -> None:
 
 
 def test_listings(site: Site, tmp_path: Path) -> None:
-    """The commands print a listing, a listing of one-time links, and the content of all files."""
+    """The commands print listings, a listing of one-time links, and the content of all files."""
     commands = blocks("listings.md", "sh")
-    assert len(commands) == 3
-    level, links, contents = (
-        run(site, ["bash", "-ec", command.replace("curl ", "curl --fail -sS ")], tmp_path) for command in commands
+    assert len(commands) == 6
+    level, chosen, links, contents = (
+        run(site, ["bash", "-ec", command.replace("curl ", "curl --fail -sS ")], tmp_path) for command in commands[:4]
     )
     assert '"name": "2026/"' in level
+    newest, found = ([entry["name"] for entry in json.loads(line)["entries"]] for line in chosen.splitlines())
+    assert (newest, found) == (["q3.pdf", "2026/"], ["q3.pdf"])
     assert links.count("?token=") == 8
     assert contents == "".join(f"2026/{number:03}.txt" for number in range(7)) + "q3.pdf"
 
@@ -76,14 +79,34 @@ def test_part_after_part(site: Site, tmp_path: Path) -> None:
 
 def test_the_example_of_a_listing(site: Site) -> None:
     """The example has the fields of a real listing."""
-    (example,) = blocks("listings.md", "json")
-    real = site.curl(site.at("/reports/")).json()
-    shown = json.loads(example)
+    shown = json.loads(blocks("listings.md", "json")[0])
+    check_fields(shown, site.curl(site.at("/reports/")).json())
+
+
+def test_versions(site: Site, store: Store, tmp_path: Path) -> None:
+    """The example has the fields of a real listing, and both commands bring the file back."""
+    shown = json.loads(blocks("listings.md", "json")[1])
+    s3, bucket, key = store.client(), f"{store.bucket}-versions", "reports/q3.pdf"
+    old = s3.put_object(Bucket=bucket, Key=key, Body=b"old")["VersionId"]
+    marker = s3.delete_object(Bucket=bucket, Key=key)["VersionId"]
+    listing, ways = (command.replace("/reports/", "/versions/reports/") for command in blocks("listings.md", "sh")[4:])
+    check_fields(shown, json.loads(run(site, ["bash", "-ec", listing], tmp_path)))
+    ways = ways.replace("D1", marker).replace("V1", old).replace("curl ", "curl --fail -sS ")
+    assert json.loads(run(site, ["bash", "-ec", ways], tmp_path))["path"] == "/versions/reports/q3.pdf"
+    listed = json.loads(run(site, ["bash", "-ec", listing], tmp_path))["entries"]
+    assert [(entry["size"], entry["deleted"]) for entry in listed] == [(3, False), (3, False)]
+
+
+def check_fields(shown: dict[str, Any], real: dict[str, Any]) -> None:
+    """Check that an example has the fields of a real listing, and of its entries."""
     assert shown.keys() == real.keys()
     assert [entry.keys() for entry in shown["entries"]] == [entry.keys() for entry in real["entries"]]
 
 
 def test_the_example_of_a_link(site: Site) -> None:
-    """The example has the fields of a real link."""
-    (example,) = blocks("links.md", "json")
+    """The examples have the fields of a real link and of a real list of links."""
+    example, listed = blocks("links.md", "json")
     assert json.loads(example).keys() == site.curl("-X", "POST", f"{site.at('/reports/q3.pdf')}?link").json().keys()
+    site.link("/reports/q3.pdf", uses=None, revocable=True)
+    real = site.curl(site.at("/-/links")).json()["links"][0]
+    assert json.loads(listed)["links"][0].keys() == real.keys()

@@ -134,3 +134,19 @@ def test_a_body_must_have_the_digest_of_its_header(embedded: Embedded) -> None:
         signed: dict[str, Any] = {parameter: value}
         assert embedded.put("k", CONTENT, {header: value}, **signed).status == 200
         assert embedded.put("k", b"another", {header: value}, **signed).error == (400, "BadDigest")
+
+
+def test_a_listing_of_versions_continues_after_a_key(embedded: Embedded) -> None:
+    """The key need not exist; after a key that exists, none of its versions comes again."""
+    bucket = "embedded-versions"
+    place: Any = {"LocationConstraint": embedded.s3.meta.region_name}
+    embedded.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=place)
+    embedded.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    for key in ("a b", "a b", "c", "d/x", "e"):
+        embedded.s3.put_object(Bucket=bucket, Key=key)
+    for marker, expected in {"a": ["a b", "a b", "c", "e"], "a b": ["c", "e"], "b": ["c", "e"], "d/~": ["e"]}.items():
+        answer = embedded.s3.list_object_versions(Bucket=bucket, KeyMarker=marker, Delimiter="/")
+        assert [version["Key"] for version in answer.get("Versions", ())] == expected
+    for version in embedded.s3.list_object_versions(Bucket=bucket)["Versions"]:
+        embedded.s3.delete_object(Bucket=bucket, Key=version["Key"], VersionId=version["VersionId"])
+    embedded.s3.delete_bucket(Bucket=bucket)

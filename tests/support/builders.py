@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, unquote
 from chalicelib.core.access.principals import ANYONE, ApiKey, Principal, sha256_of
 from chalicelib.core.access.rules import Grant, Rule, RuleSet
 from chalicelib.core.s3.mounts import Mount, Mounts, Target
-from chalicelib.core.s3.stores import Credentials, bucket_url
+from chalicelib.core.s3.stores import Credentials, Variant, bucket_url
 from chalicelib.core.web.message import Request
 from chalicelib.core.web.paths import Path, decode
 from chalicelib.core.web.times import Deadline
@@ -62,6 +62,9 @@ def mount(
     url_seconds: int = 300,
     stable_seconds: int = 0,
     cache_seconds: int = 0,
+    addressing: str = "path",
+    variant: Variant = Variant(),  # noqa: B008 - immutable
+    lfs: bool = False,
 ) -> Mount:
     """A mount, with the URL that the settings give to its bucket."""
     return Mount(
@@ -70,10 +73,13 @@ def mount(
         prefix=prefix,
         region=region,
         endpoint=endpoint,
-        bucket_url=bucket_url(bucket, region, public_endpoint or endpoint),
+        bucket_url=bucket_url(bucket, region, public_endpoint or endpoint, addressing=addressing, variant=variant),
         url_seconds=url_seconds,
         stable_seconds=stable_seconds,
         cache_seconds=cache_seconds,
+        addressing=addressing,
+        variant=variant,
+        lfs=lfs,
     )
 
 

@@ -57,10 +57,9 @@ def entry_points(application: Application) -> EntryPoints:
 def answer(handler: Handler, event: Event) -> Answer:
     """Answer an event."""
     response = json.loads(json.dumps(handler(event, None)))  # as Lambda does, which fails on bytes
-    assert not response.get("multiValueHeaders")
     assert response["isBase64Encoded"] is True
     headers = {name.lower(): value for name, value in response["headers"].items()}
-    cookies = response.get("cookies") or []
+    cookies = response.get("cookies") or response.get("multiValueHeaders", {}).get("Set-Cookie")
     body = base64.b64decode(response["body"], validate=True)
     return Answer(response["statusCode"], headers | ({"set-cookie": cookies[0]} if cookies else {}), body)
 

@@ -16,12 +16,22 @@ from chalicelib.core.access.principals import ApiKey, ApiKeys
 from chalicelib.core.access.rules import Rule
 from chalicelib.core.access.sign_ins import SignIns
 from chalicelib.core.access.signing import Secrets, Signer
-from chalicelib.core.ports import CredentialSource, LeaseTable, LinkUseCounter, ObjectStore, Pages
+from chalicelib.core.ports import CredentialSource, LeaseTable, LinkUseCounter, ObjectStore, Pages, RevocableLinks
 from chalicelib.core.s3.mounts import Mount
-from chalicelib.core.s3.stores import Credentials
+from chalicelib.core.s3.stores import Cdn, Credentials
 from chalicelib.core.web.image_parameters import Image, Rendition
 from chalicelib.core.web.message import Reply
-from chalicelib.core.web.page_views import Asset, DirectoryView, ProblemView, SignInView, TokenView
+from chalicelib.core.web.page_views import (
+    Asset,
+    DirectoryView,
+    LinksView,
+    PreviewView,
+    ProblemView,
+    ReceivedView,
+    SignInView,
+    TokenView,
+    VersionsView,
+)
 from chalicelib.core.web.problems.base import NotFound
 from chalicelib.core.web.problems.images import SourceNotAllowed
 from chalicelib.core.web.times import Deadline
@@ -31,7 +41,7 @@ from chalicelib.settings.load import Settings
 
 from .builders import CREDENTIALS, KEYS, NOW, RULES, mount, request
 from .lease_table import MemoryLeaseTable
-from .store import MemoryStore
+from .store import MemoryStore, MemoryVersions
 
 
 class Fixed:
@@ -55,6 +65,21 @@ class Failing:
 
     def render(self, data: bytes, rendition: Rendition, deadline: Deadline) -> Image:
         raise self.error
+
+
+class CdnKeys:
+    """Signs with no key.
+
+    Attributes:
+        signed: the texts that were signed.
+    """
+
+    def __init__(self) -> None:
+        self.signed: list[str] = []
+
+    def sign(self, cdn: Cdn, text: bytes, deadline: Deadline) -> bytes:
+        self.signed.append(text.decode())
+        return b"signature"
 
 
 class Renderer:
@@ -103,6 +128,9 @@ class PlainPages:
     def directory(self, view: DirectoryView) -> bytes:
         return repr(view).encode()
 
+    def preview(self, view: PreviewView) -> bytes:
+        return repr(view).encode()
+
     def problem(self, view: ProblemView) -> bytes:
         return repr(view).encode()
 
@@ -110,6 +138,15 @@ class PlainPages:
         return repr(view).encode()
 
     def token(self, view: TokenView) -> bytes:
+        return repr(view).encode()
+
+    def links(self, view: LinksView) -> bytes:
+        return repr(view).encode()
+
+    def received(self, view: ReceivedView) -> bytes:
+        return repr(view).encode()
+
+    def versions(self, view: VersionsView) -> bytes:
         return repr(view).encode()
 
     def asset(self, name: str) -> Asset | None:
@@ -181,13 +218,16 @@ def signpost(
     cors_origins: Sequence[str] = (),
     credentials: CredentialSource | None = None,
     objects: ObjectStore | None = None,
+    versions: ports.VersionStore | None = None,
     head_inline: bool = False,
     counter: LinkUseCounter | None = None,
+    revocable_links: RevocableLinks | None = None,
     sign_in: bool = True,
     pages: Pages | None = None,
     renderer: ports.Renderer | None = None,
     source: ports.ImageSource | None = None,
     cdn_secrets: Secrets | None = None,
+    cdn_keys: ports.CdnKeys | None = None,
     authorization_header: str | None = None,
     public_url: str | None = None,
     issuers: Sequence[Issuer] = (),
@@ -197,6 +237,9 @@ def signpost(
     limits: Sequence[Limit] = (),
     leases: LeaseTable | None = None,
     admit_without_table: bool = True,
+    aws_credentials: bool = False,
+    narrow: bool = False,
+    sts: ports.Sts | None = None,
 ) -> Signpost:
     """The application over fakes; without a counter it counts no uses."""
     settings = Settings(
@@ -213,6 +256,8 @@ def signpost(
         revoked=revoked or {},
         limits=tuple(limits),
         admit_without_table=admit_without_table,
+        aws_credentials=aws_credentials,
+        narrow=narrow,
     )
     secrets = (lambda _: [SIGNING_SECRET]) if sign_in else None
     return Signpost(
@@ -221,14 +266,18 @@ def signpost(
             "credentials": credentials or Fixed(),
             "signing_secrets": secrets,
             "cdn_secrets": cdn_secrets,
+            "cdn_keys": cdn_keys or CdnKeys(),
             "objects": objects or MemoryStore(),
+            "versions": versions or MemoryVersions(),
             "link_use_counter": counter,
+            "revocable_links": revocable_links,
             "renderer": renderer or Renderer(),
             "image_source": source or Source(),
             "pages": pages or PlainPages(),
             "providers": providers,
             "issuer_keys": issuer_keys,
             "leases": leases or MemoryLeaseTable(),
+            "sts": sts,
         },
     )
 

@@ -1,17 +1,22 @@
 """Oracles: other implementations, or very simple implementations, whose results the code must equal."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from functools import cache
+from itertools import product
+from typing import Any, NamedTuple
 
 from botocore.auth import S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotocoreCredentials
+from botocore.endpoint_provider import EndpointProvider
+from botocore.exceptions import EndpointProviderError
+from botocore.session import Session
 from botocore.utils import percent_encode
 
 from chalicelib.core.access.principals import Principal
 from chalicelib.core.access.rules import Rule
-from chalicelib.core.s3.stores import Credentials
+from chalicelib.core.s3.stores import Credentials, Variant
 
 
 class _At(S3SigV4QueryAuth):
@@ -44,6 +49,72 @@ def botocore_url(
     request = AWSRequest(method, url, params=dict(query), headers=dict(headers))
     _At(credentials, region, expires, signed_at).add_auth(request)
     return str(request.url)
+
+
+class BucketPlace(NamedTuple):
+    """A bucket, and the way to it."""
+
+    bucket: str
+    region: str
+    variant: Variant = Variant()
+    endpoint: str | None = None
+    addressing: str = "path"
+
+
+@cache
+def _endpoint_provider() -> EndpointProvider:
+    loader = Session().get_component("data_loader")
+    return EndpointProvider(loader.load_service_model("s3", "endpoint-rule-set-1"), loader.load_data("partitions"))
+
+
+def botocore_base(place: BucketPlace) -> str | None:
+    """The URL of the bucket by botocore's endpoint rules; None where they refuse. The region signs."""
+    try:
+        endpoint = _endpoint_provider().resolve_endpoint(
+            Bucket=place.bucket,
+            Region=place.region,
+            UseDualStack=place.variant.dualstack,
+            UseFIPS=place.variant.fips,
+            Accelerate=place.variant.accelerate,
+            ForcePathStyle=place.endpoint is not None and place.addressing == "path",
+            UseGlobalEndpoint=False,
+            **({"Endpoint": place.endpoint} if place.endpoint else {}),
+        )
+    except EndpointProviderError:
+        return None
+    (scheme,) = (scheme for scheme in endpoint.properties["authSchemes"] if scheme["name"] == "sigv4")
+    assert (scheme["signingName"], scheme["signingRegion"]) == ("s3", place.region)
+    return str(endpoint.url)
+
+
+def aws_places(of_regions: Collection[str] = ()) -> list[BucketPlace]:
+    """Buckets and access points in every region of AWS, or in some regions, by every variant."""
+    regions = {
+        region: partition["id"]
+        for partition in Session().get_data("partitions")["partitions"]
+        for region in partition["regions"].keys() - {f"{partition['id']}-global"}
+        if not of_regions or region in of_regions
+    }
+    return [
+        BucketPlace(bucket, region, Variant(*flags))
+        for region, partition in sorted(regions.items())
+        for flags in product((False, True), repeat=3)
+        for bucket in (
+            *("acme-files", "a.b.c", "Old_Name", "acme-r4nd0m-s3alias"),
+            f"arn:{partition}:s3:{region}:111122223333:accesspoint/acme-ap",
+        )
+    ]
+
+
+def store_places() -> list[BucketPlace]:
+    """Buckets at other stores, by path and by host."""
+    endpoints = ("https://s3.example.com", "http://minio:9000", "https://10.0.0.1:9000", "http://[::1]:9000")
+    return [
+        BucketPlace(bucket, "eu-west-1", Variant(), endpoint, addressing)
+        for endpoint in endpoints
+        for addressing in ("path", "virtual")
+        for bucket in ("acme-files", "a.b.c", "Old_Name")
+    ]
 
 
 def matches(pattern: str, path: str, user: str) -> bool:

@@ -1,10 +1,10 @@
 """An S3 in memory, which keeps the contract of `ports.ObjectStore`: the store of all tests that need no real S3."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from chalicelib.core.ports import ListedKey, ListedKeys, Metadata
+from chalicelib.core.ports import ListedKey, ListedKeys, Metadata, Version
 from chalicelib.core.s3.mounts import Target
 from chalicelib.core.web.image_parameters import Image
 from chalicelib.core.web.problems.base import NotFound, Unavailable
@@ -74,6 +74,27 @@ class MemoryStore:
         fields = {"etag": etag_of(body), "content-length": str(len(body)), "content-type": content_type}
         return Metadata(200, fields | {"last-modified": "Tue, 14 Nov 2023 22:13:20 GMT"})
 
+    def get(
+        self,
+        target: Target,
+        query: Mapping[str, str],
+        headers: Mapping[str, str],
+        deadline: Deadline,
+        *,
+        max_bytes: int,
+    ) -> tuple[Metadata, bytes] | None:
+        """See `ports.ObjectStore.get`; versions, conditions and ranges are ignored."""
+        metadata = self.head(target, query, headers, deadline)
+        body, _ = self._object(target)
+        return None if len(body) > max_bytes else (metadata, body)
+
+    def sizes(self, targets: Sequence[Target], deadline: Deadline) -> Sequence[int | None]:
+        """See `ports.ObjectStore.sizes`."""
+        for target in targets:
+            self._enter("HEAD", target)
+        stored = [self.objects.get((target.mount.bucket, target.key)) for target in targets]
+        return [None if found is None else len(found.body) for found in stored]
+
     def list(self, target: Target, deadline: Deadline, *, recursive: bool, after: str, limit: int) -> ListedKeys:
         """See `ports.ObjectStore.list`."""
         self._enter("LIST", target)
@@ -128,3 +149,49 @@ class MemoryStore:
 def etag_of(body: bytes) -> str:
     """Return the ETag that S3 gives to an object that one PUT wrote."""
     return f'"{hashlib.md5(body).hexdigest()}"'
+
+
+class MemoryVersions:
+    """The versions of objects in memory, which keep the contract of `ports.VersionStore`.
+
+    Args:
+        histories: for each key, whether each version is a delete marker, the newest version first.
+
+    Attributes:
+        restored: the key, the version and the ETag of each restore.
+        error: raised by every call; None for no error.
+    """
+
+    def __init__(self, histories: Mapping[str, Iterable[bool]] | None = None) -> None:
+        self._listed = [
+            ListedKey(key, False, 0, NOW - number, "", Version(f"v{number}", number == 0, is_deleted))
+            for key, versions in sorted((histories or {}).items())
+            for number, is_deleted in enumerate(versions)
+        ]
+        self.restored: list[tuple[str, str, str]] = []
+        self.error: Exception | None = None
+
+    def list(self, target: Target, deadline: Deadline, *, after: str, version: str, limit: int) -> ListedKeys:
+        """See `ports.VersionStore.list`."""
+        if self.error is not None:
+            raise self.error
+        listed: dict[object, ListedKey] = {}
+        for key in self._listed:
+            older = key.key == after and version and _number(key.version) > int(version[1:])
+            first, slash, _ = key.key.removeprefix(target.key).partition("/")
+            prefix = target.key + first + "/"
+            if not key.key.startswith(target.key) or not (key.key > after or older) or (slash and prefix == after):
+                continue
+            listed |= {prefix: ListedKey(prefix, True, 0, 0, "")} if slash else {(key.key, key.version): key}
+        return ListedKeys([*listed.values()][:limit], len(listed) <= limit)
+
+    def restore(self, target: Target, version: str, etag: str, deadline: Deadline) -> str:
+        """See `ports.VersionStore.restore`."""
+        if self.error is not None:
+            raise self.error
+        self.restored.append((target.key, version, etag))
+        return "v-new"
+
+
+def _number(version: Version | None) -> int:
+    return int(version.id[1:]) if version else 0

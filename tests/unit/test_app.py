@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+import chalicelib.environment
 from chalicelib import bootstrap
 from chalicelib.core.access.client_address import CDN_HEADER
 from chalicelib.core.access.marks import Marks
+from chalicelib.environment import of_process
+from chalicelib.stages import environment_of
 from tests.support.builders import basic, url_event
 from tests.support.entry_points import SETTINGS, Answer, at_both, at_function_url
 from tests.support.fakes import SIGNING_SECRET
@@ -84,6 +87,19 @@ def test_the_key_of_marks_is_in_the_environment_and_never_fetched(
         bootstrap.application.cache_clear()
         assert all(map(closed, at_both()))
         assert f"the environment variable SIGNPOST_MARK_KEY: {words}" in str(log_of(capfd)[0]["error"])
+
+
+def test_published_settings_win_on_lambda_alone(
+    settings_file: Path, environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    published = tmp_path / "published.toml"
+    published.write_text(f"{PLAIN}{READ}")
+    environment.setattr(chalicelib.environment, "PUBLISHED_SETTINGS", str(published))
+    of_tool = (of_process(), environment_of("dev", of_process()))
+    environment.setenv("AWS_LAMBDA_FUNCTION_NAME", "signpost-dev")
+    assert [own.settings_file for own in (*of_tool, of_process())] == [*[str(settings_file)] * 2, str(published)]
+    published.unlink()
+    assert of_process().settings_file == str(settings_file)
 
 
 def test_the_settings_are_read_once(settings_file: Path) -> None:

@@ -11,6 +11,7 @@ from chalicelib.core.access.issuer_tokens import IssuerTokens
 from chalicelib.core.access.link_tokens import LinkTokens
 from chalicelib.core.access.principals import ANYONE
 from chalicelib.core.access.signing import Signer
+from chalicelib.core.s3.stores import Cdn
 from chalicelib.core.web.paths import Path
 from chalicelib.explain import Explanation, explain, pasted, principal_of, rules_of
 from chalicelib.explained_token import explain_token
@@ -28,6 +29,7 @@ head = "inline"
 path = "/"
 bucket = "acme-files"
 region = "eu-west-1"
+inline = ["*.mpd"]
 
 [[keys]]
 id = "ci"
@@ -102,6 +104,16 @@ def test_a_url_is_understood_as_it_is_pasted(settings: Settings) -> None:
         )
 
 
+def test_the_life_of_a_url_is_of_the_rule_else_of_the_mount_and_its_players(settings: Settings) -> None:
+    mounts = [mount._replace(media_seconds=7_200) for mount in settings.mounts]
+    rules = [rule._replace(url_seconds=60) for rule in settings.rules]
+    for changed, life in (
+        (settings._replace(mounts=(*mounts,)), "300 s, 7200 s for a player in a browser, less"),
+        (settings._replace(mounts=(*mounts,), rules=(*rules,)), "60 s, less"),
+    ):
+        assert f"life    {life} where" in "\n".join(explained(changed, "GET", "/shared/a").lines)
+
+
 ANSWERS = [
     ("GET", "/shared/a.jpg?w=320", "307: the client is sent to S3, for the image in the size of the query"),
     ("GET", "/in/a.jpg?w=320", "307: "),
@@ -112,6 +124,7 @@ ANSWERS = [
     ("GET", "/in/a.jpg?w=320&versionId=x", "403 "),
     ("DELETE", "/shared/a?versionId=x", "403 "),
     ("GET", "/shared/a?presign", "200: the signed URL, as JSON"),
+    ("GET", "/shared/a.mpd", "200: the playlist itself; "),
     ("HEAD", "/shared/a", "200: the headers that GET would get"),
     ("HEAD", "https://abc.execute-api.eu-west-1.amazonaws.com/api/shared/a", "307: "),
     ("OPTIONS", "/shared/a", "204: an empty answer"),
@@ -144,6 +157,13 @@ def test_the_answer_is_the_answer_of_the_service(settings: Settings) -> None:
         assert explanation.refused == (int(start[:3]) >= 400)
 
 
+def test_a_read_is_explained_with_its_cdn_and_needs_no_key(settings: Settings) -> None:
+    mount = settings.mounts[0]._replace(cdn=Cdn("cdn.example.com", "K1", "none.pem"))
+    at_cdn = settings._replace(mounts=(mount, *settings.mounts[1:]))
+    for method, store in (("GET", "the CDN cdn.example.com"), ("PUT", "S3")):
+        assert f"the client is sent to {store}" in explained(at_cdn, method, "/shared/a.txt").lines[-1]
+
+
 def test_the_rule_is_described_with_its_number_and_its_demands(settings: Settings) -> None:
     assert explained(settings, "PUT", "/in/a").lines[1] == (
         "rule    1: /in/** allows read, write to group:builders, uploads at most 1,000 bytes, of type image/*, that "
@@ -155,6 +175,14 @@ def test_the_rule_is_described_with_its_number_and_its_demands(settings: Setting
     _, rule, answer = explained(settings, "POST", "/-/thumbnail", None).lines
     assert rule == "rule    no rule matches, so the request is refused"
     assert answer.startswith("answer  401 credentials-missing: ")
+
+
+def test_the_rule_of_an_index_file_is_named(settings: Settings) -> None:
+    (mount,) = settings.mounts
+    lines = explained(settings._replace(mounts=(mount._replace(index_file="a.html"),)), "GET", "/in/", "ci").lines
+    assert lines[1].startswith("index   the index file of the directory answers")
+    assert lines[2].startswith("rule    1: /in/** allows read")
+    assert lines[4] == "key     in/a.html"
 
 
 def test_the_caller_is_named_as_in_a_rule(settings: Settings) -> None:
@@ -190,6 +218,7 @@ def test_the_token_of_a_link_decides_and_is_not_shown(settings: Settings) -> Non
     )
     assert explanation.lines[-1].startswith("answer  307: ")
     assert token not in str(explanation)
+    assert explained(settings, "GET", f"/-/t/{token}{path}", None) == explanation
     for method, url in (("PUT", f"{path}?token={token}"), ("GET", f"/shared/b?token={token}"), ("GET", "/x?token=x")):
         lines = explained(settings, method, url).lines
         assert lines[-1].startswith("answer  403 ")

@@ -14,7 +14,12 @@ from chalicelib.core.web.message import Reply, Request
 if TYPE_CHECKING:
     from chalicelib.core.ports import ObjectStore
 
+    from .cdn_cookies import CdnCookies
+
 _MIN_URL_SECONDS: Final = 60  # the life of a presigned URL that is left when a cache gives away the redirect
+
+_DESTINATION: Final = "Sec-Fetch-Dest"
+"""Tells for what a browser asks. No script can set this header (Fetch Metadata Request Headers §2.1)."""
 
 
 class Redirects:
@@ -28,15 +33,23 @@ class Redirects:
         mounts: the buckets.
         presigner: signs the URLs.
         objects: factory of the store that answers HEAD inline; None where every HEAD is redirected.
+        cdn_cookies: gives sessions the cookies of a CDN; None where no mount has cookies.
     """
 
     def __init__(
-        self, *, rules: RuleSet, mounts: Mounts, presigner: Presigner, objects: "Callable[[], ObjectStore] | None"
+        self,
+        *,
+        rules: RuleSet,
+        mounts: Mounts,
+        presigner: Presigner,
+        objects: "Callable[[], ObjectStore] | None",
+        cdn_cookies: "CdnCookies | None",
     ) -> None:
         self._rules = rules
         self._mounts = mounts
         self._presigner = presigner
         self._objects = objects
+        self._cdn_cookies = cdn_cookies
 
     def answer(self, request: Request, grant: Grant, now: float, log_entry: AccessLogEntry) -> Reply:
         """Answer with a redirect to the key of the granted path, or with its URL as JSON for `?presign`.
@@ -46,8 +59,14 @@ class Redirects:
             BadParameter, BadHeader, NotOffered: a parameter or a header cannot be passed on to S3.
             Unavailable: the service has no valid credentials.
         """
+        target = self._mounts.resolve(grant)
+        if target.mount.media_seconds and _plays(request):
+            target = _for_player(target, target.mount.media_seconds, grant, now)
+        elif self._cdn_cookies and (reply := self._cdn_cookies.answer(request, target, grant, now)):
+            log_entry.bucket, log_entry.key = target.mount.bucket, target.key
+            return reply
         old_version = "versionId" in request.query
-        return self.to(self._mounts.resolve(grant), request, grant, now, log_entry, old_version=old_version)
+        return self.to(target, request, grant, now, log_entry, old_version=old_version)
 
     def to(
         self,
@@ -84,7 +103,13 @@ class Redirects:
         )
         log_entry.mark = signed.mark
         seconds = min(target.mount.cache_seconds, int(signed.expires_at - now) - _MIN_URL_SECONDS)
-        return replies.signed_url(request, signed, self._cache_control(seconds, signed, grant, old_version=old_version))
+        if "view" in request.query:
+            seconds = 0  # a cache would give the redirect to a browser, which gets a page at this URL
+        cache_control = self._cache_control(seconds, signed, grant, old_version=old_version)
+        reply = replies.signed_url(request, signed, cache_control)
+        if target.mount.media_seconds and cache_control != replies.NO_STORE:
+            reply = reply._replace(headers={**reply.headers, "Vary": _DESTINATION})
+        return reply
 
     def _cache_control(self, seconds: int, signed: SignedUrl, grant: Grant, *, old_version: bool) -> str:
         """Return how long a client may keep a redirect: never longer than the URL is valid.
@@ -97,3 +122,19 @@ class Redirects:
         if grant.action != "read" or signed.method != "GET" or signed.headers or grant.link or seconds <= 0:
             return replies.NO_STORE
         return replies.cache_control(seconds, shared=not old_version and self._rules.open_to_anyone(grant))
+
+
+def _plays(request: Request) -> bool:
+    """Whether a browser gets a file for a player, which asks the same URL for the next part until the film ends."""
+    return request.method == "GET" and request.headers.get(_DESTINATION.lower()) in ("audio", "video")
+
+
+def _for_player(target: Target, media_seconds: int, grant: Grant, now: float) -> Target:
+    """Return the target with a URL that lasts while a film plays, but no longer than what the caller shows.
+
+    The usual life is the least: a player gets no shorter URL than a download.
+    """
+    mount, seconds = target.mount, media_seconds
+    if grant.ends_at is not None:
+        seconds = max(mount.url_seconds, min(seconds, grant.ends_at - mount.signed_at(now)))
+    return target._replace(mount=mount._replace(url_seconds=seconds))

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from types import TracebackType
 
 from .message import Request
-from .paths import decode
+from .paths import TOKEN_PATHS, decode
 from .problems.access import CredentialsInvalid, Forbidden, SignInFailed
 from .problems.base import BadPath, InternalError, KeyTooLong, Misconfigured, Problem, Unavailable
 
@@ -70,7 +70,7 @@ class AccessLogEntry:
             "principal": self.principal,
             "method": request.method,
             "action": self.action,
-            "path": _decoded(request.raw_path) if self.path is None else self.path,
+            "path": _without_token(_decoded(request.raw_path) if self.path is None else self.path),
             "rule": self.rule,
             "status": status,
             "code": self.code,
@@ -97,6 +97,11 @@ def _decoded(raw_path: str) -> str | None:
         return decode(raw_path)
     except (BadPath, KeyTooLong):
         return None
+
+
+def _without_token(path: str | None) -> str | None:
+    """Return a path for the log. A path with a token gets here only where it is broken, or spelled with escapes."""
+    return TOKEN_PATHS if path is not None and path.startswith(TOKEN_PATHS) else path
 
 
 def _place(error: BaseException) -> str:

@@ -42,7 +42,7 @@ class Cors:
             "Allow": self._methods,
             "Access-Control-Allow-Methods": self._methods,
             "Access-Control-Max-Age": _PREFLIGHT_SECONDS,
-            "Vary": "Origin, Access-Control-Request-Method, Access-Control-Request-Headers",
+            "Vary": "Access-Control-Request-Method, Access-Control-Request-Headers",
         }
         requested = request.headers.get("access-control-request-headers", "")
         if requested and is_plain(requested):

@@ -19,7 +19,13 @@ _QUALITIES: Final[Mapping[str, int]] = {"jpeg": 80, "webp": 80, "avif": 55}
 
 # The file names with a thumbnail on pages, by their last letters.
 _THUMBNAILS: Final = frozenset({"jpg", "jpeg", "png", "webp", "avif", "gif"})
-_THUMBNAIL: Final = "96x96"
+_THUMBNAIL_PIXELS: Final = 96
+_TILE_PIXELS: Final = (
+    400  # of a square in a grid, which is about half as wide on screens, because many have two dots a pixel
+)
+
+_LARGE_BYTES: Final = 2_000_000  # of an image that takes a phone seconds to load
+_SCREEN: Final = "2048x2048"
 
 
 class Rendition(NamedTuple):
@@ -105,18 +111,32 @@ def check_size(rendition: Rendition, sizes: tuple[str, ...]) -> None:
         raise SizeNotAllowed(sizes)
 
 
-def thumbnail(name: str, size: int, sizes: tuple[str, ...]) -> str:
+def thumbnail(name: str, size: int, sizes: tuple[str, ...], *, is_tile: bool = False) -> str:
     """Return the query of a file's thumbnail on a page: a small JPEG; empty for a file without a thumbnail.
 
     Args:
         name: the name of the file; its extension decides.
         size: the bytes of the file.
         sizes: the sizes that its rule lists; empty where every size is allowed.
+        is_tile: whether the thumbnail fills a square in a grid; false for a row of a list.
     """
     extension = name.lower().rpartition(".")[2]
     if extension not in _THUMBNAILS or size > MAX_IMAGE_BYTES:
         return ""
-    return f"{query_of(min(sizes, key=_longest_side, default=_THUMBNAIL))}&format=jpeg"
+    pixels = _TILE_PIXELS if is_tile else _THUMBNAIL_PIXELS
+    nearest = min(sizes, key=lambda size: abs(_longest_side(size) - pixels), default=f"{pixels}x{pixels}")
+    return f"{query_of(nearest)}{'&fit=cover' if is_tile and not sizes else ''}&format=jpeg"
+
+
+def screen_image(name: str, size: int, sizes: tuple[str, ...]) -> str:
+    """Return the query of an image that fills a screen; empty where the page of a file shows the file itself.
+
+    Args:
+        name, size, sizes: as in `thumbnail`. A GIF may be an animation, so its page shows the file.
+    """
+    extension = name.lower().rpartition(".")[2]
+    is_rendered = extension in _THUMBNAILS - {"gif"} and _LARGE_BYTES < size <= MAX_IMAGE_BYTES
+    return query_of(_SCREEN) if is_rendered and (not sizes or _SCREEN in sizes) else ""
 
 
 def is_size(text: object) -> bool:

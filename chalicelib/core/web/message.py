@@ -4,14 +4,18 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 from urllib.parse import quote, urlencode
 
+from .paths import TOKEN_PATHS
 from .times import Deadline
 
 BLANKS: Final = " \t"
 """The blanks around the parts of a field's value (RFC 9110 §5.6.3). (`str.strip` also removes blanks of Unicode.)"""
 
+GIT_LFS: Final = "application/vnd.git-lfs+json"
+"""The media type of requests and answers of git-lfs (git-lfs, docs/api/batch.md)."""
+
 _PAGE_PARAMETERS: Final = (
     *("cursor", "recursive", "limit", "links", "download", "presign", "versionId", "w", "h", "fit", "format", "q"),
-    "path",
+    *("path", "sort", "view", "versions", "list"),
 )
 """The parameters of pages and files that a person opens in a browser. None of them is a secret."""
 
@@ -66,6 +70,7 @@ class _Reply(NamedTuple):
     status: int
     headers: Mapping[str, str]
     body: bytes
+    cookies: tuple[str, ...]
 
 
 class Reply(_Reply):
@@ -75,17 +80,20 @@ class Reply(_Reply):
         status: the HTTP status.
         headers: field names and values, ASCII.
         body: the bytes to send.
+        cookies: the values of `Set-Cookie`, one for each cookie (RFC 6265 §3); no header has this name.
 
     Raises:
-        ValueError: a header is not printable ASCII, so it could not be sent as one header.
+        ValueError: a header or a cookie is not printable ASCII, so it could not be sent as one header.
     """
 
     __slots__ = ()
 
-    def __new__(cls, status: int, headers: Mapping[str, str], body: bytes = b"") -> "Reply":
-        if not is_plain("".join((*headers, *headers.values()))):
+    def __new__(
+        cls, status: int, headers: Mapping[str, str], body: bytes = b"", cookies: tuple[str, ...] = ()
+    ) -> "Reply":
+        if not is_plain("".join((*headers, *headers.values(), *cookies))):
             raise ValueError("a header is not plain ASCII")  # the text names no header: its value may be a secret
-        return super().__new__(cls, status, headers, body)
+        return super().__new__(cls, status, headers, body, cookies)
 
     def __repr__(self) -> str:
         """Show the status only, because Location is a presigned URL."""
@@ -95,6 +103,16 @@ class Reply(_Reply):
 def wants_page(request: Request) -> bool:
     """Whether the client is a browser that asks for a page: `Accept` names HTML (RFC 9110 §12.5.1)."""
     return any(map(_is_html, request.headers.get("accept", "").lower().split(",")))
+
+
+def is_git_lfs(request: Request) -> bool:
+    """Whether git-lfs sends a request of its API: `Accept` is the media type of git-lfs, with or without parameters."""
+    return request.headers.get("accept", "").partition(";")[0].strip(BLANKS).lower() == GIT_LFS
+
+
+def wants_preview(request: Request) -> bool:
+    """Whether a browser asks for the page of a file: `?view`. For a program, `?view` has no meaning."""
+    return "view" in request.query and request.method in ("GET", "HEAD") and wants_page(request)
 
 
 def navigates(request: Request) -> bool:
@@ -116,6 +134,17 @@ def asked_path(request: Request) -> str:
     parameters = request.query.items()
     query = {name: value for name, value in parameters if name in _PAGE_PARAMETERS and value.isprintable()}
     return f"{request.raw_path}?{urlencode(query, quote_via=quote)}" if query else request.raw_path
+
+
+def with_token_in_query(request: Request) -> Request:
+    """Turn a request for `/-/t/TOKEN/key` into the request for `/key?token=TOKEN`, so that no log has the token.
+
+    Every other request stays as it is. The service answers 404 where no slash follows the token.
+    """
+    if not request.raw_path.startswith(TOKEN_PATHS):
+        return request
+    token, slash, key = request.raw_path.removeprefix(TOKEN_PATHS).partition("/")
+    return request._replace(raw_path=f"/{key}", query={**request.query, "token": token}) if slash else request
 
 
 def _is_html(media_range: str) -> bool:

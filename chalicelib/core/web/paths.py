@@ -29,7 +29,18 @@ CALLBACK: Final = f"{SERVICE_PATHS}callback/"
 """The prefix of the paths to which an issuer sends a browser back; the name of the issuer follows."""
 LOGOUT: Final = f"{SERVICE_PATHS}logout"
 TOKEN: Final = f"{SERVICE_PATHS}token"
+CREDENTIALS: Final = f"{SERVICE_PATHS}credentials"
+"""The path of AWS keys for SDKs."""
 ASSETS: Final = f"{SERVICE_PATHS}assets/"
+RECEIVED: Final = f"{SERVICE_PATHS}received"
+"""The path to which S3 sends a browser after the upload by a form."""
+UPLOADS: Final = f"{SERVICE_PATHS}uploads"
+LINKS: Final = f"{SERVICE_PATHS}links"
+LINK: Final = f"{LINKS}/"
+"""The prefix of the paths of links in a list; the id of the link follows."""
+
+TOKEN_PATHS: Final = f"{SERVICE_PATHS}t/"
+"""The prefix of the paths that have the token of a link before the path of the file: `/-/t/TOKEN/key`."""
 
 MAX_KEY_BYTES: Final = 1_024  # S3 User Guide, "Naming Amazon S3 objects": UTF-8, at most 1,024 bytes
 
@@ -73,7 +84,13 @@ def methods_of_service_page(path: Path) -> tuple[str, ...]:
     """Return the methods of a page below `/-/`; raise NotFound where there is no such page."""
     if path in (LOGIN, TOKEN):
         return ("GET", "HEAD", "POST", "OPTIONS")
-    if path == LOGOUT:
+    if path in (LINKS, RECEIVED):
+        return ("GET", "HEAD", "OPTIONS")
+    if path.startswith(LINK) and path != LINK:
+        return ("POST", "DELETE", "OPTIONS")
+    if path == CREDENTIALS:
+        return ("GET", "OPTIONS")  # each answer has new keys, so HEAD would make keys for nobody
+    if path in (LOGOUT, UPLOADS):
         return ("POST", "OPTIONS")
     if path.startswith(CALLBACK) and path != CALLBACK:
         return ("GET", "OPTIONS")  # the code of a callback works once, so HEAD must not use the code
@@ -90,6 +107,11 @@ def directories_above(path: Path) -> Iterator[Path]:
     while end >= 0:
         yield Path(path[: end + 1])
         end = path.rfind("/", 0, end)
+
+
+def file_in(directory: Path, name: str) -> Path:
+    """Return the path of a file in a directory; the settings have checked the name."""
+    return Path(directory + name)
 
 
 def check_key_length(key: str) -> None:

@@ -142,13 +142,14 @@ def test_a_page_offers_to_sign_in_only_where_signing_in_can_change_the_answer() 
             assert reply.status == status, (method, raw_path, query)
             next_path = raw_path if may_help and sign_in else ""
             assert f"next_path={next_path!r}" in page, (method, raw_path, query, sign_in)
-            visitor = f"Visitor(name={name!r}, by_key={bool(name)}, by_cookie={by_cookie}, link_expires_at=None, "
-            assert (
-                f"{visitor}sign_in={sign_in}, base_url='https://files.example.com'), status={status}, title='" in page
-            ), page
+            visitor = (
+                f"Visitor(name={name!r}, by_key={bool(name)}, by_cookie={by_cookie}, link_expires_at=None, "
+                f"sign_in={sign_in}, base_url='https://files.example.com', accept_language='', link_maker='')"
+            )
+            assert f"{visitor}, status={status}, title='" in page, page
             assert "request_id='req-1'" in page
     signed_in = ask("POST", "/-/login", headers={"origin": "https://files.example.com"}, body=login("ann"))
-    cookie = signed_in.headers["Set-Cookie"].partition(";")[0]
+    cookie = signed_in.cookies[0].partition(";")[0]
     page = ask("GET", "/nothing", headers={"cookie": cookie, **BROWSER}).body.decode()
     assert "Visitor(name='ann', by_key=True, by_cookie=True, " in page
     assert "next_path='/nothing'" in page

@@ -27,6 +27,7 @@ PROBLEMS = [
     access.LinkUsedUp(),
     access.LinkRevoked(),
     access.NotRevocable(),
+    access.TooManyLinks(300),
     access.Prefetched(),
     images.SizeNotAllowed(["320x", "96x96"]),
     images.SourceNotAllowed(),

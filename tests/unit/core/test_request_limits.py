@@ -30,7 +30,7 @@ def container(table: LeaseTable, *limits: Limit, url_seconds: int = 300) -> Requ
         limits=limits,
         leases=table,
         client_addresses=ClientAddresses(None),
-        url_seconds=lambda _: url_seconds,
+        url_seconds=lambda *_: url_seconds,
         admit_without_table=False,
     )
 
@@ -231,6 +231,9 @@ def test_ranges_of_one_file_count_once_within_the_life_of_its_url() -> None:
     assert get("/public/b", "bytes=0-") == 307
     assert get("/public/a", "bytes=0-", MINUTE + 101) == 307  # the third unit
     assert [get("/public/a", "bytes=0-", MINUTE + 102), get("/public/c", "bytes=0-")] == [307, 429]
+    rules = numbered(allow("/**", "read")._replace(url_seconds=100))
+    service = signpost(rules=rules, limits=[Limit(("anyone",), 1, 3_600)])
+    assert [get("/a", "bytes=0-", MINUTE + seconds) for seconds in (0, 99, 101)] == [307, 307, 429]
     for headers in (basic("ci"), basic("ann")):  # each caller by itself
         service = signpost(limits=[Limit(("anyone",), 1, 3_600)])
         assert ask("GET", "/public/a", service=service, headers={"range": "bytes=0-"}).status == 307

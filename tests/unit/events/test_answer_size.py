@@ -65,7 +65,7 @@ def test_a_page_of_long_names_is_sent_in_parts_that_fit() -> None:
     counts = []
     for make, handler, encoding in ((rest_event, of.rest_api, "identity"), (url_event, of.function_url, "gzip")):
         bodies = list(parts(make, handler, [("Accept", "text/html"), ("Accept-Encoding", encoding)]))
-        urls = [re.findall(r'<a href="[^"]*/users/ann/([^"?]+)" class="file"', body.decode()) for body in bodies]
+        urls = [re.findall(r'<a href="([^"?]+)(?:\?view)?" class="file"', body.decode()) for body in bodies]
         assert sorted(unquote(url) for part in urls for url in part) == sorted(names)
         counts.append([len(part) for part in urls])
     assert counts[0] == counts[1]

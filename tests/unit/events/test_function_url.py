@@ -70,10 +70,10 @@ def test_a_reply_becomes_the_whole_response() -> None:
         "body": "AP8=",
         "isBase64Encoded": True,
     }
-    assert from_reply(Reply(303, {"Location": "/", "Set-Cookie": "a=b"})) == {
+    assert from_reply(Reply(303, {"Location": "/"}, cookies=("a=b", "c=d"))) == {
         "statusCode": 303,
         "headers": {"Location": "/"},
-        "cookies": ["a=b"],
+        "cookies": ["a=b", "c=d"],
         "body": "",
         "isBase64Encoded": True,
     }

@@ -1,9 +1,9 @@
 """The refusals of access: credentials, rules, sessions and links.
 
 Problem
-├── Unauthorized 401: CredentialsMissing, CredentialsInvalid, UrlKeyInvalid, CookieInvalid
+├── Unauthorized 401: CredentialsMissing, CredentialsInvalid, AwsSignature, UrlKeyInvalid, CookieInvalid
 ├── Forbidden (OutsideScope), SessionRequired, CrossSite, LinkInvalid, Prefetched, SignInFailed, TooManyGroups 403
-├── NotRevocable 409
+├── NotRevocable, TooManyLinks 409
 ├── LinkGone 410: LinkExpired, LinkUsedUp, LinkRevoked
 └── TooManyRequests 429
 """
@@ -52,6 +52,20 @@ class CredentialsInvalid(Unauthorized):
         self.reason = reason
 
 
+class AwsSignature(Unauthorized):
+    """The request has a signature for S3 itself: an SDK of AWS was pointed at the service."""
+
+    code = "aws-signature"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "An SDK of AWS signed this request for S3, and this service is no S3. Leave the endpoint of the SDK at S3 "
+            "itself, and let the SDK take AWS keys from /-/credentials of this service, where the service offers them: "
+            "as the full URI of container credentials, with the Authorization header of your API key as the token, or "
+            "by a credential_process. Or use an HTTP client in place of the SDK, with `Authorization: Bearer SECRET`."
+        )
+
+
 class UrlKeyInvalid(Unauthorized):
     """The key in the URL of an image is wrong, or is not publishable. Both get the same answer."""
 
@@ -75,7 +89,7 @@ class CookieInvalid(Unauthorized):
 
     def __init__(self, closing_cookie: str) -> None:
         super().__init__("The cookie that signs you in is not valid here. Sign in again.")
-        self.headers = {"Set-Cookie": closing_cookie}
+        self.cookies = (closing_cookie,)
 
 
 class Forbidden(Problem):
@@ -220,14 +234,27 @@ class LinkRevoked(LinkGone):
 
 
 class NotRevocable(Problem):
-    """The link has no number of uses. No request by such a link asks the table, so the table could not stop it."""
+    """The link is neither counted nor `revocable`. So no use of the link asks the table."""
 
     status, title, code = 409, "Conflict", "not-revocable"
 
     def __init__(self) -> None:
         super().__init__(
-            "A link without a number of uses cannot be revoked: it works until it expires, or its maker's key or "
-            "right to share is taken away. To be able to revoke a link, make it with `uses`."
+            "This link has no number of uses and is not revocable. So the link works until it expires, or until its "
+            "maker's key or right to share is taken away. To be able to revoke a link, make the link with "
+            '{"uses": null, "revocable": true}, or with a number of uses.'
+        )
+
+
+class TooManyLinks(Problem):
+    """The maker has as many live revocable links as the table can list. `limit` is this number."""
+
+    status, title, code = 409, "Conflict", "too-many-links"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"You have {limit:,} live links that can be revoked, and no maker can have more. "
+            "Revoke the links that nobody needs at /-/links, or make this link without `revocable`."
         )
 
 

@@ -23,12 +23,14 @@ class Problem(Exception):
         code: a stable name for programs; a release never changes the code.
         detail: what is wrong and what to do, for people.
         headers: header fields that the answer must carry.
+        cookies: the values of `Set-Cookie` that the answer must carry.
     """
 
     status: int
     title: str
     code: str
     headers: Mapping[str, str] = {}
+    cookies: tuple[str, ...] = ()
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail)

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from chalicelib.core.web.message import Reply
 from chalicelib.core.web.problems.images import ImageBroken, ImageTooLarge
-from tests.support.builders import NOW, allow, basic, deny, mount, numbered
+from tests.support.builders import BASE_URL, NOW, allow, basic, deny, mount, numbered, secret_of
 from tests.support.fakes import Failing, Renderer, ask, code, signpost
 from tests.support.link_use_counter import MemoryLinkUseCounter
 from tests.support.store import MemoryStore
@@ -72,6 +72,32 @@ def test_other_parameters_are_passed_on_except_the_version() -> None:
         assert signed == passed
         version = query.get("versionId")
         assert world.store.versions == [("HEAD", version), ("HEAD", None), ("GET", version)]
+
+
+def test_a_browser_keeps_an_image_for_an_hour_but_not_after_the_session() -> None:
+    """The URL is the same for a whole hour, for each caller. A link can end earlier, so no browser keeps its image."""
+    hour = int(NOW) - int(NOW) % 3_600
+    form = {"content-type": "application/x-www-form-urlencoded", "origin": BASE_URL}
+    body = f"id=ann&secret={secret_of('ann')}".encode()
+    signed_in = ask("POST", "/-/login", headers=form, body=body, now=hour + 1_800).cookies[0]
+    session = {"cookie": signed_in.partition(";")[0]}
+    last_hour = hour + 12 * 3_600  # the session of a key ends 1,800 s later
+    world = World(mounts=[mount(url_seconds=100)._replace(media_seconds=200)])
+    for headers, query, start, seconds, kept in (
+        (AS_ANN, {}, hour, 7_200, (3_600, 3_541)),
+        (session, {}, hour + 3_600, 7_200, (3_600, 3_541)),
+        (session, {}, last_hour - 3_600, 5_400, (3_600, 1_741)),
+        (session, {}, last_hour, 1_800, (1_740, None)),
+        ({}, {"token": world.token(uses=None)}, hour, 100, (None, None)),
+    ):
+        times = (start, min(start + 3_599, start + seconds - 1))
+        replies = [world.get("/shared/a.png", W320 | query, headers=headers, now=time) for time in times]
+        if seconds > 100:
+            assert len({reply.headers["Location"] for reply in replies}) == 1
+        assert f"X-Amz-Expires={seconds}&" in replies[0].headers["Location"]
+        expected = [f"private, max-age={each}" if each else "no-store" for each in kept]
+        assert [reply.headers["Cache-Control"] for reply in replies] == expected, start
+        assert {reply.headers["Vary"] for reply in replies} == {"Authorization, Cookie"}
 
 
 def test_without_a_size_or_with_another_method_the_answer_is_about_the_file() -> None:

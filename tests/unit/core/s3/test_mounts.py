@@ -1,6 +1,7 @@
 """A granted path leads to one bucket and key, and no path leads to the files that the service makes."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -135,3 +136,10 @@ def test_the_derived_files_of_one_bucket_do_not_hide_keys_of_another_bucket() ->
     assert not mounts.may_hold_derived(directory)
     assert Mounts([mount("/a"), mount("/b", prefix="x/")]).may_hold_derived(directory)
     assert mounts.directory(grant, "/b/") is None
+
+
+def test_an_access_point_can_have_the_bucket_of_each_other_mount() -> None:
+    for bucket in ("arn:aws:s3:eu-west-1:111122223333:accesspoint/acme-ap", "acme-ap-r4nd0m-s3alias"):
+        mounts = Mounts([mount("/a", prefix="x/"), mount("/ap", bucket=bucket), mount("/b", bucket="else")])
+        for path in ("/ap/x/-/derived/X", "/ap/-/derived/X", "/a/-/derived/X", "/b/x/-/derived/X"):
+            assert reached(partial(mounts.resolve, granted(path))) is None, path

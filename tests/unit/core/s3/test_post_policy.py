@@ -13,14 +13,14 @@ from chalicelib.core.s3.post_policy import post_policy
 from chalicelib.core.s3.presign import sign_form
 from chalicelib.core.s3.stores import Credentials
 from chalicelib.core.web.problems.base import NotOffered, Unavailable
-from tests.support.builders import CREDENTIALS, NOW, allow, request, target
+from tests.support.builders import CREDENTIALS, NOW, allow, mount, target
 
 FREE = allow("/**", "write")
 INBOX = target("inbox/")
 
 
 def make(rule: Rule = FREE, **query: str) -> tuple[dict[str, str], list[Any]]:
-    form = post_policy(request("POST", query=query), rule, INBOX)
+    form = post_policy(rule, INBOX, query.get("type"))
     return form.fields, form.conditions
 
 
@@ -45,7 +45,7 @@ def test_a_form_fixes_its_type_and_headers() -> None:
     assert make(type="text/html")[0]["Content-Type"] == "text/html"
 
 
-def test_a_rule_with_demands_that_no_form_can_send_has_no_form() -> None:
+def test_a_rule_or_a_bucket_with_demands_that_no_form_can_send_has_no_form() -> None:
     tags = (("cache-control", "private"), ("x-amz-tagging", "a=b"))
     for rule in (
         *(FREE._replace(overwrite=False), FREE._replace(checksum=True), FREE._replace(require_headers=tags)),
@@ -54,13 +54,16 @@ def test_a_rule_with_demands_that_no_form_can_send_has_no_form() -> None:
     ):
         with pytest.raises(NotOffered):
             make(rule)
+    for at in (mount()._replace(requester_pays=True), mount(bucket="acme-r4nd0m-s3alias")):
+        with pytest.raises(NotOffered):
+            post_policy(FREE, target("inbox/", at), None)
 
 
 def test_a_policy_is_signed_as_aws_defines() -> None:
     """Each field except the fields that S3 exempts has a condition, and the signature covers the encoded policy."""
     for token in (None, "session/token=="):
         credentials = Credentials(CREDENTIALS.access_key, CREDENTIALS.secret_key, token)
-        signed = sign_form(INBOX, post_policy(request("POST"), FREE, INBOX), credentials=credentials, now=NOW)
+        signed = sign_form(INBOX, post_policy(FREE, INBOX, None), credentials=credentials, now=NOW)
         policy = json.loads(base64.b64decode(signed.fields["policy"], validate=True))
         assert (policy["expiration"], signed.expires_at) == ("2023-11-14T22:18:20Z", NOW + 300)
         conditions = [condition for condition in policy["conditions"] if isinstance(condition, dict)]
@@ -83,4 +86,4 @@ def test_a_policy_is_signed_as_aws_defines() -> None:
 def test_credentials_that_have_ended_sign_no_form() -> None:
     ended = Credentials("AKID", "secret", "token", NOW - 1)
     with pytest.raises(Unavailable):
-        sign_form(INBOX, post_policy(request("POST"), FREE, INBOX), credentials=ended, now=NOW)
+        sign_form(INBOX, post_policy(FREE, INBOX, None), credentials=ended, now=NOW)

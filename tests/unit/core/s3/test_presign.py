@@ -61,6 +61,7 @@ def parameters(url: str) -> dict[str, str]:
     credentials=CREDENTIAL_SETS,
     now=st.floats(946_684_800, 4_102_444_800),
     mark=st.none() | st.text("abcxyz234567", min_size=16, max_size=16),
+    requester_pays=st.booleans(),
 )
 def test_a_url_equals_the_url_of_botocore(
     at: Mount,
@@ -71,13 +72,16 @@ def test_a_url_equals_the_url_of_botocore(
     credentials: Credentials,
     now: float,
     mark: str | None,
+    requester_pays: bool,
 ) -> None:
+    at = at._replace(requester_pays=requester_pays)
+    payer = {"x-amz-request-payer": "requester"} if requester_pays else {}
     signed = presign(target(key, at), method, query=query, headers=headers, credentials=credentials, now=now, mark=mark)
     assert signed.url == botocore_url(
         method,
         at.bucket_url.origin + at.bucket_url.base,
         key,
-        query=query if mark is None else {**query, "x-signpost": mark},
+        query=query | payer | ({} if mark is None else {"x-signpost": mark}),
         headers=headers,
         credentials=credentials,
         region=at.region,

@@ -142,10 +142,12 @@ def test_a_thumbnail_is_a_small_still_image_that_the_rule_allows() -> None:
         ("/a.jpg", MAX_IMAGE_BYTES + 1, (), ""),
         ("/a.jpg", 1, ("640x480", "320x", "x200", "1000x1"), "h=200&format=jpeg"),
         ("/a.jpg", 1, ("640x480", "320x", "x320"), "w=320&format=jpeg"),
-        ("/a.jpg", 1, ("64x48",), "w=64&h=48&format=jpeg"),
+        ("/a.jpg", 1, ("16x16", "64x48"), "w=64&h=48&format=jpeg"),
         *((name, 1, (), "") for name in ("/a.txt", "/a", "/jpg", "/a.jpg.txt", "/a.jpg/b", "/a.", "/a.svg", "/a.tiff")),
     ]:
         assert image_parameters.thumbnail(name, size, sizes) == query, (name, size, sizes)
+    for sizes, query in (((), "w=400&h=400&fit=cover"), (("96x96", "320x", "x640"), "w=320")):
+        assert image_parameters.thumbnail("/a.jpg", 1, sizes, is_tile=True) == f"{query}&format=jpeg"
 
 
 # Kinds of images
