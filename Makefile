@@ -15,16 +15,18 @@ PYTEST := $(BIN)/python -m pytest
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
 	$(if $(UPGRADE),--upgrade)
 
-.PHONY: setup run test test-fast test-deploy test-browser test-clients lint test-s3 coverage bench bench-images package deploy lock tag screenshots clean
+.PHONY: setup run test test-only test-fast test-deploy test-browser clients test-clients lint test-s3 coverage bench bench-images tasks package deploy lock tag screenshots clean
 
 setup: $(VENV)/ready
 
 run: $(VENV)/ready
 	@exec $(BIN)/python -m local --port $(PORT) --s3-port $(S3_PORT)
 
-# Prints the ten slowest tests.
-test: lint
-	$(PYTEST) -n 2 --dist worksteal --durations 10 --ignore tests/deploy --ignore tests/operator --ignore tests/browser --ignore tests/clients
+test: lint test-only
+
+# `make test` without the checks of `make lint`. Prints the ten slowest tests.
+test-only: $(VENV)/ready
+	$(PYTEST) -n 2 --dist worksteal --durations 10 --ignore tests/deploy --ignore tests/e2e --ignore tests/operator --ignore tests/browser --ignore tests/clients
 
 # Prints the lines and branches that `make test` does not reach in this process: a server of a test is another process.
 # Nothing fails because of the figure.
@@ -36,16 +38,22 @@ coverage: $(VENV)/ready
 test-fast: $(VENV)/ready
 	$(PYTEST) --hypothesis-profile fast -m "not slow" $(FAST_TESTS)
 
-# The zip, the template and the deployment, against a simulated AWS; pip fetches the packages of the zip.
+# The zip, the template and the deployment, against a simulated AWS, and the commands of all pages; pip fetches the packages of
+# the zip.
 test-deploy: $(VENV)/ready
-	$(PYTEST) -n 2 --dist worksteal tests/deploy
+	$(PYTEST) -n 2 --dist worksteal tests/deploy tests/e2e
 	$(PYTEST) tests/operator  # alone, because each test empties the simulated AWS of its process
 
 # What a browser sees, against the embedded S3; `make test-s3` does it against another.
 test-browser: $(VENV)/ready
 	$(PYTEST) -n 2 --dist worksteal tests/browser
 
-# What docs/clients.md says of clients, tried with them: their packages are large, so nothing else installs them.
+# Runs all clients and writes the table of docs/clients.md; as root, it installs what is missing. CHECK=1 compares the table.
+# ONLY="curl wget" runs these clients.
+clients: $(VENV)/clients
+	@$(BIN)/python -m tests.clients $(if $(CHECK),--check) $(if $(ONLY),--only $(ONLY))
+
+# What docs/clients.md and docs/recipes.md say of clients, tried with them: their packages are large, so nothing else installs them.
 test-clients: $(VENV)/clients
 	$(PYTEST) -n 2 --dist worksteal tests/clients
 
@@ -68,17 +76,20 @@ bench: $(VENV)/ready
 bench-images: $(VENV)/ready
 	$(BIN)/python -m bench.images
 
+# What a person does on the pages: the actions and the seconds of each task. COPYPARTY=1 compares an upload with copyparty.
+tasks: $(VENV)/ready
+	$(BIN)/python -m tests.browser.tasks $(if $(COPYPARTY),--copyparty)
+
 # What CloudFormation deploys: build/sam.json and build/deployment.zip, the same bytes from the same commit. build/sbom.json
 # names the packages in the zip.
 package: $(VENV)/ready
 	@$(BIN)/python -m local.package build
 
-# The REST API of a stage. A settings file with a mistake is not deployed, for every answer would be 500.
+# The REST API of a stage: checks the settings, writes the policy, and updates the one API that the account has for the stage.
+# NEW=1 makes another API; REMOVE="NAME" removes a variable that somebody set on the function.
 deploy: $(VENV)/ready
 	@test -n "$(STAGE)" || { echo "Say which stage of .chalice/config.json: make deploy STAGE=dev" >&2; exit 2; }
-	$(BIN)/python -m chalicelib check --stage $(STAGE)
-	$(BIN)/python -m chalicelib policy --stage $(STAGE) --write
-	$(BIN)/python -m local.wheels $(BIN)/chalice deploy --stage $(STAGE)
+	@$(BIN)/python -m local.deploy --stage $(STAGE) $(if $(NEW),--new) $(if $(REMOVE),--remove $(REMOVE))
 
 # requirements*.txt from requirements*.in. UPGRADE=1 takes the newest versions of what requirements*.in does not pin.
 lock: $(VENV)/ready

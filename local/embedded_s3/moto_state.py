@@ -54,6 +54,17 @@ def find_object(bucket_name: str, key: str) -> FakeKey | None:
     return stored if isinstance(stored, FakeKey) else None
 
 
+def last_version(bucket_name: str, key: str) -> tuple[str, str] | None:
+    """Return the key and the id of the oldest version of the last key up to a key; None where there is none."""
+    bucket = find_bucket(bucket_name)
+    histories = {name: versions for name, versions in bucket.keys.iterlists() if name <= key} if bucket else {}
+    if not histories:
+        return None
+    last = max(histories)
+    oldest = min(histories[last], key=lambda version: version.last_modified)
+    return last, oldest.version_id or "null"
+
+
 def find_upload(bucket_name: str, key: str, upload_id: str) -> FakeMultipart | None:
     """Return the multipart upload of this key; None where it does not exist, or is completed or aborted."""
     bucket = find_bucket(bucket_name)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from moto.moto_server.werkzeug_app import BackendRequest, create_backend_app
 from werkzeug.http import http_date, parse_date, parse_etags
@@ -17,6 +17,7 @@ from werkzeug.test import run_wsgi_app
 
 from .bodies import check_digests
 from .errors import S3Error, bad_request
+from .moto_state import last_version
 from .multipart import check_multipart
 from .target import S3Target
 
@@ -51,6 +52,7 @@ class MotoObjects:
         except S3Error as error:
             return error(environ, start_response)
         _drop_unreadable_range(environ)
+        _name_the_version_marker(environ, target)
         if environ["REQUEST_METHOD"] in ("GET", "HEAD") and any(name in environ for name in _CONDITIONS):
             self._simplify_conditions(environ)
         if environ["REQUEST_METHOD"] == "HEAD" and "response-" in environ["QUERY_STRING"]:
@@ -119,6 +121,20 @@ def _utc_date(condition: str | None) -> str | None:
         return http_date(parsed) if parsed else None
     except OverflowError:  # in UTC, the date is in the year 10000
         return None
+
+
+def _name_the_version_marker(environ: WSGIEnvironment, target: S3Target) -> None:
+    """Add a version to a `key-marker` that has none: moto would leave out one version too many, or too few.
+
+    A listing continues after all versions of a key (S3 API Reference, ListObjectVersions, KeyMarker).
+    """
+    parameters = target.parameters()
+    if "versions" not in parameters or "key-marker" not in parameters or "version-id-marker" in parameters:
+        return
+    last = last_version(target.bucket, parameters["key-marker"][0])
+    kept = [pair for pair in target.query if pair[0] != "key-marker"]
+    added = urlencode({"key-marker": last[0], "version-id-marker": last[1]}) if last else ""
+    environ["QUERY_STRING"] = "&".join(filter(None, ("&".join(map("=".join, kept)), added)))
 
 
 def _drop_unreadable_range(environ: WSGIEnvironment) -> None:
