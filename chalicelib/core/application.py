@@ -119,8 +119,7 @@ class Application:
             **reply.headers,
             "Vary": f"{self._vary}, {own_vary}" if own_vary else self._vary,
         }
-        # `_replace` does not check the headers again: the added headers are constants, settings and checked values.
-        reply = reply._replace(headers=headers)
+        reply = reply.with_headers(headers)
         if not reply.body:
             return reply
         from .web.compression import compressed  # a redirect has no body

@@ -8,7 +8,6 @@ tests compare the signatures with botocore's signatures.
 import binascii
 import hashlib
 import json
-import time
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -89,7 +88,7 @@ def presign(
     names = sorted(fields)
     signed_names = ";".join(names)
     parameters = [
-        *(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in query.items()),
+        *[f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in query.items()],
         *((_REQUESTER_PAYS,) if mount.requester_pays else ()),
         *((f"{MARK_PARAMETER}={mark}",) if mark else ()),  # signed as all parameters, so nobody can remove the mark
         "X-Amz-Algorithm=AWS4-HMAC-SHA256",
@@ -230,7 +229,7 @@ def _life(mount: Mount, credentials: Credentials, now: float) -> tuple[str, int,
         seconds = min(seconds, int(credentials.expires_at) - signed_at)
     if signed_at + seconds <= now:
         raise Unavailable("The service's own credentials for S3 have ended and are being renewed.")
-    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(signed_at)), seconds, signed_at + seconds
+    return sigv4.date_of(signed_at), seconds, signed_at + seconds
 
 
 @lru_cache(maxsize=64)

@@ -49,6 +49,12 @@ scope = lru_cache(maxsize=64)(Scope)
 """Return the scope of credentials; see `Scope`. The scopes that were used last are kept."""
 
 
+@lru_cache(maxsize=64)
+def date_of(seconds: int) -> str:
+    """Return a Unix time as `X-Amz-Date` writes it. The URLs of one second or window of `stable_seconds` share it."""
+    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(seconds))
+
+
 def signed_headers(
     host: str,
     headers: Mapping[str, str],
@@ -70,7 +76,7 @@ def signed_headers(
         service: the service, as credential scopes name it.
         now: Unix time in seconds.
     """
-    date = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
+    date = date_of(int(now))
     token = {"x-amz-security-token": credentials.session_token} if credentials.session_token else {}
     fields = {**headers, **token, "host": host, "x-amz-date": date}
     names = sorted(fields)

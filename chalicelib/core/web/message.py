@@ -20,9 +20,12 @@ _PAGE_PARAMETERS: Final = (
 """The parameters of pages and files that a person opens in a browser. None of them is a secret."""
 
 
+_PLAIN: Final = bytes(range(0x20, 0x7F))
+
+
 def is_plain(text: str) -> bool:
     """Whether a text is printable ASCII, so that it can be the value of a header (RFC 9110 §5.5)."""
-    return text.isascii() and text.isprintable()
+    return text.isascii() and not text.encode().translate(None, _PLAIN)  # half the time of `str.isprintable`
 
 
 # Values are NamedTuples, not frozen dataclasses: the module `dataclasses` takes 7 ms of a cold start.
@@ -94,6 +97,10 @@ class Reply(_Reply):
         if not is_plain("".join((*headers, *headers.values(), *cookies))):
             raise ValueError("a header is not plain ASCII")  # the text names no header: its value may be a secret
         return super().__new__(cls, status, headers, body, cookies)
+
+    def with_headers(self, headers: Mapping[str, str]) -> "Reply":
+        """Return the reply with other headers, which are not checked again: constants, settings and checked values."""
+        return _Reply.__new__(Reply, self.status, headers, self.body, self.cookies)
 
     def __repr__(self) -> str:
         """Show the status only, because Location is a presigned URL."""
