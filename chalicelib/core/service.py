@@ -183,7 +183,9 @@ class Service:
             return self._answer_page(request, path, now, log_entry)
         git_lfs = self._git_lfs_at(path, request)
         if git_lfs is not None:
-            return git_lfs.answer(request, caller, path, now, log_entry)
+            return git_lfs.answer(
+                request, caller, path, now, log_entry, count=lambda: self._count(request, caller, path, now, log_entry)
+            )
         grant = self._authorization.authorize(request, caller, path, log_entry)
         if grant.link and grant.link.uses:
             return self._answer_counted(request, grant, grant.link, now, log_entry)

@@ -8,7 +8,7 @@ Source: git-lfs, docs/api/batch.md and docs/api/basic-transfers.md.
 
 import binascii
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import quote
 
@@ -125,10 +125,28 @@ class GitLfs:
         """Whether the mount of a path answers git-lfs."""
         return self._mounts.answer_git_lfs(path)
 
-    def answer(self, request: Request, caller: Caller, path: Path, now: float, log_entry: AccessLogEntry) -> Reply:
+    def answer(
+        self,
+        request: Request,
+        caller: Caller,
+        path: Path,
+        now: float,
+        log_entry: AccessLogEntry,
+        *,
+        count: Callable[[], None],
+    ) -> Reply:
         """Answer a batch, or the check after an upload.
 
+        Args:
+            request: the request, which is counted against the limits of requests.
+            caller: the caller.
+            path: the path of the request.
+            now: Unix time in seconds.
+            log_entry: receives the action, the rule and the bucket.
+            count: counts one more request: for each object of a batch after the first.
+
         Raises:
+            TooManyRequests: a limit of requests is used up.
             NotOffered: any other request of git-lfs, which asks for no locks after a 501; or a request with a link.
             CredentialsMissing: the rules refuse anyone an object, so git-lfs asks its user for credentials.
             Forbidden: the rules refuse the caller every object.
@@ -139,13 +157,23 @@ class GitLfs:
         if caller.link:
             raise NotOffered("A link opens no repository of git-lfs. Use an API key or a token.")
         if request.method == "POST" and path.endswith(_BATCH):
-            return self._batch(request, caller, path.removesuffix(_BATCH), now, log_entry)
+            return self._batch(request, caller, path.removesuffix(_BATCH), now, log_entry, count)
         if request.method == "POST" and path.endswith(_VERIFY):
             return self._verify(request, caller, path.removesuffix(_VERIFY), log_entry)
         raise NotOffered("The service has no locks. For git-lfs it has PATH/objects/batch: end lfs.url in PATH.")
 
-    def _batch(self, request: Request, caller: Caller, repository: str, now: float, log_entry: AccessLogEntry) -> Reply:
+    def _batch(
+        self,
+        request: Request,
+        caller: Caller,
+        repository: str,
+        now: float,
+        log_entry: AccessLogEntry,
+        count: Callable[[], None],
+    ) -> Reply:
         log_entry.action, pointers = read_batch(request.body)
+        for _ in pointers[1:]:
+            count()
         found = [self._open(caller, log_entry.action, pointer, repository) for pointer in pointers]
         refused = [item for item in found if isinstance(item, Forbidden)]
         if refused and len(refused) == len(found):

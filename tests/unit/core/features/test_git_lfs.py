@@ -1,7 +1,7 @@
 """git-lfs: the rules decide about each object, and a signed upload takes one object alone."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.core.access.limits import Limit
 from chalicelib.core.access.rules import Rule
 from chalicelib.core.features.git_lfs import MAX_OBJECTS, Pointer, read_batch
 from chalicelib.core.s3.upload_limits import MAX_PUT_BYTES
@@ -24,9 +25,9 @@ KEYS = [f"{oid[:2]}/{oid[2:4]}/{oid}" for oid in OIDS]
 READ, WRITE = allow("/a b/**", "read", "key:ann"), allow("/a b/**", "write", "key:ann")
 
 
-def service_of(*rules: Rule, store: MemoryStore | None = None) -> Signpost:
+def service_of(*rules: Rule, store: MemoryStore | None = None, limits: Sequence[Limit] = ()) -> Signpost:
     mounts = [mount(prefix="p/", lfs=True), mount("/other")]
-    return signpost(rules=numbered(*rules), mounts=mounts, objects=store or MemoryStore())
+    return signpost(rules=numbered(*rules), mounts=mounts, objects=store or MemoryStore(), limits=limits)
 
 
 def send(service: Signpost, place: str, body: object, user: str | None = "ann", method: str = "POST") -> Reply:
@@ -101,6 +102,14 @@ def test_the_limits_of_a_rule_hold_for_each_object() -> None:
             upload = item["actions"]["upload"]
             assert {"content-length", *expected} <= {*signed_headers(upload)}
             assert upload["header"].keys() == {"content-type", "x-amz-checksum-sha256", *expected}
+
+
+def test_each_object_of_a_batch_counts_against_the_limits_of_requests() -> None:
+    service = service_of(WRITE, limits=[Limit(("key:ann",), 3, 60)])
+    assert len(batch(service, "upload", Pointer(OIDS[0], 5), Pointer(OIDS[1], 5))) == 2
+    body = {"operation": "upload", "objects": [Pointer(oid, 5)._asdict() for oid in OIDS[:2]]}
+    reply = send(service, "/a%20b/objects/batch", body)
+    assert (reply.status, b"X-Amz" in reply.body, "Retry-After" in reply.headers) == (429, False, True)
 
 
 def test_a_batch_that_the_rules_refuse_as_a_whole_asks_for_credentials_or_is_refused() -> None:
