@@ -51,7 +51,7 @@ def serve(port: int = 0, clock: Callable[[], float] = time.time, idle_seconds: f
     thread.start()
     _running.append(server)
     try:
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield "http://127.0.0.1" if port == 80 else f"http://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
         thread.join()

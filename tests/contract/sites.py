@@ -282,8 +282,12 @@ class Site(NamedTuple):
 
 
 @contextmanager
-def open_store() -> Iterator[Store]:
-    """The store that S3_ENDPOINT names, with the keys of the environment, else the embedded S3; with two buckets."""
+def open_store(port: int = 0) -> Iterator[Store]:
+    """The store that S3_ENDPOINT names, with the keys of the environment, else the embedded S3; with two buckets.
+
+    Args:
+        port: of the embedded S3; 0 chooses a free port.
+    """
     bucket = f"signpost-e2e-{uuid4().hex[:12]}"
     endpoint = os.environ.get("S3_ENDPOINT")
     if endpoint:
@@ -294,7 +298,7 @@ def open_store() -> Iterator[Store]:
         yield store
         _delete_buckets(store)
     else:
-        with embedded_s3.serve() as embedded:
+        with embedded_s3.serve(port) as embedded:
             store = Store(embedded, embedded_s3.REGION, embedded_s3.ACCESS_KEY, embedded_s3.SECRET_KEY, bucket)
             _make_buckets(store)
             yield store  # the buckets end with the process
