@@ -96,6 +96,7 @@ lock: $(VENV)/ready
 	$(LOCK) requirements.in --output-file requirements.txt
 	$(LOCK) requirements-dev.in --constraint requirements.txt --output-file requirements-dev.txt
 	$(LOCK) requirements-clients.in --output-file requirements-clients.txt
+	$(LOCK) requirements-aws-clients.in --output-file requirements-aws-clients.txt
 
 # The tag of the release that chalicelib/__init__.py names, with its section of CHANGELOG.md.
 tag: $(VENV)/ready
@@ -113,8 +114,14 @@ $(VENV)/ready: requirements.txt requirements-dev.txt
 	@echo "$(VENV) is ready."
 	@touch $@
 
-$(VENV)/clients: requirements-clients.txt $(VENV)/ready
+$(VENV)/clients: requirements-clients.txt $(VENV)/aws-clients/ready
 	$(BIN)/pip install --quiet --require-hashes --requirement requirements-clients.txt
+	@touch $@
+
+# aws-cli and s3fs, in an environment of their own, because s3fs needs another botocore than the tests.
+$(VENV)/aws-clients/ready: requirements-aws-clients.txt $(VENV)/ready
+	@$(BIN)/python -m venv --clear --without-pip $(@D)
+	$(BIN)/pip --python $(@D) install --quiet --require-hashes --requirement requirements-aws-clients.txt
 	@touch $@
 
 clean:

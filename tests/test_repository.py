@@ -30,7 +30,7 @@ def read(file: str) -> Any:
 
 def test_every_requirement_is_locked_with_hashes() -> None:
     """The environment of the tests has the packages of the zip. No file names a registry, which is each user's own."""
-    for name in ("requirements", "requirements-dev", "requirements-clients"):
+    for name in ("requirements", "requirements-dev", "requirements-clients", "requirements-aws-clients"):
         assert all(pins(f"{name}.txt").values())
         assert versions(f"{name}.in") <= versions(f"{name}.txt")
         assert "://" not in (ROOT / f"{name}.txt").read_text()

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.contract.sites import open_store
 
-from . import catalogue, cells, forked_python, objects, table
+from . import catalogue, cells, forked_python, objects, sites, table
 from .cells import Cell, Result
 from .columns import COLUMNS
 
@@ -59,7 +59,7 @@ def _run(asked: Sequence[Cell], modules: Path) -> list[tuple[Cell, Result]]:
             cells.build(client, scratch / "programs")
         objects.fill(store, scratch)
         forked_python.preload(dict.fromkeys(module for cell in asked for module in cell.client.language.modules))
-        with cells.open_access(store, scratch) as accesses, ThreadPoolExecutor(_LANES) as lanes:
+        with sites.open_access(store, scratch) as accesses, ThreadPoolExecutor(_LANES) as lanes:
             results = lanes.map(lambda cell: cells.run(cell, accesses, store, scratch), asked)
             return list(zip(asked, results, strict=True))
 

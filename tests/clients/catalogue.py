@@ -1,13 +1,14 @@
 """The clients of the table of docs/clients.md, as clients.toml names them: how each is installed, and its commands."""
 
-import importlib.metadata
 import json
 import os
 import re
 import subprocess
+import sys
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -16,6 +17,7 @@ from tests.browser import npm
 from .columns import COLUMNS
 
 FILE: Final = Path(__file__).with_name("clients.toml")
+AWS_CLIENTS: Final = Path(sys.prefix) / "aws-clients"  # the environment of requirements-aws-clients.txt
 _NPM: Final = Path(__file__).with_name("npm")
 
 
@@ -48,6 +50,7 @@ class Client:
         build: a command that makes a program of the client, run once.
         language: of the commands.
         object: the object that the client downloads, which is the bytes `DATA` or has them in it.
+        stored: behind the target of an upload, where the client puts the bytes.
         before: comes before each command.
     """
 
@@ -59,6 +62,7 @@ class Client:
     version: str = ""
     build: str = ""
     object: str = "plain/data.bin"
+    stored: str = ""
     before: str = ""
 
     def command(self, column: str) -> str | None:
@@ -66,7 +70,7 @@ class Client:
         names = [name for name in COLUMNS[column].commands if name in self.commands]
         if not names or self.commands.get(column) == "-":
             return None
-        best = next((name for name in names if name not in self.why), names[0])
+        best = next((name for name in names if name == column or name not in self.why), names[0])
         return "\n".join([self.language.before, self.before, self.commands[best], ""])
 
     def installed_version(self) -> str | None:
@@ -81,10 +85,8 @@ class Client:
             lock = json.loads((_NPM / "package-lock.json").read_text())
             text = lock["packages"][f"node_modules/{package}"]["version"]
         else:
-            try:
-                text = importlib.metadata.version(package)
-            except importlib.metadata.PackageNotFoundError:
-                text = ""
+            places = [*sys.path, *map(str, AWS_CLIENTS.glob("lib/*/site-packages"))]
+            text = next((it.version for it in distributions(name=package, path=places)), "")
         found = re.search(r"\d+(\.\d+)+", text)
         return found and found[0]
 
@@ -115,7 +117,8 @@ def install(clients: Iterable[Client]) -> Path:
     """Install what is missing, by apt as root, and by npm.
 
     Returns:
-        The folder in which Node finds the packages of npm. pip's packages are those of requirements-clients.txt.
+        The folder in which Node finds the packages of npm. pip's packages are those of requirements-clients.txt
+        and requirements-aws-clients.txt.
     """
     packages = [client.package.removeprefix("apt:") for client in clients if client.package.startswith("apt:")]
     missing = sorted({package for package in packages if not _debian_version(package)})

@@ -1,30 +1,23 @@
 """The cells of the table: each is a command of a client, run against each entry point and judged by bytes."""
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
-import requests
-
-from local import dev_server
-from tests.contract.sites import SECRET, Site, Store, open_site, open_table
-from tests.contract.test_service_tokens import Person
+from tests.contract.sites import Store
 
 from . import forked_python
-from .catalogue import Client
+from .catalogue import AWS_CLIENTS, Client
 from .columns import COLUMNS, DATA, START, Access, Trial
 
 MAX_SECONDS: Final = 120
 _REPORT_LINES: Final = 4
 SOURCES: Final = Path(__file__).with_name("programs")
-_ENTRY_POINTS: Final = {"rest": dev_server.REST_API, "url": dev_server.FUNCTION_URL}
 
 
 class Cell(NamedTuple):
@@ -46,32 +39,6 @@ class Result(NamedTuple):
     report: str = ""
 
 
-@contextmanager
-def open_access(store: Store, scratch: Path) -> Iterator[dict[str, Access]]:
-    """Run a service for each entry point, and make the means of authentication."""
-    with open_table("signpost-clients-table") as table:
-        services = []
-        for name, entry_point in _ENTRY_POINTS.items():
-            folder = scratch / name
-            folder.mkdir()
-            services.append(open_site(store, table, folder, store.environ(), entry_point=entry_point))
-        with services[0] as rest, services[1] as url:
-            yield {"rest": _access(rest), "url": _access(url)}
-
-
-def _access(site: Site) -> Access:
-    token = site.link("/files/", uses=None).partition("?token=")[2]
-    made = Person(site).make(path="/", actions=["read", "list", "write", "delete"])
-    return Access(site.url, token, made["token"], partial(_link, site))
-
-
-def _link(site: Site, path: str, **wanted: str) -> str:
-    """Make a link, by a request of its own: `Site.link` is for one thread."""
-    answer = requests.post(f"{site.at(path)}?link", json=wanted, auth=("ci", SECRET), timeout=MAX_SECONDS)
-    answer.raise_for_status()
-    return str(answer.json()["url"])
-
-
 def build(client: Client, programs: Path) -> None:
     """Make the program of a client, where it has one, in a folder."""
     if client.build:
@@ -88,9 +55,9 @@ def run(cell: Cell, accesses: dict[str, Access], store: Store, scratch: Path) ->
         own = f"made/{point}/{cell.client.name}/{cell.column}/"
         if cell.column == "delete":
             store.client().put_object(Bucket=store.bucket, Key=f"tenant/{own}old", Body=b"old")
-        for number, trial in enumerate(COLUMNS[cell.column].trials(access, cell.client.object, own)):
+        for number, trial in enumerate(COLUMNS[cell.column].trials(access, cell.client, own)):
             folder = scratch / point / cell.client.name / cell.column / str(number)
-            done = _try(cell, command, trial, access, folder)
+            done = _try(cell, command, trial, access, store, folder)
             works = _is_right(trial, folder, store)
             shutil.rmtree(folder)
             if not works:
@@ -98,19 +65,19 @@ def run(cell: Cell, accesses: dict[str, Access], store: Store, scratch: Path) ->
     return Result(True)
 
 
-def _try(cell: Cell, command: str, trial: Trial, access: Access, folder: Path) -> str:
+def _try(cell: Cell, command: str, trial: Trial, access: Access, store: Store, folder: Path) -> str:
     """Run the command of a trial in a new folder, and return what it printed."""
     folder.mkdir(parents=True)
     (folder / cell.client.language.file).write_text(command)
     (folder / "in").write_bytes(DATA)
     if cell.column == "resume":
         (folder / "out").write_bytes(START)
-    host = urlsplit(access.url).hostname
+    target = urlsplit(trial.target)
     if cell.column in ("netrc", "token"):
-        (folder / ".netrc").write_text(f"machine {host} login ci password {trial.secret}\n")
+        (folder / ".netrc").write_text(f"machine {target.hostname} login ci password {trial.secret}\n")
         (folder / ".netrc").chmod(0o600)
     environ = {
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PATH": f"{Path(sys.executable).parent}:{AWS_CLIENTS / 'bin'}:{os.environ['PATH']}",
         "LANG": "C.UTF-8",
         "HOME": str(folder),
         "PROGRAMS": str(folder.parents[3] / "programs"),
@@ -120,9 +87,14 @@ def _try(cell: Cell, command: str, trial: Trial, access: Access, folder: Path) -
         "SECRET": trial.secret,
         "TOKEN": access.token,
         "PUBLIC": f"{access.url}/notices/2026/tree/",
+        "AWS_CLIENTS": str(AWS_CLIENTS),
+        "AWS_ENDPOINT_URL_S3": store.endpoint,
+        "AWS_DEFAULT_REGION": store.region,
+        "BUCKET": store.bucket,
+        "KEY": f"tenant{unquote(target.path)}",
     }
     if cell.column in ("file", "pipe", "odd_file"):
-        environ["WRITE_LINK"] = access.link(urlsplit(trial.target).path, action="write")
+        environ["WRITE_LINK"] = access.link(target.path, action="write")
     code, output = _execute(cell.client.language.program, folder, environ)
     lines = output.decode(errors="replace").splitlines()
     return "\n".join([f"exit code {code}", *lines[-_REPORT_LINES:]])
@@ -133,7 +105,7 @@ def _execute(program: str, folder: Path, environ: dict[str, str]) -> tuple[int |
         return forked_python.run(folder, environ, MAX_SECONDS)
     try:
         done = subprocess.run(
-            program.split(),
+            shlex.split(program),
             cwd=folder,
             env=environ,
             stdin=subprocess.DEVNULL,

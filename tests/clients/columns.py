@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import quote
 
 from tests.contract.sites import SECRET, Store
+
+if TYPE_CHECKING:
+    from .catalogue import Client
 
 DATA: Final = bytes(range(256)) * 12_000 + b"the end"
 BIG: Final = DATA * 35  # 102 MiB
@@ -60,8 +63,8 @@ class Trial(NamedTuple):
     secret: str = SECRET
 
 
-Trials = Callable[[Access, str, str], list[Trial]]
-"""The trials of a cell, by an entry point, the object that the client reads, and a directory for its own objects."""
+Trials = Callable[[Access, "Client", str], list[Trial]]
+"""The trials of a cell, by an entry point, a client, and a directory for its own objects."""
 
 
 class Column(NamedTuple):
@@ -106,36 +109,42 @@ def _mirrored(folder: Path, _: Store) -> bool:
 
 
 def _by_link(judge: Judge) -> Trials:
-    return lambda access, name, _: [Trial(access.by_link(f"files/{name}"), judge)]
+    return lambda access, client, _: [Trial(access.by_link(f"files/{client.object}"), judge)]
 
 
-def _by_key(access: Access, name: str, _: str) -> list[Trial]:
-    return [Trial(access.of(f"files/{name}"), _reads(DATA))]
+def _by_key(access: Access, client: "Client", _: str) -> list[Trial]:
+    return [Trial(access.of(f"files/{client.object}"), _reads(DATA))]
 
 
-def _by_key_in_url(access: Access, name: str, _: str) -> list[Trial]:
-    return [Trial(access.by_user(f"files/{name}"), _reads(DATA))]
+def _by_key_in_url(access: Access, client: "Client", _: str) -> list[Trial]:
+    return [Trial(access.by_user(f"files/{client.object}"), _reads(DATA))]
 
 
-def _by_service_token(access: Access, name: str, _: str) -> list[Trial]:
-    return [Trial(access.of(f"files/{name}"), _reads(DATA), access.service_token)]
+def _by_service_token(access: Access, client: "Client", _: str) -> list[Trial]:
+    return [Trial(access.of(f"files/{client.object}"), _reads(DATA), access.service_token)]
 
 
-def _by_one_time_link(access: Access, name: str, _: str) -> list[Trial]:
-    return [Trial(access.link(f"/files/{quote(name)}"), _reads(DATA))]
+def _by_one_time_link(access: Access, client: "Client", _: str) -> list[Trial]:
+    return [Trial(access.link(f"/files/{quote(client.object)}"), _reads(DATA))]
 
 
-def _large(access: Access, name: str, _: str) -> list[Trial]:
-    return [Trial(access.by_link(f"files/{name.rpartition('/')[0]}/big.bin"), _reads(BIG))]
+def _large(access: Access, client: "Client", _: str) -> list[Trial]:
+    return [Trial(access.by_link(f"files/{client.object.rpartition('/')[0]}/big.bin"), _reads(BIG))]
 
 
-def _odd(access: Access, name: str, _: str) -> list[Trial]:
-    directory = name.rpartition("/")[0]
+def _odd(access: Access, client: "Client", _: str) -> list[Trial]:
+    directory = client.object.rpartition("/")[0]
     return [Trial(access.by_link(f"files/{directory}/{odd}"), _reads(DATA)) for odd in ODD_NAMES]
 
 
-def _own(judge: Callable[[str], Judge], *names: str) -> Trials:
-    return lambda access, _, own: [Trial(access.of(own + name), judge(own + name)) for name in names]
+def _upload(*names: str) -> Trials:
+    return lambda access, client, own: [
+        Trial(access.of(own + name), _stored(own + name + client.stored)) for name in names
+    ]
+
+
+def _delete(access: Access, _: "Client", own: str) -> list[Trial]:
+    return [Trial(access.of(f"{own}old"), _gone(f"{own}old"))]
 
 
 def _tree(judge: Judge) -> Trials:
@@ -148,15 +157,15 @@ COLUMNS: Final[Mapping[str, Column]] = {
     "range": Column("range", ("range",), _by_link(_reads(DATA[2:12]))),
     "resume": Column("resume", ("resume",), _by_link(_reads(START + DATA[len(START) :]))),
     "big": Column("100 MB", ("big", "get"), _large),
-    "file": Column("upload a file", ("file",), _own(_stored, "new")),
-    "pipe": Column("upload a pipe", ("pipe",), _own(_stored, "new")),
-    "delete": Column("delete", ("delete",), _own(_gone, "old")),
+    "file": Column("upload a file", ("file",), _upload("new")),
+    "pipe": Column("upload a pipe", ("pipe",), _upload("new")),
+    "delete": Column("delete", ("delete",), _delete),
     "head": Column("HEAD", ("head",), _by_link(_says(str(len(DATA))))),
     "list": Column("listing", ("list",), _tree(_says("a.txt", "sub"))),
     "mirror": Column("mirror", ("mirror",), _tree(_mirrored)),
     "odd": Column("odd names", ("odd", "get"), _odd),
-    "odd_file": Column("upload odd names", ("odd_file", "file"), _own(_stored, *ODD_NAMES)),
-    "link": Column("one-time link", ("get",), _by_one_time_link),
+    "odd_file": Column("upload odd names", ("odd_file", "file"), _upload(*ODD_NAMES)),
+    "link": Column("one-time link", ("link", "get"), _by_one_time_link),
     "option": Column("key: option", ("option",), _by_key),
     "netrc": Column("key: .netrc", ("netrc",), _by_key),
     "header": Column("key: header", ("header",), _by_key),

@@ -10,7 +10,9 @@ from local import dev_server
 from tests.contract.sites import Site, Store, open_site, open_store, open_table
 
 if find_spec("pandas") is None:
-    collect_ignore_glob = ["test_*.py"]  # `make test-clients` installs the packages of requirements-clients.txt first
+    collect_ignore_glob = [
+        "test_*.py"
+    ]  # `make test-clients` installs requirements-clients.txt and requirements-aws-clients.txt first
 
 ROWS = [(1, "é"), (2, "日")]
 FOLDERS = ("tables/", "tables/2026 ü+/", "reports/2026/")

@@ -1,5 +1,6 @@
 """The objects that the clients of the table read: the same bytes, plain and in the formats of registries and tables."""
 
+import hashlib
 import io
 import json
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from tests.contract.sites import Store
 
-from .columns import BIG, DATA, ODD_NAMES, TREE
+from .columns import BIG, DATA, ODD_NAMES, START, TREE
 
 _WHEEL = {
     "data.bin": DATA,
@@ -34,11 +35,14 @@ def _objects(scratch: Path) -> Iterator[tuple[str, bytes]]:
     for name in ("data.bin", *ODD_NAMES):
         yield f"plain/{name}", DATA
         yield f"parquet/{name}", table
+        yield from _array(f"zarr/{name}", DATA)
     yield "plain/big.bin", BIG
     yield "parquet/big.bin", big_table
+    yield from _array("zarr/big.bin", BIG)
     yield "wheel/clients-1.0-py3-none-any.whl", _wheel()
     yield "npm/clients-1.0.0.tgz", _npm_package()
     yield from _repository(scratch / "repository")
+    yield from _large_files()
 
 
 def _parquet(body: bytes) -> bytes:
@@ -47,6 +51,24 @@ def _parquet(body: bytes) -> bytes:
     output = BufferOutputStream()
     parquet.write_table(table({"data": [body]}), output, compression="none", use_dictionary=False)
     return bytes(output.getvalue().to_pybytes())
+
+
+def _array(directory: str, body: bytes) -> Iterator[tuple[str, bytes]]:
+    """An array of zarr, whose chunks are read by ranges of its files."""
+    import numpy
+    import zarr
+
+    files: dict[str, zarr.core.buffer.Buffer] = {}
+    values = numpy.frombuffer(body, "u1")
+    zarr.create_array(zarr.storage.MemoryStore(files), data=values, chunks=(2**20,), shards=(2**22,), compressors=None)
+    yield from ((f"{directory}/{name}", file.to_bytes()) for name, file in files.items())
+
+
+def _large_files() -> Iterator[tuple[str, bytes]]:
+    """Files of git-lfs, each named by a SHA-256. That of the last file is right only where a download keeps `START`."""
+    for named, body in ((DATA, DATA), (BIG, BIG), (START + DATA[len(START) :], DATA)):
+        name = hashlib.sha256(named).hexdigest()
+        yield f"lfs/{name[:2]}/{name[2:4]}/{name}", body
 
 
 def _wheel() -> bytes:
