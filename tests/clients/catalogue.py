@@ -120,11 +120,11 @@ def install(clients: Iterable[Client]) -> Path:
         The folder in which Node finds the packages of npm. pip's packages are those of requirements-clients.txt
         and requirements-aws-clients.txt.
     """
-    packages = [client.package.removeprefix("apt:") for client in clients if client.package.startswith("apt:")]
-    missing = sorted({package for package in packages if not _debian_version(package)})
-    if missing and os.geteuid() == 0:
+    missing = [client.package for client in clients if not client.installed_version()]
+    packages = sorted({package.removeprefix("apt:") for package in missing if package.startswith("apt:")})
+    if packages and os.geteuid() == 0:
         environ = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-        for command in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", *missing]):
+        for command in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", *packages]):
             subprocess.run(["apt-get", *command], env=environ, stdout=subprocess.DEVNULL, check=True)
     return npm.install(_NPM)
 
