@@ -35,7 +35,7 @@ function complete(shown) {
 
 /** Show the links to the files beside the shown file. */
 async function showNeighbours() {
-  const beside = await files.beside(location.href).catch(() => ({}));
+  const beside = await files.beside(file.dataset.url).catch(() => ({}));
   for (const rel of ["prev", "next"]) {
     const link = $(`a[rel=${rel}]`, nav);
     link.hidden = !beside[rel];
@@ -46,8 +46,8 @@ async function showNeighbours() {
   if (file.dataset.kind === "image") loadImages();
 }
 
-/** The address of the page of another file: with the same order, filter and link. */
-const addressOf = (url) => Object.assign(new URL(url), { search: location.search }).href;
+/** The address of the page of a file beside this page: with the same order, filter and link, also in the path. */
+const addressOf = (url) => new URL(`./${new URL(url).pathname.split("/").at(-1)}${location.search}`, location).href;
 
 /** Load the images beside the shown image, before the visitor goes there. */
 function loadImages() {
@@ -118,7 +118,8 @@ document.addEventListener("touchend", ({ changedTouches: [end] }) => {
 
 // The listing that the visitor came from may be another part than the first part, which the link has.
 const back = $("#all-files");
-if (back && document.referrer && new URL(document.referrer).pathname === back.pathname) back.href = document.referrer;
+const directory = new URL(".", location).pathname;
+if (back && document.referrer && new URL(document.referrer).pathname === directory) back.href = document.referrer;
 
 complete(file);
 if (files) steps = showNeighbours();

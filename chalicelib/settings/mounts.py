@@ -182,10 +182,8 @@ def _check_store(table: Table, mount: Mount) -> None:
 
 def _check_prefixes(tables: Sequence[Table], mounts: Sequence[Mount]) -> None:
     """Report a mount whose keys are the derivatives of another mount, or of itself."""
-    derived = [(mount.bucket, mount.prefix + DERIVED) for mount in mounts]
-    any_bucket = any(mount.is_access_point for mount in mounts)  # as in `Mounts`
     for table, mount in zip(tables, mounts, strict=True):
-        places = [start for bucket, start in derived if any_bucket or bucket == mount.bucket]
+        places = [other.prefix + DERIVED for other in mounts if mount.may_share_bucket(other)]
         if mount.prefix.startswith((*places,)):
             table.mistake("prefix", f"is below {DERIVED}, where the service stores resized images: name another prefix")
 

@@ -43,8 +43,8 @@ _MISMATCH = (
 class Authentication:
     """Passes to `app` only the requests that AWS would not refuse for their authentication.
 
-    moto, in this process, has the buckets and the assumed roles. The only long-lived key is ACCESS_KEY. Targets must be
-    in path style. Preflights carry no authentication; cors.py answers them.
+    moto, in this process, has the buckets and the assumed roles. The only long-lived key is ACCESS_KEY. The region is
+    checked in path style alone. Preflights carry no authentication; cors.py answers them.
 
     Args:
         app: moto's S3, on a server that puts the raw target into `REQUEST_URI`.

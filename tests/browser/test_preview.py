@@ -289,6 +289,30 @@ def test_the_holder_of_a_link_looks_at_the_files(visit: Visit, directory: Direct
     expect(page.get_by_role("heading", name="This link has been used up")).to_be_visible()
 
 
+def test_the_page_of_a_link_with_its_token_in_the_path_goes_to_the_files_beside_it(
+    visit: Visit, directory: Directory
+) -> None:
+    for name in ("a.txt", "b: ü?#.png", "c.png"):
+        directory.put(name, quarters(), "image/png")
+    token = make_link(visit(directory.url)).rpartition("=")[2]
+    start = f"{directory.site.url}/-/t/{token}/{directory.prefix}"
+    page = visit(f"{start}?sort=-name", signed_in=False)
+    page.get_by_role("link", name="c.png", exact=True).click()
+    expect(page.get_by_text("1 of 3")).to_be_visible()
+    page.get_by_role("link", name="Next").click()
+    expect_shown(page, "b: ü?#.png")
+    expect(page.locator("#file img")).to_have_js_property("naturalWidth", 640)
+    page.get_by_role("link", name="All files").click()
+    expect(page).to_have_url(f"{start}?sort=-name")
+    page.goto(f"{start}{quote('b: ü?#.png')}?view")
+    page.keyboard.press("ArrowLeft")  # to another kind of file: the browser loads another page
+    expect_shown(page, "a.txt")
+    expect(page.get_by_text("1 of 3")).to_be_visible()
+    assert page.url == f"{start}a.txt?view"
+    page.get_by_role("link", name="All files").click()
+    assert names(page) == ["a.txt", "b: ü?#.png", "c.png"]
+
+
 def test_a_large_file_that_is_no_image_says_so(visit: Visit, directory: Directory, site: Site) -> None:
     """The page first tries the image for screens, which the service cannot make, and then the file."""
     directory.put("a.jpg", bytes(2_000_001), "image/jpeg")

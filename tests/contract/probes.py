@@ -1,10 +1,12 @@
 """Probes: each asks a store whether it has a property. botocore signs, so no probe depends on the service's signer.
 
-A probe leaves nothing behind. AWS S3 and the embedded S3 have every property.
+A probe leaves nothing behind. AWS S3 and the embedded S3 have every property,
+except where a probe says otherwise.
 """
 
 import json
 import os
+import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,10 +17,11 @@ from uuid import uuid4
 import boto3
 import pytest
 import requests
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from .sites import REFUSED, Store, client_of
+from .sites import READERS_KEY, REFUSED, Store, client_of, virtual_endpoint
 
 WRONG_SUM = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 
@@ -142,6 +145,26 @@ def holds_to_session_policies(store: Store) -> bool:
     except ClientError as error:
         return error.response["ResponseMetadata"]["HTTPStatusCode"] == 403
     return False
+
+
+@cache
+def has_virtual_hosts(store: Store) -> bool:
+    """Whether the store also answers at a host of the bucket."""
+    config = Config(s3={"addressing_style": "virtual"}, signature_version="s3v4")
+    s3 = store.session().client("s3", endpoint_url=virtual_endpoint(store), config=config)
+    url = s3.generate_presigned_url("head_bucket", Params={"Bucket": store.bucket})
+    return subprocess.run(["curl", "-sfI", url], capture_output=True).returncode == 0
+
+
+@cache
+def has_reader(store: Store) -> bool:
+    """Whether the store has the user of `READERS_KEY`. AWS S3 and the embedded S3 have no such user."""
+    access_key, secret_key = READERS_KEY
+    try:
+        client_of(store._replace(access_key=access_key, secret_key=secret_key)).list_buckets()
+    except ClientError:
+        return False
+    return True
 
 
 def _metadata(store: Store, place: dict[str, str]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ REFUSED = frozenset({400, 403, 405, 501})
 
 SECRET = "the-secret-of-the-builders-key"
 GUEST = "guest:the-secret-of-the-guests-key"  # the key `guest`, which may do less than `ci` below /team/ and /versions/
+READERS_KEY = ("READERSKEY", "the-secret-of-the-reader")  # of a user of local/ceph-rgw.sh who owns no bucket
 SIGNING_SECRET = "the-signing-secret-of-the-end-to-end-tests"
 
 SETTINGS = """
@@ -375,6 +377,11 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     return port
+
+
+def virtual_endpoint(store: Store) -> str:
+    """The endpoint below which each bucket has a host: curl finds each host below `localhost` on this machine."""
+    return re.sub(r"//(127\.0\.0\.1|localhost)\b", "//s3.localhost", store.endpoint)
 
 
 @cache

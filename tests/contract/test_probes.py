@@ -20,5 +20,6 @@ def test_the_embedded_store_has_every_property() -> None:
         assert probes.takes_forms(store)
         assert probes.has_roles(store)
         assert probes.encrypts(store)
+        assert probes.has_virtual_hosts(store)
         assert probes.storage_class(store) == "STANDARD_IA"
         assert "Contents" not in store.client().list_objects_v2(Bucket=store.bucket)

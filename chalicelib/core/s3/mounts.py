@@ -1,6 +1,6 @@
 """Mounts: the bucket and the key of a granted path."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from chalicelib.core.access.rules import Grant, Rule
@@ -147,9 +147,6 @@ class Mounts:
 
     def __init__(self, mounts: Iterable[Mount]) -> None:
         self._by_path = {mount.path: mount for mount in mounts}
-        # The service does not know the bucket of an access point. It can be the bucket of every other mount.
-        self._any_bucket = any(mount.is_access_point for mount in self._by_path.values())
-        self._derived = {(self._bucket_of(mount), mount.prefix + DERIVED) for mount in self._by_path.values()}
 
     def resolve(self, grant: Grant) -> Target:
         """Return the object that a granted path stands for.
@@ -185,8 +182,7 @@ class Mounts:
 
     def may_hold_derived(self, target: Target) -> bool:
         """Whether a key that begins with this target's key can belong to the service."""
-        own = self._bucket_of(target.mount)
-        return any(bucket == own and place.startswith(target.key) for bucket, place in self._derived)
+        return any(place.startswith(target.key) for place in self._derived_places(target))
 
     def directory(self, grant: Grant, path: str) -> Target | None:
         """Return the prefix of the keys below a directory, None where no mount has the directory.
@@ -231,14 +227,13 @@ class Mounts:
             mounts.append(target.mount)
         return {origin for mount in mounts for origin in mount.origins}
 
-    def _bucket_of(self, mount: Mount) -> str:
-        return "" if self._any_bucket else mount.bucket
+    def _derived_places(self, target: Target) -> Iterator[str]:
+        """The places of the service's files that can be in the bucket of a target."""
+        mounts = (mount for mount in self._by_path.values() if target.mount.may_share_bucket(mount))
+        return (mount.prefix + DERIVED for mount in mounts)
 
     def _check_not_derived(self, target: Target) -> None:
-        if DERIVED not in target.key:
-            return
-        own = self._bucket_of(target.mount)
-        if any(bucket == own and target.key.startswith(place) for bucket, place in self._derived):
+        if DERIVED in target.key and target.key.startswith((*self._derived_places(target),)):
             raise NotFound("Keys below -/derived/ belong to the service. Use another path.")
 
     def _target(self, path: str) -> Target | None:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from functools import cache
+from itertools import product
 from urllib.parse import quote
 
 import pytest
@@ -12,8 +13,9 @@ from hypothesis import strategies as st
 from chalicelib.core.access.principals import Principal, Scope
 from chalicelib.core.access.rules import Grant, Rule
 from chalicelib.core.s3.direct_access import HEADER_FIELDS, PLAIN_FIELDS, UPLOAD_FIELDS, DirectAccess
-from chalicelib.core.s3.mounts import Mount, Mounts
+from chalicelib.core.s3.mounts import DERIVED, Mount, Mounts
 from chalicelib.core.s3.session_policy import session_policy
+from chalicelib.core.s3.stores import ALIAS_ENDING
 from chalicelib.core.web.paths import decode
 from chalicelib.core.web.problems.aws_credentials import PolicyTooLarge, RuleNotExpressible
 from chalicelib.core.web.problems.base import Problem
@@ -35,12 +37,16 @@ NEEDED = {
     "s3:DeleteObjectVersion": ("delete", "purge"),
 }
 
-LAYOUTS = (
+POINT = "arn:aws:s3:eu-west-1:111122223333:accesspoint/acme"  # of any bucket: no ARN tells which
+LAYOUTS: tuple[tuple[Mount, ...], ...] = (
     (mount(),),
     (mount(prefix="t/"), mount("/a", bucket="other")),
     (mount(prefix="t"), mount("/a/b", prefix="a/b/")),
     (mount("/a", prefix="b/"), mount("/b")),
     (mount(prefix="t/"), mount("/b")),
+    (mount(prefix="t/"), mount("/a", bucket=POINT), mount("/a/b", bucket=POINT, prefix="a/")),
+    (mount("/a", prefix="a/"), mount("/b", bucket="acme-r4nd0m-s3alias", prefix="t/"), mount("/é", bucket="other")),
+    (mount("/a", bucket=POINT), mount("/a/b", bucket="other", prefix="a/"), mount("/b", prefix="t/")),
     (mount("/a", endpoint="https://s3.example.com"), mount("/b", prefix="é/", endpoint="https://s3.example.com")),
 )
 PATTERNS = [
@@ -71,9 +77,14 @@ _scopes = st.none() | st.builds(
 _keys = st.lists(st.sampled_from(NAMES), min_size=1, max_size=4).map("/".join)
 
 
+def arn_of(bucket: str) -> str:
+    """The ARN to list with (Service Authorization Reference, "Resource types defined by Amazon S3")."""
+    return bucket if bucket == POINT else f"arn:aws:s3:::{bucket}"
+
+
 @cache
 def paths_of(mounts: Sequence[Mount], bucket: str, key: str) -> Sequence[str]:
-    """The paths that lead to a key."""
+    """The paths that lead to a key in a bucket, or through an access point."""
     paths = []
     for each in mounts:
         if each.bucket == bucket and key.startswith(each.prefix):
@@ -111,14 +122,16 @@ def test_the_policy_never_allows_what_the_rules_refuse(
     mounts: Sequence[Mount], rules: Sequence[Rule], scope: Scope | None, narrow: bool, names: list[str]
 ) -> None:
     caller = ANN._replace(scope=scope)
+    reached = [each for each in mounts if not each.bucket.endswith(ALIAS_ENDING)]  # no policy names an alias
     try:
-        text = session_policy(DirectAccess(rules=rules, mounts=mounts, principal=caller, narrow=narrow), mounts, END)
+        text = session_policy(DirectAccess(rules=rules, mounts=mounts, principal=caller, narrow=narrow), reached, END)
     except (RuleNotExpressible, PolicyTooLarge) as problem:
         event(problem.code)
         return
     event("nothing" if text is None else "policy")
     policy = iam.read(text or '{"Statement": []}')
-    for bucket, prefix in {(each.bucket, prefix) for each in mounts for prefix in ("", each.prefix, "-/derived/")}:
+    prefixes = {f"{prefix}{place}" for prefix in ("", *(each.prefix for each in mounts)) for place in ("", DERIVED)}
+    for bucket, prefix in product({each.bucket for each in reached}, prefixes):
         keys = [f"{prefix}{name}" for name in names]
         for key in keys:
             check_object(policy, rules, mounts, caller, bucket, key, exact=not narrow)
@@ -138,7 +151,7 @@ def check_object(
     exact: bool,
 ) -> None:
     """Check that both evaluators allow what the rules allow for a key, or less where something may be left out."""
-    arn = f"arn:aws:s3:::{bucket}/{key}"
+    arn = f"{arn_of(bucket)}/{'object/' if bucket == POINT else ''}{key}"
     for permission, actions in NEEDED.items():
         paths = paths_of(mounts, bucket, key)
         allowed = any(all(may(rules, caller, action, path) for action in actions) for path in paths)
@@ -159,23 +172,21 @@ def check_listing(
 ) -> None:
     """Check that a listing of S3 shows only names that the service shows, or the name of a directory of its own."""
     context = CONTEXT | {"s3:prefix": prefix} | ({"s3:delimiter": delimiter} if delimiter else {})
-    arn = f"arn:aws:s3:::{bucket}"
-    if not iam.allows(policy, "s3:ListBucket", arn, context):
+    if not iam.allows(policy, "s3:ListBucket", arn_of(bucket), context):
         return
-    assert iam.moto_allows(policy, "s3:ListBucket", arn, context)
+    assert iam.moto_allows(policy, "s3:ListBucket", arn_of(bucket), context)
+    inside = [(each, other) for each in mounts for other in mounts if other.path.startswith(f"{each.path}/")]
+    inner = [
+        outer.prefix + other.path.removeprefix(f"{outer.path}/") for outer, other in inside if outer.bucket == bucket
+    ]
     for name in names:
         slash = name.find("/", len(prefix)) if delimiter == "/" else -1
         listed = name if slash < 0 else name[: slash + 1]
-        is_mount = any(listed.removesuffix("/") == each.prefix + other.path[1:] for each in mounts for other in mounts)
+        is_mount = listed.removesuffix("/") in inner
         is_hidden = slash >= 0 and not paths_of(mounts, bucket, f"{listed}x")
         is_listed_itself = prefix == listed and (listed.endswith("/") or any(listed == each.prefix for each in mounts))
         if name.startswith(prefix) and not is_listed_itself and not (delimiter == "/" and (is_mount or is_hidden)):
-            action = "list" if listed.endswith("/") else "read"
-            assert any(
-                may(rules, caller, "list", path[: path.removesuffix("/").rfind("/") + 1])
-                and may(rules, caller, action, path)
-                for path in paths_of(mounts, bucket, listed)
-            ), (prefix, delimiter, listed, policy)
+            assert shown(rules, mounts, caller, bucket, listed), (prefix, delimiter, listed, policy)
 
 
 def made(rules: Sequence[Rule], mounts: Sequence[Mount] = LAYOUTS[0], *, narrow: bool = False) -> iam.Document:
