@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from chalicelib.backends.issuer_snapshot import KeySet, source_of
 from chalicelib.core.access.issuers import Issuer
 from chalicelib.issuer_snapshots import write_snapshot
 
-from .support.builders import rest_event, url_event
+from .support.builders import Event, basic, rest_event, url_event
 from .support.cdn_key import pem
 from .support.token_issuer import AUDIENCE, CLAIMS, ISSUER, keys, token
 
@@ -296,7 +297,7 @@ def test_the_import_builds_the_application_on_lambda_alone_and_mistakes_in_setti
     assert fresh(code, AWS_LAMBDA_FUNCTION_NAME="signpost") == {"built": 1, "status": 500}
 
 
-REDIRECT = """
+ANSWER = """
 import json, sys
 connected = []
 names = ("socket.connect", "socket.getaddrinfo", "socket.bind", "subprocess.Popen")
@@ -330,8 +331,13 @@ to = ["{to}"]
 
 def redirect(file: Path, *fields: tuple[str, str], before: str = "") -> dict[str, set[str]]:
     """Redirect at both entry points in a fresh process; return the modules that it loaded, and its connections."""
+    return answer(file, [rest_event(headers=fields), url_event(headers=fields)], 307, before)
+
+
+def answer(file: Path, events: list[Event], status: int, before: str = "") -> dict[str, set[str]]:
+    """Answer two events in a fresh process; return the modules that it loaded, and its connections."""
     found = fresh(
-        before + REDIRECT.replace("EVENTS", repr([rest_event(headers=fields), url_event(headers=fields)])),
+        before + ANSWER.replace("EVENTS", repr(events)),
         SIGNPOST_CONFIG=str(file),
         AWS_REGION="eu-west-1",
         AWS_ACCESS_KEY_ID="AKID",
@@ -339,7 +345,7 @@ def redirect(file: Path, *fields: tuple[str, str], before: str = "") -> dict[str
         AWS_SESSION_TOKEN="token",
         AWS_LAMBDA_FUNCTION_NAME="signpost",
     )
-    assert found.pop("status") == [307, 307]
+    assert found.pop("status") == [status, status]
     return {name: set(values) for name, values in found.items() if isinstance(values, list)}
 
 
@@ -377,6 +383,20 @@ def test_a_url_of_a_cdn_opens_no_connection_and_the_start_loads_the_key(tmp_path
     assert found["late"] == found["connected"] == set()
     assert {name.split(".")[0] for name in found["loaded"]} & HEAVY == {"cryptography"}
     assert not found["loaded"] & (BEYOND | IDENTITY)
+
+
+def test_aws_keys_load_nothing_heavy_and_nothing_after_the_start(tmp_path: Path) -> None:
+    """SDKs wait two seconds for keys, also after a cold start (FACTS 8.15). STS is out of reach here."""
+    file = tmp_path / "signpost.toml"
+    store = 'bucket = "acme"\nendpoint = "http://127.0.0.1:1"\nrole = "arn:aws:iam:::role/a"\n'
+    key = f'[credentials]\nenabled = true\n[[keys]]\nid = "ci"\nsha256 = "{sha256(b"secret").hexdigest()}"\n'
+    file.write_text(SETTINGS.format(to="key:ci").replace('bucket = "acme"\n', f"{store}{key}"))
+    asked = ("GET", "/-/credentials", "", [*basic("ci", "secret").items()])
+    found = answer(file, [rest_event(*asked), url_event(*asked)], 503)
+    assert found["connected"] == {"socket.connect", "socket.getaddrinfo"}
+    assert not {name.split(".")[0] for name in found["loaded"]} & HEAVY
+    own = [name for name in found["late"] if name.startswith("chalicelib")]
+    assert own == ["chalicelib.core.web.compression"]  # of every answer with a body
 
 
 def test_the_map_has_every_module() -> None:
