@@ -48,7 +48,8 @@ test-deploy: $(VENV)/ready
 test-browser: $(VENV)/ready
 	$(PYTEST) -n 2 --dist worksteal tests/browser
 
-# Runs all clients and writes the table of docs/clients.md; as root, it installs what is missing. CHECK=1 compares the table.
+# Runs all clients and writes the table of docs/clients.md. Run it as root: it installs what is missing, and its S3 has port 80, as on
+# AWS, without which wget2 fails. CHECK=1 compares the table.
 # ONLY="curl wget" runs these clients.
 clients: $(VENV)/clients
 	@$(BIN)/python -m tests.clients $(if $(CHECK),--check) $(if $(ONLY),--only $(ONLY))
