@@ -170,7 +170,7 @@ def refusal(problem: Problem, request: Request, *, realm: str, sign_in: bool, ht
         "detail": problem.detail,
         "request_id": request.request_id,
     }
-    if isinstance(problem, AwsSignature):
+    if isinstance(problem, AwsSignature) and "application/json" not in request.headers.get("accept", ""):
         return _document(problem.status, "application/xml", _error_of_s3(problem, request), headers)
     if is_git_lfs(request):
         return _document(problem.status, GIT_LFS, _json({**body, "message": problem.detail}), headers)

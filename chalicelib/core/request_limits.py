@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
 from .access.authorization import Caller
 from .access.client_address import ClientAddresses
 from .access.limits import Limit, limits_of, name_of, tags_of
+from .s3.mounts import PLAYLIST_ENDINGS
 from .web.access_log import AccessLogEntry
 from .web.byte_ranges import byte_ranges
 from .web.image_parameters import are_in
-from .web.message import Request
+from .web.message import Request, wants_preview
 from .web.paths import IMAGE_ENDPOINTS, Path
 from .web.problems.access import TooManyRequests
 from .web.problems.base import Unavailable
@@ -164,9 +165,14 @@ class _Memory(Generic[Value]):
 def _ranged_file(request: Request, caller: Caller | None, path: Path | None, name: str) -> str | None:
     """Return the name of the file of which a GET asks for a range, for this caller; None for every other request."""
     is_file = caller is not None and caller.action == "read" and path not in IMAGE_ENDPOINTS
-    if not is_file or request.method != "GET" or are_in(request.query):
+    if not is_file or request.method != "GET" or _asks_s3(request, path):
         return None
     if byte_ranges(request.headers.get("range", "")) is None:
         return None
     text = "\0".join((name, str(path), request.query.get("versionId", "")))
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _asks_s3(request: Request, path: Path | None) -> bool:
+    """Whether the service itself may read the file: for an image, for the page of a file, or for a playlist."""
+    return are_in(request.query) or wants_preview(request) or str(path).endswith(PLAYLIST_ENDINGS)

@@ -1,13 +1,13 @@
 """Service: decodes the path, counts and authorises the request, picks the feature, and redeems a use of a link."""
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from . import replies
 from .access.actions import METHODS, action_of
 from .access.authorization import Authorization, Caller
 from .access.rules import Grant
-from .s3.mounts import PLAYLIST_TYPES
+from .s3.mounts import PLAYLIST_ENDINGS
 from .web import paths
 from .web.access_log import AccessLogEntry
 from .web.cors import Cors
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
     from .features.provider_sign_in import ProviderSignIn
     from .link_uses import LinkUses
     from .request_limits import RequestLimits
-
-_PLAYLIST_ENDINGS: Final = tuple(PLAYLIST_TYPES)
 
 
 class Feature(Protocol):
@@ -254,7 +252,7 @@ def feature_of(request: Request, grant: Grant) -> str:
             return "previews"
         if request.query and _asks_for_image(request.query):
             return "stored_images"
-        return "playlists" if grant.path.endswith(_PLAYLIST_ENDINGS) else "redirects"
+        return "playlists" if grant.path.endswith(PLAYLIST_ENDINGS) else "redirects"
     if grant.action == "delete":
         return "redirects"
     if request.method == "PUT" or step_of(request.method, request.query):

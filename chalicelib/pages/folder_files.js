@@ -9,9 +9,15 @@ export async function filesOf(entries) {
     if (entry.path.endsWith("/")) files.push(...(await filesBelow(entry)));
     else files.push(entry);
   }
-  // A path with a slash at its start would lead curl out of the directory of the downloads.
-  return files.map(({ path, ...rest }) => ({ path: path.replace(/^\/+/, ""), ...rest }));
+  return files.map(({ path, ...rest }) => ({ path: fileName(path), ...rest }));
 }
+
+/** A path for a file on the visitor's machine: below the directory of the downloads, as in the service's own manifests. */
+const fileName = (path) =>
+  path
+    .replace(/(?<=^|\/)\//g, "%2F")
+    .replaceAll("\\", "%5C")
+    .replace(/^([A-Za-z]):/, "$1%3A");
 
 async function filesBelow(folder) {
   const files = [];

@@ -3,9 +3,10 @@
 import { $ } from "./dom.js";
 import { isSaid, say } from "./words.js";
 
-// The token of the link that the visitor uses: in the query, or in the path, after the stage of a REST API.
-const [, inPath = null] = location.pathname.match(/^(?:\/[^/]+)?\/-\/t\/([^/]+)\//) ?? [];
-const token = new URLSearchParams(location.search).get("token") ?? inPath;
+// The token of the link that the visitor uses: in the path, else in the query. This file is at `/-/assets/` of the service.
+const tokenPaths = new URL("../t/", import.meta.url).pathname;
+const inPath = location.pathname.startsWith(tokenPaths) ? location.pathname.slice(tokenPaths.length).split("/")[0] : null;
+const token = inPath ?? new URLSearchParams(location.search).get("token");
 
 /** Whether the visitor uses a link. */
 export const byLink = token !== null;

@@ -11,9 +11,6 @@ from chalicelib.core.s3.stores import Cdn
 from .checks import Check, pattern
 from .schema import Table
 
-# Domains below which AWS gives names to everyone. A browser sends a cookie of such a domain to strangers, or to nobody.
-_OF_AWS: Final = (".amazonaws.com", ".amazonaws.com.cn", ".cloudfront.cn", ".cloudfront.net", ".on.aws")
-
 _HOST: Final = r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]"
 _DOMAIN: Final = Check(
     pattern(_HOST), 'the host of the distribution, in lower case: "cdn.example.com" or "d111111abcdef8.cloudfront.net"'
@@ -76,13 +73,7 @@ def check_cookies(tables: Sequence[Table], mounts: Sequence[Mount], public_url: 
 
 
 def _check_hosts(table: Table, cdn_host: str, cookie_domain: str, public_url: str) -> None:
-    """Report a cookie domain that is not of the owner, or not above both hosts."""
-    if f".{cookie_domain}".endswith(_OF_AWS):
-        table.mistake(
-            "cdn.cookie_domain",
-            "is a domain of AWS, where everyone has names: give the service and the distribution names below a domain "
-            "of your own, or remove cookies",
-        )
+    """Report a cookie domain that is not above both hosts. `cookie_domains` checks that the domain is the owner's."""
     if not public_url.startswith("https://"):
         table.mistake("cdn.cookies", 'needs the name of the service: public_url = "https://files.example.com"')
     hosts = {"public_url in [service]": urlsplit(public_url).hostname or "", "domain": cdn_host}
@@ -100,15 +91,17 @@ def _check_prefix(table: Table, mount: Mount, mounts: Sequence[Mount]) -> None:
     if mount.prefix and not mount.prefix.endswith("/"):
         table.mistake("prefix", "must end in a slash for the cookies of the cdn: a browser keeps a cookie for a path")
     for number, other in enumerate(mounts, 1):
-        if other is mount or not (other.cdn and mount.cdn) or other.cdn.domain != mount.cdn.domain:
+        if other is mount or not (other.cdn and mount.cdn):
             continue
-        if (other.store, other.bucket) != (mount.store, mount.bucket):
+        is_same_cdn = other.cdn.domain == mount.cdn.domain
+        if is_same_cdn and (other.store, other.bucket) != (mount.store, mount.bucket):
             table.mistake(
                 "cdn.domain",
                 f"is the domain of mounts[{number}] too, which has another bucket: the cookies would open both. "
                 "Give each bucket a distribution of its own",
             )
         elif other.cdn.cookie_domain and other.prefix.startswith(mount.prefix):
+            # Also at two distributions: both cookie domains are above the host of the service.
             table.mistake(
                 "cdn.cookies",
                 f"would meet the cookies of mounts[{number}], whose prefix is below this prefix: a browser would send "

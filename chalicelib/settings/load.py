@@ -122,6 +122,10 @@ def inspect(file: str | PathLike[str], variables: Mapping[str, str], region: str
         from .issuers import warn_of_other_names
 
         warn_of_other_names(settings.issuers, settings.groups, settings.rules, settings.revoked, mistakes)
+    if any(mount.cdn and mount.cdn.cookie_domain for mount in settings.mounts):
+        from .cookie_domains import check_cookie_domains
+
+        check_cookie_domains(settings.mounts, mistakes)
     if texts := mistakes.texts():
         raise InvalidSettings(texts, mistakes.warnings())
     return settings, mistakes.warnings()

@@ -112,8 +112,8 @@ def test_no_name_leads_a_list_out_of_the_directory_of_the_downloads(
     directory.put("/etc/passwd", b"x")
     page = visit(directory.url)
     page.get_by_role("checkbox", name="Select all").check()
-    assert 'output = "etc/passwd"' in downloaded(page, "URLs for curl", tmp_path).read_text()
-    assert contents(downloaded(page, "Download as zip", tmp_path)) == {"etc/passwd": b"x"}
+    assert 'output = "%2Fetc/passwd"' in downloaded(page, "URLs for curl", tmp_path).read_text()
+    assert contents(downloaded(page, "Download as zip", tmp_path)) == {"%2Fetc/passwd": b"x"}
 
 
 class CuttingStore(socketserver.ThreadingTCPServer):

@@ -168,7 +168,7 @@ LINES: list[tuple[str, str, dict[str, str], list[object]]] = [
     ("GET", "/finance/secret/a", basic("ann"), ["key:ann", "read", "/finance/secret/a", 4, 403, "forbidden", None]),
     ("GET", "/nothing", {}, ["anyone", "read", "/nothing", None, 401, "credentials-missing", None]),
     ("GET", "/nothing", basic("ann", "x"), [None, "read", "/nothing", None, 401, "credentials-invalid", None]),
-    ("GET", "/-/x", {}, [None, None, "/-/x", None, 404, "not-found", None]),
+    ("GET", "/-/x", {}, [None, None, "/-/", None, 404, "not-found", None]),
     ("GET", "/%zz", {}, [None, None, None, None, 400, "bad-path", None]),
     ("GET", "/" + "a" * 1025, {}, [None, None, None, None, 414, "key-too-long", None]),
     ("POST", "/public/a", {}, [None, None, "/public/a", None, 405, "method-not-allowed", None]),

@@ -4,6 +4,7 @@ import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, TypeGuard
 
+from chalicelib.core.web.paths import CONTROLS
 from chalicelib.core.web.problems.access import CredentialsInvalid
 
 from .issuers import FEWER_GROUPS, Issuer
@@ -110,7 +111,8 @@ def person(name: str, groups: Iterable[str]) -> Principal:
     """
     user = name.removeprefix("user:")
     tags = ("anyone", "authenticated", *(f"group:{group}" for group in groups), name)
-    return Principal("" if "/" in user else user, tags)  # `{user}` stands for one segment of a path
+    is_segment = "/" not in user and CONTROLS.isdisjoint(user)
+    return Principal(user if is_segment else "", tags)  # `{user}` stands for one segment of a path
 
 
 def _check_not_id_token(issuers: Iterable[Issuer], claims: Claims) -> None:

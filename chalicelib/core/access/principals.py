@@ -24,6 +24,9 @@ SERVICE_TOKEN_PREFIX: Final = "spt_"  # noqa: S105 - a prefix, no secret
 # The schemes of SigV4, SigV4A and SigV2 (S3 API Reference, "Authenticating Requests").
 _AWS_SCHEMES: Final = frozenset({"aws4-hmac-sha256", "aws4-ecdsa-p256-sha256", "aws"})
 
+_AWS_PARAMETERS: Final = frozenset({"X-Amz-Signature", "AWSAccessKeyId"})
+"""The parameters of a URL that an SDK presigned, by SigV4 and by SigV2."""
+
 
 class Scope(NamedTuple):
     """The bounds of a service token, which are narrower than the rights of its maker.
@@ -49,7 +52,7 @@ class Principal(NamedTuple):
 
     Attributes:
         id: the text that `{user}` in a rule stands for: the id of the API key, or `NAME:ID` of an issuer's token; empty
-            for anyone, and for an id with a slash.
+            for anyone, and for an id that no segment of a path can be.
         tags: all names that a rule's `to` can have for the principal: `anyone`, `authenticated`, `group:NAME`, and
             `key:ID`; for a principal of an issuer also `group:NAME:GROUP`, and `user:NAME:ID` in place of `key:ID`.
         signed_in_at: the time of the sign-in, Unix time in whole seconds; for the token of an issuer, the time when the
@@ -210,6 +213,8 @@ class AuthorizationHeader:
         """
         header = request.headers.get("authorization")
         if header is None:
+            if not _AWS_PARAMETERS.isdisjoint(request.query):
+                raise AwsSignature()
             return None
         scheme, _, value = header.strip(BLANKS).partition(" ")
         if scheme.lower() == "basic":

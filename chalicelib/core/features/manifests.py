@@ -1,5 +1,6 @@
 """Manifests: the files of a directory as the input of a program that downloads many files, aria2 or curl."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
@@ -18,8 +19,17 @@ def manifest(program: str, files: Files) -> str:
     """
     if program not in _MANIFESTS:
         raise BadParameter("manifest", f"it must be one of {', '.join(_MANIFESTS)}.")
-    # A name with a slash at its start would be an absolute path on the client.
-    return _MANIFESTS[program]((name.lstrip("/"), url) for name, url in files)
+    return _MANIFESTS[program]((_file_name(name), url) for name, url in files)
+
+
+def _file_name(name: str) -> str:
+    """Return the name for a file on the client: below the directory of the download, on Windows too.
+
+    A slash that ends no segment, a backslash and the colon of a drive are percent-encoded. With these characters, a
+    file could be outside the directory, or replace the file of another key. The page has the same rule for its lists.
+    """
+    name = re.sub("(?:^|(?<=/))/", "%2F", name).replace("\\", "%5C")
+    return re.sub("^([A-Za-z]):", r"\1%3A", name)
 
 
 def _for_aria2(files: Files) -> str:

@@ -21,6 +21,8 @@ _MIN_URL_SECONDS: Final = 60  # the life of a presigned URL that is left when a 
 _DESTINATION: Final = "Sec-Fetch-Dest"
 """Tells for what a browser asks. No script can set this header (Fetch Metadata Request Headers §2.1)."""
 
+_PLAYERS: Final = ("audio", "video")
+
 
 class Redirects:
     """Answers with presigned URLs; no network call is made.
@@ -60,7 +62,7 @@ class Redirects:
             Unavailable: the service has no valid credentials.
         """
         target = self._mounts.resolve(grant)
-        if target.mount.media_seconds and _plays(request):
+        if target.mount.media_seconds and _plays(request, grant):
             target = _for_player(target, target.mount.media_seconds, grant, now)
         elif self._cdn_cookies and (reply := self._cdn_cookies.answer(request, target, grant, now)):
             log_entry.bucket, log_entry.key = target.mount.bucket, target.key
@@ -124,9 +126,14 @@ class Redirects:
         return replies.cache_control(seconds, shared=not old_version and self._rules.open_to_anyone(grant))
 
 
-def _plays(request: Request) -> bool:
-    """Whether a browser gets a file for a player, which asks the same URL for the next part until the film ends."""
-    return request.method == "GET" and request.headers.get(_DESTINATION.lower()) in ("audio", "video")
+def _plays(request: Request, grant: Grant) -> bool:
+    """Whether a browser gets a file for a player, which asks the same URL for the next part until the film ends.
+
+    A program can send the header too. So the URL of a link with a number of uses, whose holder can share the URL, has
+    the usual life.
+    """
+    is_counted = grant.link is not None and grant.link.uses
+    return request.method == "GET" and not is_counted and request.headers.get(_DESTINATION.lower()) in _PLAYERS
 
 
 def _for_player(target: Target, media_seconds: int, grant: Grant, now: float) -> Target:

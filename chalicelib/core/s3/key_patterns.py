@@ -1,8 +1,8 @@
 """Key patterns: the paths of a rule as segments, the keys of S3 as a pattern of IAM, and how two patterns relate.
 
 A pattern of IAM is a text in which `MANY` stands for any characters, slashes too, and `ONE` for one character (IAM User
-Guide, "IAM JSON policy elements: Resource"). No path has these two control characters, so every other character is
-itself. `text_of` writes the pattern as IAM reads it.
+Guide, "IAM JSON policy elements: Resource"). No path, and no id that `{user}` stands for, has these two control
+characters, so every other character is itself. `text_of` writes the pattern as IAM reads it.
 """
 
 import re

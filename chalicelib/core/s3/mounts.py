@@ -123,6 +123,8 @@ PLAYLIST_TYPES: Final = {".m3u8": "application/vnd.apple.mpegurl", ".mpd": "appl
 Sources: RFC 8216 §10, ISO/IEC 23009-1 Annex C.
 """
 
+PLAYLIST_ENDINGS: Final = tuple(PLAYLIST_TYPES)
+
 
 class Target(NamedTuple):
     """A bucket and key that a Grant opens. Only Mounts make a Target, and only a Target can be signed."""

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from types import TracebackType
 
 from .message import Request
-from .paths import TOKEN_PATHS, decode
+from .paths import IMAGE_ENDPOINTS, SERVICE_PATHS, decode, methods_of_service_page
 from .problems.access import CredentialsInvalid, Forbidden, SignInFailed
-from .problems.base import BadPath, InternalError, KeyTooLong, Misconfigured, Problem, Unavailable
+from .problems.base import BadPath, InternalError, KeyTooLong, Misconfigured, NotFound, Problem, Unavailable
 
 
 class AccessLogEntry:
@@ -100,8 +100,14 @@ def _decoded(raw_path: str) -> str | None:
 
 
 def _without_token(path: str | None) -> str | None:
-    """Return a path for the log. A path with a token gets here only where it is broken, or spelled with escapes."""
-    return TOKEN_PATHS if path is not None and path.startswith(TOKEN_PATHS) else path
+    """Return a path for the log: of a path of the service that nothing has, only the start, for it can hold a token."""
+    if path is None or not path.startswith(SERVICE_PATHS) or path in IMAGE_ENDPOINTS:
+        return path
+    try:
+        methods_of_service_page(path)
+    except NotFound:
+        return SERVICE_PATHS
+    return path
 
 
 def _place(error: BaseException) -> str:

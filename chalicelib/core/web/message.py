@@ -146,12 +146,12 @@ def asked_path(request: Request) -> str:
 def with_token_in_query(request: Request) -> Request:
     """Turn a request for `/-/t/TOKEN/key` into the request for `/key?token=TOKEN`, so that no log has the token.
 
-    Every other request stays as it is. The service answers 404 where no slash follows the token.
+    Every other request stays as it is. The service answers 404 where the token is empty, or no slash follows.
     """
     if not request.raw_path.startswith(TOKEN_PATHS):
         return request
     token, slash, key = request.raw_path.removeprefix(TOKEN_PATHS).partition("/")
-    return request._replace(raw_path=f"/{key}", query={**request.query, "token": token}) if slash else request
+    return request._replace(raw_path=f"/{key}", query={**request.query, "token": token}) if token and slash else request
 
 
 def _is_html(media_range: str) -> bool:

@@ -80,7 +80,7 @@ def decode(raw_path: str) -> Path:
     return Path(path)
 
 
-def methods_of_service_page(path: Path) -> tuple[str, ...]:
+def methods_of_service_page(path: str) -> tuple[str, ...]:
     """Return the methods of a page below `/-/`; raise NotFound where there is no such page."""
     if path in (LOGIN, TOKEN):
         return ("GET", "HEAD", "POST", "OPTIONS")

@@ -18,6 +18,7 @@ from chalicelib.core.web.problems.access import TooManyRequests
 from tests.support.builders import NOW, RULES, allow, api_key, basic, mount, numbered, path, principal, request
 from tests.support.fakes import Signpost, ask, code, signpost
 from tests.support.lease_table import CountingLeaseTable, MemoryLeaseTable
+from tests.support.store import MemoryStore
 
 CONTAINERS = 100
 MINUTE = NOW // 60 * 60  # the start of a window
@@ -243,6 +244,11 @@ def test_ranges_of_one_file_count_once_within_the_life_of_its_url() -> None:
         assert [answer.status for answer in answers] == [307, 429]
     ended = ask("GET", "/public/a", service=service)
     assert ended.status == 429  # the whole file counts
+    page = {"accept": "text/html", "range": "bytes=0-"}
+    for raw_path, query in (("/public/a.m3u8", {}), ("/public/a", {"view": ""})):  # the service itself asks S3
+        service = signpost(limits=[Limit(("anyone",), 1, 3_600)], objects=MemoryStore(["public/a"]))
+        replies = [ask("GET", raw_path, service=service, query=query, headers=page).status for _ in range(2)]
+        assert replies[1] == 429, raw_path
     service = signpost(limits=[TWO])
     assert [get("/public/a", "bytes=0-", versionId=version) for version in "1122 3"] == [307, 307, 307, 307, 429, 429]
 

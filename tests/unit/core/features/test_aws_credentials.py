@@ -5,12 +5,15 @@ from typing import Any
 from urllib.parse import parse_qs
 from xml.etree import ElementTree
 
+from chalicelib.core.access.issuers import Issuer
 from chalicelib.core.s3.mounts import Mount
 from chalicelib.core.s3.stores import Credentials
 from chalicelib.core.s3.sts import StsCall
 from chalicelib.core.web.times import Deadline, rfc3339
+from tests.support import iam
 from tests.support.builders import NOW, allow, basic, bearer, mount, numbered
 from tests.support.fakes import Fixed, Signpost, ask, code, signpost
+from tests.support.token_issuer import AUDIENCE, CLAIMS, ISSUER, KIDS, MemoryIssuerKeys, keys, token
 
 KEYS = Credentials("ASIAMADE", "the-secret-that-sts-made", "the-token-that-sts-made", NOW + 90_000)
 OWN = Fixed(Credentials("ASIAOWN", "own", "own-token"))
@@ -122,3 +125,30 @@ def test_an_sdk_that_takes_the_service_for_s3_learns_what_to_do() -> None:
         error = ElementTree.fromstring(reply.body)
         assert (reply.status, error.tag, error.findtext("Code")) == (401, "Error", "aws-signature")
         assert "/-/credentials of this service" in str(error.findtext("Message"))
+    for name in ("X-Amz-Signature", "AWSAccessKeyId"):
+        assert (
+            code(ask("GET", "/public/a", query={name: "x"}, headers={"accept": "application/json"})) == "aws-signature"
+        )
+
+
+def test_no_character_of_an_id_becomes_a_wildcard_that_opens_the_directory_of_another_person() -> None:
+    sts = FakeSts()
+    site = signpost(
+        rules=numbered(allow("/users/{user}/**", "read list write delete", "authenticated")),
+        issuers=[Issuer("corp", ISSUER, (AUDIENCE,))],
+        issuer_keys=MemoryIssuerKeys(keys(*KIDS)),
+        aws_credentials=True,
+        sts=sts,
+        credentials=OWN,
+    )
+    for subject in ("\1", "al\1", "\0" * 5, "\x7f", "*", "?????", "${aws:username}", ".."):
+        text = token(dict(CLAIMS, sub=subject))
+        headers = {"authorization": f"Bearer {text}"}
+        assert ask("GET", "/users/corp:alice/a.txt", service=site, headers=headers).status in (401, 403)
+        ask("GET", "/-/credentials", service=site, headers=headers)
+    assert sts.calls
+    for call in sts.calls:
+        policy = iam.read(parse_qs(call.body.decode())["Policy"][0])
+        for action in ("s3:GetObject", "s3:PutObject", "s3:DeleteObject"):
+            arn = "arn:aws:s3:::acme-files/users/corp:alice/a.txt"
+            assert not iam.allows(policy, action, arn, {"aws:CurrentTime": rfc3339(NOW)})

@@ -8,6 +8,7 @@ from chalicelib.core.ports import Metadata
 from chalicelib.core.web.message import Reply
 from tests.support.builders import BASE_URL, CREDENTIALS, NOW, allow, basic, mount, numbered, secret_of
 from tests.support.fakes import Fixed, ask, signpost
+from tests.support.link_use_counter import MemoryLinkUseCounter
 from tests.support.store import MemoryStore
 
 OPEN = numbered(allow("/**", "read list write delete versions purge"))
@@ -107,10 +108,12 @@ def test_a_player_gets_a_url_that_lasts_but_no_longer_than_what_the_caller_shows
         allow("/short/**", "read")._replace(url_seconds=60), allow("/**", "read write delete share", "key:ann")
     )
     at = mount(url_seconds=100, stable_seconds=50, cache_seconds=10)._replace(media_seconds=7_200)
-    service = signpost(rules=rules, mounts=[at])
+    service = signpost(rules=rules, mounts=[at], counter=MemoryLinkUseCounter())
     body = b'{"expires_in": 1000, "uses": null}'
     link = ask("POST", "/a", service=service, query={"link": ""}, headers=basic("ann"), body=body)
     token = {"token": json.loads(link.body)["token"]}
+    counted = ask("POST", "/a", service=service, query={"link": ""}, headers=basic("ann"), body=b'{"uses": 1}')
+    once = {"token": json.loads(counted.body)["token"]}
 
     def left(ends_at: float, now: float) -> int:
         return int(ends_at) - (int(now) - int(now) % 50)
@@ -122,6 +125,7 @@ def test_a_player_gets_a_url_that_lasts_but_no_longer_than_what_the_caller_shows
         ("/short/a", "GET", {}, VIDEO, NOW, 60),
         ("/a", "GET", token, VIDEO, NOW, left(NOW + 1_000, NOW)),
         ("/a", "GET", token, VIDEO, NOW + 990, 100),
+        ("/a", "GET", once, VIDEO, NOW, 100),
         ("/a", "GET", {}, session | VIDEO, NOW, 7_200),
         ("/a", "GET", {}, session | VIDEO, end - 3_600, left(end, end - 3_600)),
         ("/a", "GET", {}, session | VIDEO, end - 60, 100),

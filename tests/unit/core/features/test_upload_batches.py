@@ -57,6 +57,7 @@ def test_each_upload_is_answered_and_logged_as_if_it_came_alone() -> None:
     for headers, renamed in itertools.product(
         (
             *(basic("ann"), bearer("ci"), basic("ann", "wrong"), {}),
+            {"authorization": "AWS4-HMAC-SHA256 Credential=x", "accept": "application/json"},
             *(session | {"origin": origin} for origin in (BASE_URL, "https://evil.example.com")),
         ),
         (None, "x-key"),
