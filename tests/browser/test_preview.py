@@ -231,7 +231,7 @@ PDF += b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 200]>>endobj\ntrailer
 
 
 def is_pdf_of(store: str, answer: Response) -> bool:
-    """Whether an answer of the store has the type of a PDF; the answer to a file in the cache (304) has no type."""
+    """Whether an answer of the store has the type of a PDF. An answer from a cache can lack the type."""
     return answer.url.startswith(store) and answer.headers.get("content-type") == "application/pdf"
 
 
