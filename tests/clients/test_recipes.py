@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tarfile
 import zipfile
-from importlib.metadata import packages_distributions, version
+from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -85,10 +85,10 @@ def test_the_command_of_the_page_installs_each_library_of_the_recipes() -> None:
     page = (PROJECT / "docs/recipes.md").read_text()
     (line,) = re.findall(r"^pip install (aiohttp .*)$", page, re.M)
     wanted = [Requirement(word) for word in shlex.split(line)]
-    assert all(version(each.name) in each.specifier for each in wanted)
+    assert all(metadata.version(each.name) in each.specifier for each in wanted)
     programs = "".join(re.findall(r"^```python\n(.*?)```", page, re.M | re.S))
     imports = {*re.findall(r"^(?:import|from) (\w+)", programs, re.M)} - sys.stdlib_module_names
-    owners = packages_distributions()
+    owners = metadata.packages_distributions()
     assert {"aiohttp", *(owners[name][0] for name in imports)} == {each.name for each in wanted}
 
 

@@ -60,7 +60,8 @@ def test_the_aws_cli_signs_the_same_text_for_the_same_url(tmp_path: Path) -> Non
     """aws-cli signs with RSA and SHA-1 only, so its signature differs from the signature of the service.
 
     The test compares the URL without the signature, and verifies the signature of aws-cli over the text that the
-    service signs. `cryptography` verifies the SHA-256 signatures of the service in tests/unit/backends/test_cdn_keys.py.
+    service signs. In tests/unit/backends/test_cdn_keys.py, `cryptography` verifies the SHA-256 signatures of the
+    service.
     """
     aws = shutil.which("aws")
     if aws is None:

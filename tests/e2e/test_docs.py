@@ -1,4 +1,4 @@
-"""docs/links.md, docs/listings.md and docs/clients.md: their commands run unchanged and in order, against a running Signpost."""
+"""docs/links.md, docs/listings.md and docs/clients.md: their commands run unchanged and in order."""
 
 import json
 import re

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from typing import Any
 
 import boto3
 import pytest
@@ -33,7 +34,8 @@ def test_the_command_denies_the_sessions_from_before_and_no_later_session(enviro
     call(iam, operation, options)
     (undo,) = re.findall(r"`aws iam (delete-role-policy .*?)`", page)
     name = iam.list_role_policies(RoleName="ROLE")["PolicyNames"][0]
-    (deny,) = iam.get_role_policy(RoleName="ROLE", PolicyName=name)["PolicyDocument"]["Statement"]
+    document: Any = iam.get_role_policy(RoleName="ROLE", PolicyName=name)["PolicyDocument"]
+    (deny,) = document["Statement"]
     policy = {"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}, deny]}
     for began, works in (("11:59:59", False), ("12:00:01", True)):
         context = {"aws:TokenIssueTime": f"2026-11-29T{began}Z"}
