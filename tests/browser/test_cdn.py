@@ -29,7 +29,7 @@ CDN = cdn(cookie_domain="example.com")
 SITE = "https://cdn.example.com/site/"
 RENEW = (PROJECT / "docs/cdn/renew.html").read_bytes()
 FILES = {
-    "/site/index.html": b"<a href='more/two.html'>two</a><img src='a.svg' onload='document.title = `image`'>",
+    "/site/index.html": b"<a href='more/two.html#part'>two</a><img src='a.svg' onload='document.title = `image`'>",
     "/site/more/two.html": b"<title>two</title>",
     "/site/a.svg": b"<svg xmlns='http://www.w3.org/2000/svg' width='1' height='1'/>",
     "/other/index.html": b"<title>other</title>",
@@ -131,13 +131,13 @@ def test_a_visitor_reads_a_private_site_at_the_cdn_until_signing_out(visitor: Br
     assert visitor.cookies(SITE) == []
     page.click("a")
     page.wait_for_function("document.title === 'two'")
-    assert page.url == f"{SITE}more/two.html"
+    assert page.url == f"{SITE}more/two.html#part"
     assert page.evaluate("fetch('../a.svg').then(answer => answer.status)") == 200
     assert page.goto("https://cdn.example.com/other/index.html").status == 403  # type: ignore[union-attr]
     page.goto(f"{BASE_URL}/-/nothing")
     page.evaluate("fetch('/-/logout', {method: 'POST', redirect: 'manual'}).then(answer => answer.type)")
     assert visitor.cookies([SITE, BASE_URL]) == []
-    page.goto(f"{SITE}index.html")
-    page.wait_for_url(f"{BASE_URL}/docs/index.html")
+    page.goto(f"{SITE}index.html?page=2#part")
+    page.wait_for_url(f"{BASE_URL}/docs/index.html#part")
     page.goto(f"{SITE}index.html")  # a second time, the browser stays
     expect(page.get_by_text("you are signed out")).to_be_visible()

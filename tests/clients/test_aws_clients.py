@@ -18,7 +18,8 @@ from .catalogue import AWS_CLIENTS
 (COMMANDS,) = blocks("credentials.md", "sh")
 (PROGRAM,) = blocks("credentials.md", "python")
 (CONFIG,) = blocks("credentials.md", "ini")
-REGION, ENDPOINT = re.findall("needs the .*?`(AWS_.*?)`", (PROJECT / "docs/credentials.md").read_text())
+(NETRC,) = blocks("credentials.md", "text")
+(ENDPOINT,) = re.findall("`(AWS_ENDPOINT.*?)`", (PROJECT / "docs/credentials.md").read_text())
 SETTINGS = f"""
 {blocks("credentials.md", "toml")[0]}
 [[mounts]]
@@ -62,6 +63,8 @@ class Person:
         """Write a file of the page."""
         for shown, real in (
             ("https://files.example.com", self._site.url),
+            ("files.example.com login ID", "localhost login ci"),
+            ("eu-west-1", self._store.region),
             ("BUCKET", self._store.bucket),
             ("SECRET", SECRET),
         ):
@@ -73,7 +76,7 @@ class Person:
         """Run commands with aws-cli and s3fs, and return the output."""
         self.write("commands.sh", commands)
         environ = {"PATH": f"{AWS_CLIENTS / 'bin'}:/usr/bin:/bin", "HOME": str(self.home)}
-        environ |= {REGION: self._store.region, ENDPOINT: self._store.endpoint}
+        environ |= {ENDPOINT: self._store.endpoint}
         command = ["bash", "-e", "commands.sh"]
         done = subprocess.run(command, cwd=self.home, env=environ, capture_output=True, text=True, timeout=60)
         assert (done.returncode, done.stderr) == (0, "")
@@ -100,7 +103,7 @@ def test_aws_cli_and_s3fs_take_keys_as_in_a_container(ann: Person) -> None:
 
 def test_aws_cli_and_s3fs_take_keys_from_a_process(ann: Person) -> None:
     ann.write(".aws/config", CONFIG)
-    ann.write(".netrc", "machine localhost login ci password SECRET")
+    ann.write(".netrc", NETRC)
     ann.write("read.py", PROGRAM)
     commands = "\n".join(line for line in COMMANDS.splitlines() if line.startswith("aws "))
     printed = ann.run(f"{commands}\npython read.py")

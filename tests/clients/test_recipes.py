@@ -6,15 +6,18 @@ import json
 import os
 import platform
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 import tarfile
 import zipfile
+from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from local import dev_server
 from local.dev_server import PROJECT
@@ -75,6 +78,18 @@ class Recipe:
         assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
         assert not any(secret in self.log.read_text() for secret in self.secrets)
         return done.stdout
+
+
+def test_the_command_of_the_page_installs_each_library_of_the_recipes() -> None:
+    """The versions of requirements-clients.in, with which the recipes run, fit the command."""
+    page = (PROJECT / "docs/recipes.md").read_text()
+    (line,) = re.findall(r"^pip install (aiohttp .*)$", page, re.M)
+    wanted = [Requirement(word) for word in shlex.split(line)]
+    assert all(metadata.version(each.name) in each.specifier for each in wanted)
+    programs = "".join(re.findall(r"^```python\n(.*?)```", page, re.M | re.S))
+    imports = {*re.findall(r"^(?:import|from) (\w+)", programs, re.M)} - sys.stdlib_module_names
+    owners = metadata.packages_distributions()
+    assert {"aiohttp", *(owners[name][0] for name in imports)} == {each.name for each in wanted}
 
 
 def require(*programs: str) -> None:

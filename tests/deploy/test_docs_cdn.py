@@ -57,7 +57,12 @@ def test_the_commands_make_a_key_and_have_the_parameters_of_cloudfront(tmp_path:
 
 
 def test_the_aws_cli_signs_the_same_text_for_the_same_url(tmp_path: Path) -> None:
-    """The CLI signs with SHA-1, unless it has an option for another hash: the text and the URL are the same."""
+    """aws-cli signs with RSA and SHA-1 only, so its signature differs from the signature of the service.
+
+    The test compares the URL without the signature, and verifies the signature of aws-cli over the text that the
+    service signs. In tests/unit/backends/test_cdn_keys.py, `cryptography` verifies the SHA-256 signatures of the
+    service.
+    """
     aws = shutil.which("aws")
     if aws is None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)("aws is not installed")

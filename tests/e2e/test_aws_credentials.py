@@ -78,7 +78,6 @@ def run_sdk(store: Store, **environ: str) -> None:
     own = {
         "PATH": os.environ["PATH"],
         "AWS_ENDPOINT_URL_S3": store.endpoint,
-        "AWS_DEFAULT_REGION": store.region,
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
         "AWS_CONFIG_FILE": "/dev/null",
@@ -91,12 +90,15 @@ def run_sdk(store: Store, **environ: str) -> None:
 def test_an_sdk_finds_keys_as_docs_credentials_tells_and_reaches_the_store_itself(
     keys_site: Site, store: Store, tmp_path: Path
 ) -> None:
-    commands = blocks("credentials.md", "sh")[0].replace("https://files.example.com", keys_site.url)
-    run_sdk(store, **dict(re.findall(r'export (\w+)="?([^"\n]*)', commands.replace("SECRET", SECRET))))
+    def shown(language: str) -> str:
+        (text,) = blocks("credentials.md", language)
+        text = text.replace("https://files.example.com", keys_site.url).replace("eu-west-1", store.region)
+        return text.replace("files.example.com login ID", "localhost login ci").replace("SECRET", SECRET)
+
+    run_sdk(store, **dict(re.findall(r'export (\w+)="?([^"\n]*)', shown("sh"))))
     assert keys_site.curl("-L", keys_site.of("a/b.txt")).body == b"direct"
-    config = blocks("credentials.md", "ini")[0].replace("https://files.example.com", keys_site.url)
-    (tmp_path / "config").write_text(config)
-    (tmp_path / ".netrc").write_text(f"machine localhost login ci password {SECRET}")
+    (tmp_path / "config").write_text(shown("ini"))
+    (tmp_path / ".netrc").write_text(shown("text"))
     run_sdk(store, AWS_CONFIG_FILE=str(tmp_path / "config"), HOME=str(tmp_path))
 
 

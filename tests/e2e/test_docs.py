@@ -1,4 +1,4 @@
-"""docs/links.md and docs/listings.md: their commands run unchanged and in order, against a running Signpost."""
+"""docs/links.md, docs/listings.md and docs/clients.md: their commands run unchanged and in order."""
 
 import json
 import re
@@ -53,6 +53,14 @@ def test_links(site: Site, store: Store, tmp_path: Path) -> None:
     assert uploaded == b"q3.pdf"
     (by_tool,) = re.findall(r"^/reports/q3\.pdf\?token=.*$", printed, re.MULTILINE)
     assert site.open(site.at(by_tool)).body == b"q3.pdf"
+
+
+def test_two_steps(site: Site, store: Store, tmp_path: Path) -> None:
+    """The commands upload a file, and the second command sends no key."""
+    (commands,) = blocks("clients.md", "sh")
+    (tmp_path / "notes.txt").write_text("two steps")
+    assert run(site, ["bash", "-ec", commands], tmp_path) == ""
+    assert store.client().get_object(Bucket=store.bucket, Key="tenant/notes.txt")["Body"].read() == b"two steps"
 
 
 def test_listings(site: Site, tmp_path: Path) -> None:
