@@ -34,7 +34,7 @@ from .measuring import (
     medians,
     redirect_event,
 )
-from .starts import SECRET, bench_issuers, bench_starts
+from .starts import SECRET, bench_aws_keys, bench_issuers, bench_starts
 
 # A limit is a ratio of medians.
 MAX_REDIRECT: Final = 3.5  # to a bare Chalice route
@@ -64,6 +64,7 @@ def main() -> int:
             lambda report: bench_redirects(report, trees, folder),
             lambda report: bench_starts(report, trees, folder),
             lambda report: bench_issuers(report, folder),
+            lambda report: bench_aws_keys(report, folder),
             bench_listings,
         )
         failures = [name for benchmark in benchmarks for name in failures_of(benchmark)]

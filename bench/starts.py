@@ -1,4 +1,4 @@
-"""Starts on Lambda, in fresh processes: the import, which is INIT, and the first redirect."""
+"""Starts on Lambda, in fresh processes: the import, which is INIT, and the first answer."""
 
 import json
 import subprocess
@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Final, NamedTuple
 
+from local import embedded_s3
 from tests.support.builders import basic
 from tests.support.token_issuer import AUDIENCE, CLAIMS, ISSUER, jwk, token
 
@@ -20,6 +21,7 @@ STARTS: Final = 40
 
 MAX_COLD_START: Final = 2.4  # import and first redirect, to import and first answer of a bare Chalice route
 MAX_FIRST_REDIRECT: Final = 87  # to a bare Chalice route when warm: 2 ms on a machine where the route takes 23 µs
+MAX_FIRST_KEYS: Final = 5.4  # import and first AWS keys, to the bare start; a quarter reads certificates for TLS to STS
 MAX_INIT_MS: Final = 25  # CPU of the import with issuers, beyond the import without issuers
 MAX_FIRST_TOKEN_MS: Final = 3  # CPU of the first redirect by a token, beyond the first redirect by an API key
 
@@ -52,13 +54,13 @@ class Start(NamedTuple):
     warm: float
 
 
-def start(module: str, tree: Path, settings: Path, event: str) -> Start:
+def start(module: str, tree: Path, settings: Path, event: str, calls: int = CALLS) -> Start:
     """Start a contender in a fresh process."""
     run = subprocess.run(
         [sys.executable, str(PROJECT / "bench" / "worker.py"), module, event],
         cwd=tree,
         env=environ(tree, settings) | {"PYTHONPYCACHEPREFIX": str(settings.parent), "PYTHONDONTWRITEBYTECODE": ""},
-        input=f"{CALLS}\n",
+        input=f"{calls}\n",
         capture_output=True,
         check=True,
         text=True,
@@ -106,3 +108,25 @@ def bench_issuers(report: Report, folder: Path) -> None:
     report.limit("ms of the import for issuers", (with_issuers_s - imported[without_name]) * 1e3, MAX_INIT_MS)
     more = (first[by_issuer] - first[with_name]) * 1e3
     report.limit("ms of the first token beyond an API key", more, MAX_FIRST_TOKEN_MS)
+
+
+def bench_aws_keys(report: Report, folder: Path) -> None:
+    """A cold start whose first answer is AWS keys, with a call to STS; SDKs wait for it for two seconds."""
+    event, name = redirect_event("/-/credentials", basic("ci", SECRET)), "Signpost, AWS keys"
+    settings = folder / "keys.toml"
+    with embedded_s3.serve() as endpoint:
+        at_sts = f'bucket = "bench-bucket"\nendpoint = "{endpoint}"\nrole = "arn:aws:iam::111122223333:role/files"'
+        text = (folder / "10.toml").read_text().replace('bucket = "bench-bucket"', at_sts)
+        settings.write_text(f"credentials = {{ enabled = true, narrow = true }}\n{text}")
+        contenders = {BARE: "bench.bare", name: "app"}
+        starts: dict[str, list[Start]] = {each: [] for each in contenders}
+        interleave(
+            {each: partial(start, module, PROJECT, settings, event, 1) for each, module in contenders.items()},
+            STARTS,
+            starts,
+        )
+    whole = {each: median(one.imported + one.first for one in measured) for each, measured in starts.items()}
+    report.table("A cold start: the import and the first AWS keys", whole, 1e3, "ms")
+    report.limit(
+        "a cold start with AWS keys, in cold starts of a bare route", whole[name] / whole[BARE], MAX_FIRST_KEYS
+    )

@@ -22,7 +22,7 @@ def main(module: str, event_text: str) -> None:
     with open(os.devnull, "w") as sys.stdout:  # the log lines of the application
         answer = application(event, None)
         print(imported - started, time.process_time() - imported, file=results, flush=True)
-        assert answer["statusCode"] == 307, answer["statusCode"]
+        assert answer["statusCode"] < 400, answer["statusCode"]
         for line in sys.stdin:
             calls = int(line)
             started = time.process_time()

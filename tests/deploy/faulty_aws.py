@@ -1,4 +1,4 @@
-"""An AWS with faults: an S3, a table and a secret whose answers are right, late, slow, or never come."""
+"""An AWS with faults: an S3, a table, a secret and an STS whose answers are right, late, slow, or never come."""
 
 import itertools
 import json
@@ -20,6 +20,10 @@ _OBJECT = {"ETag": '"e"', "Last-Modified": "Thu, 01 Jan 2026 00:00:00 GMT", "Con
 _LIST = (
     b"<ListBucketResult><Name>acme</Name><IsTruncated>false</IsTruncated><Contents><Key>a.png</Key><Size>9</Size>"
     b'<LastModified>2026-01-01T00:00:00.000Z</LastModified><ETag>"e"</ETag></Contents></ListBucketResult>'
+)
+_KEYS = (
+    b"<AssumeRoleResponse><Credentials><AccessKeyId>ASIA1</AccessKeyId><SecretAccessKey>secret</SecretAccessKey>"
+    b"<SessionToken>token</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResponse>"
 )
 
 Fault = Callable[[socket.socket, bytes, bytes, threading.Event], None]
@@ -71,7 +75,7 @@ def in_turn(*faults: Fault) -> Fault:
 
 
 class FaultyAws(ThreadingHTTPServer):
-    """S3, DynamoDB and Secrets Manager on a free port, all with the same fault.
+    """S3, DynamoDB, Secrets Manager and STS on a free port, all with the same fault.
 
     Attributes:
         fault: of the next answers.
@@ -112,6 +116,8 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_PUT = do_POST = answer
 
     def _answer(self, sent: bytes) -> tuple[int, dict[str, str], bytes]:
+        if sent.startswith(b"Action=AssumeRole&"):
+            return 200, {}, _KEYS
         if self.command == "POST":
             operation = self.headers["X-Amz-Target"].rpartition(".")[2]
             if operation == "GetSecretValue":

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from chalicelib.core.access.link_tokens import LinkTokens
-from chalicelib.core.access.principals import ANYONE
+from chalicelib.core.access.principals import ANYONE, sha256_of
 from chalicelib.core.access.signing import Signer
-from tests.support.builders import CREDENTIALS, DEADLINE, NOW, path
+from tests.support.builders import CREDENTIALS, DEADLINE, NOW, basic, path, secret_of
 from tests.support.entry_points import Answer
 from tests.support.fakes import makers
 
@@ -37,10 +37,12 @@ from .faulty_aws import (
 from .runtime_api import start
 
 TIMEOUT_SECONDS = 2.0
+ROLE = "arn:aws:iam:::role/S3Access"
 SETTINGS = """
 service = {{ head = "inline" }}
+credentials = {{ enabled = true }}
 mounts = [
-    {{ path = "/", bucket = "acme", endpoint = "http://127.0.0.1:{port}", inline = ["*.mpd"] }},
+    {{ path = "/", bucket = "acme", endpoint = "http://127.0.0.1:{port}", inline = ["*.mpd"], role = "{role}" }},
     {{ path = "/unreachable", bucket = "acme", endpoint = "http://127.0.0.1:{unreachable}" }},
     {{ path = "/silent", bucket = "acme", endpoint = "https://127.0.0.1:{silent}" }},
 ]
@@ -71,13 +73,14 @@ class Kind(NamedTuple):
     """A request that needs AWS.
 
     Attributes:
+        request: method, path, query and header fields.
         status: of the answer where AWS has no fault.
         spared: the faults that may leave the answer as it is.
         secret: the signing secret.
     """
 
     entry_point: EntryPoint
-    request: tuple[str, str, str]
+    request: tuple[Any, ...]
     status: int
     spared: tuple[str, ...] = ("slow",)
     secret: str = SECRET
@@ -93,6 +96,7 @@ KINDS = {
         *(FUNCTION_URL, ("GET", "/a.png", counted()), 307),
         secret="arn:aws:secretsmanager:eu-west-1:123456789012:secret:signpost-AbCdEf",
     ),
+    "AWS keys": Kind(REST_API, ("GET", "/-/credentials", "", [*basic("ci").items()]), 200),
 }
 
 
@@ -102,21 +106,21 @@ def log_lines(container: Container) -> list[Any]:
     return [json.loads(brace + rest) for _, brace, rest in lines if brace]
 
 
-def ask(container: Container, method: str, raw_path: str, query: str = "") -> Answer:
+def ask(container: Container, *request: Any) -> Answer:
     """Return the answer to a request; it has exactly one line in the log."""
     before = len(log_lines(container))
-    answer = container.ask(method, raw_path, query)
+    answer = container.ask(*request)
     (line,) = log_lines(container)[before:]
     assert line["status"] == answer.status, line
     return answer
 
 
-def warm(container: Container, *request: str, status: int = 200) -> None:
+def warm(container: Container, *request: Any, status: int = 200) -> None:
     """Ask until the answer is right: a slow machine may load boto3 for longer than the first requests have."""
     assert status in (ask(container, *request).status for _ in range(20)), log_lines(container)[-1]
 
 
-def assert_refused(container: Container, *request: str) -> None:
+def assert_refused(container: Container, *request: Any) -> None:
     """Assert that the answer is a 503, after which the client tries again, with a reason in the log."""
     answer, line = ask(container, *request), log_lines(container)[-1]
     assert (answer.status, answer.headers["retry-after"]) == (503, "5"), line
@@ -139,7 +143,7 @@ def containers(aws: FaultyAws, tmp_path: Path) -> Iterator[Mapping[str, Containe
     """A container for each kind of request; all have the same AWS."""
     with unreachable() as unreachable_port, silent() as silent_port, ExitStack() as running:
         ports = {"port": aws.server_port, "unreachable": unreachable_port, "silent": silent_port}
-        (tmp_path / "signpost.toml").write_text(SETTINGS.format(**ports, sha256="0" * 64))
+        (tmp_path / "signpost.toml").write_text(SETTINGS.format(**ports, role=ROLE, sha256=sha256_of(secret_of("ci"))))
         environ = {
             "SIGNPOST_CONFIG": str(tmp_path / "signpost.toml"),
             "SIGNPOST_TABLE": "links",

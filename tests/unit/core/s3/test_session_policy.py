@@ -36,6 +36,11 @@ NEEDED = {
     "s3:DeleteObject": ("delete",),
     "s3:DeleteObjectVersion": ("delete", "purge"),
 }
+# Each permission to list, and the actions that the rules must allow at a directory, and at a file in it.
+NEEDED_TO_LIST = {
+    "s3:ListBucket": (("list",), ("read",)),
+    "s3:ListBucketVersions": (("list", "versions"), ("read", "versions")),
+}
 
 POINT = "arn:aws:s3:eu-west-1:111122223333:accesspoint/acme"  # of any bucket: no ARN tells which
 LAYOUTS: tuple[tuple[Mount, ...], ...] = (
@@ -54,7 +59,7 @@ PATTERNS = [
     *("/é/**", "/a/日", "/*", "/a/", "/a/*/", "/ab/**", "/a/*/b", "/a/*/b/**", "/a//**", "/t/**"),
 ]
 ACTIONS = [("read", "list"), ("read", "list", "write", "delete"), ("read",), ("write",), ("list",), ("versions",)]
-ACTIONS += [("read", "versions"), ("delete", "purge"), ("purge",)]
+ACTIONS += [("read", "versions"), ("read", "list", "versions"), ("list", "versions"), ("delete", "purge"), ("purge",)]
 NAMES = ["a", "b", "a*n?", "axnx", "é", "日", "-", "$", "ab", "", "t", "derived", "x"]
 
 _rules = st.lists(
@@ -98,19 +103,23 @@ def paths_of(mounts: Sequence[Mount], bucket: str, key: str) -> Sequence[str]:
     return paths
 
 
-def may(rules: Sequence[Rule], caller: Principal, action: str, path: str) -> bool:
-    """Whether the first rule that matches allows an action, without limits for an upload."""
-    if caller.scope is not None and not caller.scope.covers(action, path):
-        return False
-    rule = deciding(rules, caller, action, path)
-    return rule is not None and rule.allows and not (action == "write" and rule.max_bytes)
+def may(rules: Sequence[Rule], caller: Principal, actions: Sequence[str], path: str) -> bool:
+    """Whether for each action the first rule that matches allows it, without limits for an upload."""
+    for action in actions:
+        rule = deciding(rules, caller, action, path)
+        if rule is None or not rule.allows or (action == "write" and rule.max_bytes):
+            return False
+    return caller.scope is None or all(caller.scope.covers(action, path) for action in actions)
 
 
-def shown(rules: Sequence[Rule], mounts: Sequence[Mount], caller: Principal, bucket: str, name: str) -> bool:
-    """Whether a listing of the service shows a name: a file that the caller may read, in a directory to list."""
-    action = "list" if name.endswith("/") else "read"
+def shown(
+    rules: Sequence[Rule], mounts: Sequence[Mount], caller: Principal, permission: str, bucket: str, name: str
+) -> bool:
+    """Whether the listing of the service that is like a permission shows a name, in a directory to list."""
+    at_directory, at_file = NEEDED_TO_LIST[permission]
     return any(
-        may(rules, caller, "list", path[: path.removesuffix("/").rfind("/") + 1]) and may(rules, caller, action, path)
+        may(rules, caller, at_directory, path[: path.removesuffix("/").rfind("/") + 1])
+        and may(rules, caller, at_directory if name.endswith("/") else at_file, path)
         for path in paths_of(mounts, bucket, name)
     )
 
@@ -136,8 +145,8 @@ def test_the_policy_never_allows_what_the_rules_refuse(
         for key in keys:
             check_object(policy, rules, mounts, caller, bucket, key, exact=not narrow)
             for end in (0, len(key) // 2, key.rfind("/") + 1, len(key)):
-                for delimiter in (None, "/", "x"):
-                    check_listing(policy, rules, mounts, caller, bucket, key[:end], delimiter, keys)
+                for permission, delimiter in product(NEEDED_TO_LIST, (None, "/", "x")):
+                    check_listing(policy, rules, mounts, caller, permission, bucket, key[:end], delimiter, keys)
 
 
 def check_object(
@@ -154,7 +163,7 @@ def check_object(
     arn = f"{arn_of(bucket)}/{'object/' if bucket == POINT else ''}{key}"
     for permission, actions in NEEDED.items():
         paths = paths_of(mounts, bucket, key)
-        allowed = any(all(may(rules, caller, action, path) for action in actions) for path in paths)
+        allowed = any(may(rules, caller, actions, path) for path in paths)
         by_iam = iam.allows(policy, permission, arn, CONTEXT)
         assert by_iam == iam.moto_allows(policy, permission, arn, CONTEXT)
         assert allowed == by_iam or (allowed and not exact), (permission, key, policy)
@@ -165,6 +174,7 @@ def check_listing(
     rules: Sequence[Rule],
     mounts: Sequence[Mount],
     caller: Principal,
+    permission: str,
     bucket: str,
     prefix: str,
     delimiter: str | None,
@@ -172,9 +182,10 @@ def check_listing(
 ) -> None:
     """Check that a listing of S3 shows only names that the service shows, or the name of a directory of its own."""
     context = CONTEXT | {"s3:prefix": prefix} | ({"s3:delimiter": delimiter} if delimiter else {})
-    if not iam.allows(policy, "s3:ListBucket", arn_of(bucket), context):
+    by_iam = iam.allows(policy, permission, arn_of(bucket), context)
+    assert by_iam == iam.moto_allows(policy, permission, arn_of(bucket), context)
+    if not by_iam:
         return
-    assert iam.moto_allows(policy, "s3:ListBucket", arn_of(bucket), context)
     inside = [(each, other) for each in mounts for other in mounts if other.path.startswith(f"{each.path}/")]
     inner = [
         outer.prefix + other.path.removeprefix(f"{outer.path}/") for outer, other in inside if outer.bucket == bucket
@@ -186,7 +197,8 @@ def check_listing(
         is_hidden = slash >= 0 and not paths_of(mounts, bucket, f"{listed}x")
         is_listed_itself = prefix == listed and (listed.endswith("/") or any(listed == each.prefix for each in mounts))
         if name.startswith(prefix) and not is_listed_itself and not (delimiter == "/" and (is_mount or is_hidden)):
-            assert shown(rules, mounts, caller, bucket, listed), (prefix, delimiter, listed, policy)
+            seen = shown(rules, mounts, caller, permission, bucket, listed)
+            assert seen, (permission, prefix, delimiter, listed, policy)
 
 
 def made(rules: Sequence[Rule], mounts: Sequence[Mount] = LAYOUTS[0], *, narrow: bool = False) -> iam.Document:
