@@ -76,11 +76,9 @@ def _try(cell: Cell, command: str, trial: Trial, access: Access, store: Store, f
     if cell.column in ("netrc", "token"):
         (folder / ".netrc").write_text(f"machine {target.hostname} login ci password {trial.secret}\n")
         (folder / ".netrc").chmod(0o600)
-    own_node = (
-        folder.parents[3] / "node_modules/.bin"
-    )  # of the package-lock.json; where it has none, the machine's Node
+    pinned_node = folder.parents[3] / "node_modules/.bin"  # empty where npm has no Node for the platform
     environ = {
-        "PATH": f"{own_node}:{Path(sys.executable).parent}:{AWS_CLIENTS / 'bin'}:{os.environ['PATH']}",
+        "PATH": f"{pinned_node}:{Path(sys.executable).parent}:{AWS_CLIENTS / 'bin'}:{os.environ['PATH']}",
         "LANG": "C.UTF-8",
         "HOME": str(folder),
         "PROGRAMS": str(folder.parents[3] / "programs"),
