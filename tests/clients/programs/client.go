@@ -1,7 +1,9 @@
-// Go's net/http: client METHOD [NAME VALUE] asks for $TARGET with one header and writes `out`; FILE and PIPE upload `in`.
+// Go's net/http: client METHOD [NAME VALUE] asks for $TARGET with one header and writes `out`; FILE uploads `in`, PIPE its
+// input, and BASIC sends $ID and $SECRET.
 package main
 
 import (
+	"bytes"
 	"io"
 	"net/http"
 	"os"
@@ -14,18 +16,22 @@ func main() {
 	case "FILE":
 		method, body = "PUT", input
 	case "PIPE":
-		reader, writer := io.Pipe()
-		go func() { io.Copy(writer, input); writer.Close() }()
-		method, body = "PUT", reader
+		piped, _ := io.ReadAll(os.Stdin)
+		method, body = "PUT", bytes.NewReader(piped)
+	case "BASIC":
+		method = "GET"
 	}
 	request, err := http.NewRequest(method, os.Getenv("TARGET"), body)
 	if err != nil {
 		panic(err)
 	}
-	if os.Args[1] == "FILE" {
+	switch os.Args[1] {
+	case "FILE":
 		info, _ := input.Stat()
 		request.ContentLength = info.Size()
 		request.GetBody = func() (io.ReadCloser, error) { return os.Open("in") }
+	case "BASIC":
+		request.SetBasicAuth(os.Getenv("ID"), os.Getenv("SECRET"))
 	}
 	if len(os.Args) > 3 {
 		request.Header.Set(os.Args[2], os.Args[3])
