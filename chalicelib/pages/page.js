@@ -14,8 +14,12 @@ const loadFreshListing = () => import("./fresh_listing.js");
 const loadQueue = () => import("./upload_queue.js");
 const loadUnfinished = () => import("./unfinished_list.js");
 
-/** A function of the module that `load` loads. */
-const late = (load, name) => async (...values) => (await load())[name](...values);
+/** A function of the module that `load` loads. All calls wait for one import, because two imports can end in any order. */
+const late = (load, name) => {
+  let module = null;
+  const loaded = () => (module ??= load().catch((fault) => ((module = null), Promise.reject(fault))));
+  return async (...values) => (await loaded())[name](...values);
+};
 
 const ACTIONS = {
   share: late(loadSharing, "openSharing"),
