@@ -72,7 +72,7 @@ def test_a_link_opens_a_directory_and_no_other_server_sees_the_token(visit: Visi
     site = directory.site
     to_store = [request.all_headers() for request in requests if request.url.startswith(site.store.endpoint)]
     assert len(to_store) >= 2
-    assert {headers.get("referer") for headers in to_store} == {None}
+    assert not any(headers.get("referer") for headers in to_store)  # Chromium can name an empty referrer
     servers = {request.url.split("/")[2] for request in requests}
     assert servers == {url.removeprefix("http://") for url in (site.url, site.store.endpoint)}
 
