@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from chalicelib.core.s3.mounts import DERIVED, PLAYLIST_TYPES, Mount
+from chalicelib.core.s3.mounts import DERIVED, PLAYLIST_TYPES, Mount, derived_places
 from chalicelib.core.s3.stores import (
     ACCESS_POINT_ARN,
     Cdn,
@@ -183,8 +183,7 @@ def _check_store(table: Table, mount: Mount) -> None:
 def _check_prefixes(tables: Sequence[Table], mounts: Sequence[Mount]) -> None:
     """Report a mount whose keys are the derivatives of another mount, or of itself."""
     for table, mount in zip(tables, mounts, strict=True):
-        places = [other.prefix + DERIVED for other in mounts if mount.may_share_bucket(other)]
-        if mount.prefix.startswith((*places,)):
+        if mount.prefix.startswith(derived_places(mount, mounts)):
             table.mistake("prefix", f"is below {DERIVED}, where the service stores resized images: name another prefix")
 
 

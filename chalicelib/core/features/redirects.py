@@ -110,7 +110,7 @@ class Redirects:
         cache_control = self._cache_control(seconds, signed, grant, old_version=old_version)
         reply = replies.signed_url(request, signed, cache_control)
         if target.mount.media_seconds and cache_control != replies.NO_STORE:
-            reply = reply._replace(headers={**reply.headers, "Vary": _DESTINATION})
+            reply = reply.with_headers({**reply.headers, "Vary": _DESTINATION})
         return reply
 
     def _cache_control(self, seconds: int, signed: SignedUrl, grant: Grant, *, old_version: bool) -> str:

@@ -27,7 +27,7 @@ from .key_patterns import (
     segments_of,
     too_many,
 )
-from .mounts import DERIVED, Mount
+from .mounts import Mount, derived_places
 from .opened_keys import Excluded, Opened, excludes, without_covered, without_duplicates
 
 MAX_ALLOWING_RULES: Final = 64  # of one caller: more patterns than 2,048 characters can hold
@@ -201,9 +201,8 @@ class DirectAccess:
 
     def _never_keys(self, mount: Mount) -> Iterator[Excluded]:
         """The keys of a bucket that no path has: those of the service, and those that begin with a slash."""
-        for other in self._mounts:
-            if mount.may_share_bucket(other):
-                yield Excluded(f"{other.prefix}{DERIVED}{MANY}", 0)
+        for place in derived_places(mount, self._mounts):
+            yield Excluded(f"{place}{MANY}", 0)
         if not (mount.path and mount.prefix):
             yield Excluded(f"{mount.prefix}/{MANY}", 0)
 

@@ -1,6 +1,6 @@
 """Mounts: the bucket and the key of a granted path."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from chalicelib.core.access.rules import Grant, Rule
@@ -144,6 +144,16 @@ DERIVED: Final = "-/derived/"
 files expire."""
 
 
+def derived_places(mount: Mount, mounts: Iterable[Mount]) -> tuple[str, ...]:
+    """Return the beginnings of the keys of the service's own files that can be in the bucket of a mount.
+
+    Args:
+        mount: one of the mounts.
+        mounts: all mounts of the service.
+    """
+    return tuple(other.prefix + DERIVED for other in mounts if mount.may_share_bucket(other))
+
+
 class Mounts:
     """The mounts of a service. Of the mounts that match the first segments of a path, the longest wins."""
 
@@ -184,7 +194,8 @@ class Mounts:
 
     def may_hold_derived(self, target: Target) -> bool:
         """Whether a key that begins with this target's key can belong to the service."""
-        return any(place.startswith(target.key) for place in self._derived_places(target))
+        places = derived_places(target.mount, self._by_path.values())
+        return any(place.startswith(target.key) for place in places)
 
     def directory(self, grant: Grant, path: str) -> Target | None:
         """Return the prefix of the keys below a directory, None where no mount has the directory.
@@ -229,13 +240,8 @@ class Mounts:
             mounts.append(target.mount)
         return {origin for mount in mounts for origin in mount.origins}
 
-    def _derived_places(self, target: Target) -> Iterator[str]:
-        """The places of the service's files that can be in the bucket of a target."""
-        mounts = (mount for mount in self._by_path.values() if target.mount.may_share_bucket(mount))
-        return (mount.prefix + DERIVED for mount in mounts)
-
     def _check_not_derived(self, target: Target) -> None:
-        if DERIVED in target.key and target.key.startswith((*self._derived_places(target),)):
+        if DERIVED in target.key and target.key.startswith(derived_places(target.mount, self._by_path.values())):
             raise NotFound("Keys below -/derived/ belong to the service. Use another path.")
 
     def _target(self, path: str) -> Target | None:

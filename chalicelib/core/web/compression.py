@@ -30,7 +30,7 @@ def compressed(reply: Reply, accept_encoding: str) -> Reply:
         return reply
     headers = {**headers, "Vary": f"{headers['Vary']}, Accept-Encoding"}
     if not _accepts_gzip(accept_encoding):
-        return reply._replace(headers=headers)
+        return reply.with_headers(headers)
     import zlib  # most requests are redirects, which have no body
 
     body = zlib.compress(reply.body, _LEVEL, _GZIP)
