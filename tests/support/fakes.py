@@ -39,7 +39,7 @@ from chalicelib.default_backends import Backends
 from chalicelib.environment import Environment
 from chalicelib.settings.load import Settings
 
-from .builders import CREDENTIALS, KEYS, NOW, RULES, mount, request
+from .builders import CREDENTIALS, KEYS, NOW, RULES, basic, mount, request
 from .lease_table import MemoryLeaseTable
 from .store import MemoryStore, MemoryVersions
 
@@ -299,6 +299,14 @@ def ask(
     return service.application.handle(
         request(method, raw_path, query=query, headers=headers, body=body, address=address)
     )
+
+
+def token_of_link(service: Signpost, raw_path: str, key_id: str, **wanted: object) -> str:
+    """Make a link with an API key, and return its token; `wanted` has the fields of the request."""
+    body = json.dumps(wanted).encode()
+    reply = ask("POST", raw_path, service=service, query={"link": ""}, headers=basic(key_id), body=body)
+    assert reply.status == 201, reply.body
+    return str(json.loads(reply.body)["token"])
 
 
 def code(reply: Reply) -> str | None:

@@ -1,6 +1,5 @@
 """The limits of requests: who is counted, what counts as one, many containers, and a table that is out of reach."""
 
-import json
 from collections import Counter
 from typing import Any
 
@@ -16,7 +15,7 @@ from chalicelib.core.request_limits import MAX_LEASE_SECONDS, MAX_REMEMBERED, PA
 from chalicelib.core.web.access_log import AccessLogEntry
 from chalicelib.core.web.problems.access import TooManyRequests
 from tests.support.builders import NOW, RULES, allow, api_key, basic, mount, numbered, path, principal, request
-from tests.support.fakes import Signpost, ask, code, signpost
+from tests.support.fakes import Signpost, ask, code, signpost, token_of_link
 from tests.support.lease_table import CountingLeaseTable, MemoryLeaseTable
 from tests.support.store import MemoryStore
 
@@ -163,9 +162,7 @@ def test_the_holders_of_a_link_are_counted_by_link_and_address_and_never_against
         limits=[Limit(("key:ci",), 4, 60), TWO],
     )
     for raw_path in ("/a", "/b"):
-        made = {"query": {"link": ""}, "headers": basic("ci"), "body": b'{"uses": null}'}
-        reply = ask("POST", raw_path, service=service, **made)  # type: ignore[arg-type]
-        query = {"token": json.loads(reply.body)["token"]}
+        query = {"token": token_of_link(service, raw_path, "ci", uses=None)}
         for address in ("192.0.2.1", "192.0.2.2"):
             assert statuses(service, 3, raw_path=raw_path, query=query, address=address) == [307, 307, 429]
     assert statuses(service, 3, headers=basic("ci")) == [307, 307, 429]

@@ -1,6 +1,5 @@
 """Reads go to the CDN of a mount: by a signed URL, or by cookies for a session to which one rule gives all files."""
 
-import json
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode, urlsplit
 
@@ -9,7 +8,7 @@ from chalicelib.core.s3.mounts import Mount
 from chalicelib.core.s3.stores import Cdn
 from chalicelib.core.web.message import Reply
 from tests.support.builders import BASE_URL, NOW, allow, basic, deny, mount, numbered, secret_of
-from tests.support.fakes import CdnKeys, ask, signpost
+from tests.support.fakes import CdnKeys, ask, signpost, token_of_link
 from tests.support.store import MemoryStore
 
 CDN = Cdn("cdn.example.com", "K2JCJMDEHXQW5F", "key")
@@ -96,9 +95,7 @@ def test_a_session_gets_cookies_for_the_whole_mount_and_the_log_has_the_file() -
 
 def test_whoever_has_no_session_or_not_every_file_gets_a_signed_url_for_each_file() -> None:
     world = World()
-    wanted = b'{"action": "read", "expires_in": 60, "uses": null}'
-    made = ask("POST", "/x.html", service=world.service, query={"link": ""}, headers=basic("ann"), body=wanted)
-    token = str(json.loads(made.body)["token"])
+    token = token_of_link(world.service, "/x.html", "ann", action="read", expires_in=60, uses=None)
     assert is_signed(world.get("/x.html", {"token": token}))
     for query, headers in (
         ({}, {"cookie": ""}),

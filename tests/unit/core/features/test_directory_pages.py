@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urljoin, urlsplit
 from chalicelib.core.web.message import Reply
 from chalicelib.core.web.page_views import DirectoryView, Row
 from tests.support.builders import BASE_URL, NOW, allow, basic, deny, mount, numbered
-from tests.support.fakes import PlainPages, Signpost, ask, signpost
+from tests.support.fakes import PlainPages, Signpost, ask, signpost, token_of_link
 from tests.support.link_use_counter import MemoryLinkUseCounter
 from tests.support.revocable_links import MemoryRevocableLinks
 from tests.support.store import MemoryStore
@@ -62,9 +62,7 @@ class Browser:
         return self.pages.views[-1]
 
     def new_token(self, raw_path: str, **wanted: object) -> str:
-        body = json.dumps(wanted).encode()
-        reply = ask("POST", raw_path, service=self.service, query={"link": ""}, headers=AS_ANN, body=body)
-        return str(json.loads(reply.body)["token"])
+        return token_of_link(self.service, raw_path, "ann", **wanted)
 
 
 def rows(view: DirectoryView) -> tuple[Row, ...]:

@@ -17,7 +17,7 @@ from chalicelib.core.s3.upload_limits import MAX_PUT_BYTES
 from chalicelib.core.web.message import GIT_LFS, Reply
 from chalicelib.core.web.problems.base import Problem, Unavailable
 from tests.support.builders import allow, basic, deny, mount, numbered
-from tests.support.fakes import Signpost, ask, signpost
+from tests.support.fakes import Signpost, ask, signpost, token_of_link
 from tests.support.store import MemoryStore
 
 OIDS = [f"{number:02x}" * 32 for number in range(4)]
@@ -141,8 +141,7 @@ def test_locks_links_and_other_mounts_are_not_for_git_lfs() -> None:
         assert "no locks" in json.loads(reply.body)["message"]
     assert send(service, "/other/objects/batch", {}).status == 405
     assert ask("GET", "/a/locks", service=service, headers=basic("ann")).status == 307
-    made = ask("POST", "/a/", service=service, query={"link": ""}, headers=basic("ann"), body=b'{"uses": null}')
-    token = json.loads(made.body)["token"]
+    token = token_of_link(service, "/a/", "ann", uses=None)
     reply = ask("POST", "/a/objects/batch", service=service, query={"token": token}, headers={"accept": GIT_LFS})
     assert (reply.status, b"A link opens no repository" in reply.body) == (501, True)
 

@@ -1,6 +1,5 @@
 """What the page of a file gets to show, and the way from a listing to the page and back."""
 
-import json
 from collections.abc import Mapping
 from urllib.parse import parse_qsl, urlsplit
 
@@ -10,7 +9,7 @@ from chalicelib.core.web.message import Reply
 from chalicelib.core.web.page_views import PreviewView
 from chalicelib.core.web.problems.base import Unavailable
 from tests.support.builders import BASE_URL, allow, basic, deny, mount, numbered
-from tests.support.fakes import PlainPages, Signpost, ask, signpost
+from tests.support.fakes import PlainPages, Signpost, ask, signpost, token_of_link
 from tests.support.link_use_counter import MemoryLinkUseCounter
 from tests.support.store import MemoryStore
 
@@ -67,9 +66,7 @@ class Browser:
         return self.pages.views[-1]
 
     def new_token(self, raw_path: str, **wanted: object) -> str:
-        body = json.dumps(wanted).encode()
-        reply = ask("POST", raw_path, service=self.service, query={"link": ""}, headers=AS_ANN, body=body)
-        return str(json.loads(reply.body)["token"])
+        return token_of_link(self.service, raw_path, "ann", **wanted)
 
 
 def test_a_kind_decides_what_the_page_may_load_from_the_store() -> None:

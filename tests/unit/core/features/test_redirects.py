@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 from chalicelib.core.ports import Metadata
 from chalicelib.core.web.message import Reply
 from tests.support.builders import BASE_URL, CREDENTIALS, NOW, allow, basic, mount, numbered, secret_of
-from tests.support.fakes import Fixed, ask, signpost
+from tests.support.fakes import Fixed, ask, signpost, token_of_link
 from tests.support.link_use_counter import MemoryLinkUseCounter
 from tests.support.store import MemoryStore
 
@@ -109,11 +109,8 @@ def test_a_player_gets_a_url_that_lasts_but_no_longer_than_what_the_caller_shows
     )
     at = mount(url_seconds=100, stable_seconds=50, cache_seconds=10)._replace(media_seconds=7_200)
     service = signpost(rules=rules, mounts=[at], counter=MemoryLinkUseCounter())
-    body = b'{"expires_in": 1000, "uses": null}'
-    link = ask("POST", "/a", service=service, query={"link": ""}, headers=basic("ann"), body=body)
-    token = {"token": json.loads(link.body)["token"]}
-    counted = ask("POST", "/a", service=service, query={"link": ""}, headers=basic("ann"), body=b'{"uses": 1}')
-    once = {"token": json.loads(counted.body)["token"]}
+    token = {"token": token_of_link(service, "/a", "ann", expires_in=1_000, uses=None)}
+    once = {"token": token_of_link(service, "/a", "ann", uses=1)}
 
     def left(ends_at: float, now: float) -> int:
         return int(ends_at) - (int(now) - int(now) % 50)

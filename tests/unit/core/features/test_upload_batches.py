@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from chalicelib.core.access.limits import Limit
 from tests.support.builders import BASE_URL, allow, basic, bearer, numbered, secret_of
-from tests.support.fakes import Signpost, ask, signpost
+from tests.support.fakes import Signpost, ask, signpost, token_of_link
 from tests.support.link_use_counter import MemoryLinkUseCounter
 
 Uploads = Sequence[tuple[str, int | None, dict[str, str]]]
@@ -73,10 +73,9 @@ def test_each_upload_is_answered_and_logged_as_if_it_came_alone() -> None:
 def test_each_upload_takes_a_use_of_a_link_and_a_unit_of_a_limit() -> None:
     rules = numbered(allow("/users/**", "write share", "key:ann"))
     counted = signpost(counter=MemoryLinkUseCounter(), rules=rules)
-    wanted = json.dumps({"action": "write", "uses": 1}).encode()
-    made = ask("POST", "/users/ann/", service=counted, query={"link": ""}, headers=basic("ann"), body=wanted)
+    token = token_of_link(counted, "/users/ann/", "ann", action="write", uses=1)
     twice: Uploads = [("/users/ann/a", 5, {"if-none-match": "*"})] * 2
-    answers = batch(counted, {}, twice, json.loads(made.body)["token"])
+    answers = batch(counted, {}, twice, token)
     assert [answer["status"] for answer in answers] == [200, 410]
     limited = signpost(limits=(Limit(("key:ann",), 3, 60),))
     assert [answer["status"] for answer in batch(limited, basic("ann"))][2:] == [
