@@ -63,7 +63,7 @@ def test_thirty_files_are_deleted_in_four_clicks(visit: Visit, directory: Direct
     click(page, "Delete")
     click(page.get_by_role("dialog", name="Delete 30 files?"), "Delete")
     expect(page.get_by_role("status").filter(has_text="Deleted: 29. Not deleted: 1.")).to_have_count(1)
-    assert names(page) == ["07.txt", "30.txt", "31.txt"]
+    expect(names(page)).to_have_text(["07.txt", "30.txt", "31.txt"])
     expect(page.get_by_role("row").filter(has_text="Not this.")).to_contain_text("07.txt")
     assert directory.names() == {"07.txt", "30.txt", "31.txt"}
     page.unroute_all()

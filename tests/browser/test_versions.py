@@ -50,7 +50,7 @@ def history(page: Page, name: str) -> Locator:
 def test_a_visitor_reads_an_old_version_and_brings_it_back(visit: Visit, versioned: Site) -> None:
     directory = folder_of(versioned)
     page = open_versions(visit, directory)
-    assert page.get_by_role("heading", level=2).all_inner_texts() == ["gone.txt", "report.txt"]
+    expect(page.get_by_role("heading", level=2)).to_have_text(["gone.txt", "report.txt"])
     current, earlier = history(page, "report.txt").all()
     expect(current).to_contain_text("Current version")
     expect(current.get_by_role("button")).to_have_count(0)

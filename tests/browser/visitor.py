@@ -19,9 +19,9 @@ def sign_in(page: Page, id: str = "ann", secret: str = SECRET) -> None:
     click(page, "Sign in")
 
 
-def names(page: Page) -> list[str]:
+def names(page: Page) -> Locator:
     """The names in the table, from top to bottom."""
-    return page.locator("tbody tr:not([hidden]) bdi").all_inner_texts()
+    return page.locator("tbody tr:not([hidden]) bdi")
 
 
 def row(page: Page, name: str) -> Locator:
