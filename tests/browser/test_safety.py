@@ -1,6 +1,7 @@
 """No name runs as code, and no page of another site acts with the cookie of a visitor."""
 
 import json
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -45,6 +46,16 @@ def test_a_name_never_runs(visit: Visit, directory: Directory) -> None:
     for target in ("javascript:alert(1)", "%22%3E%3Cscript%3Ealert(1)%3C/script%3E"):
         page.goto(f"{directory.site.url}/-/login?next={target}")
         assert page.evaluate("document.scripts.length") == 0
+
+
+def test_the_name_of_a_directory_is_never_the_token_of_a_link(visit: Visit, directory: Directory) -> None:
+    """The script of a page sends the token with each request, so another person's token must not come from a name."""
+    directory.put("-/t/name/a.txt")
+    page = visit(directory.url_of("-/t/name/"))
+    with page.expect_request(re.compile("/-/uploads")) as request:
+        page.locator("#files").set_input_files([file("b.txt")])
+    assert "token" not in f"{request.value.url}{request.value.post_data}"
+    expect(in_state(page, "done")).to_have_count(1)
 
 
 @pytest.fixture(scope="module")
