@@ -11,7 +11,7 @@ from tests.contract.sites import GUEST, Store
 from .conftest import Visit
 from .sites import Directory, Site, open_versioned_site
 from .test_accessibility import check_accessibility
-from .visitor import sign_in
+from .visitor import click, sign_in
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +80,20 @@ def test_a_deleted_file_comes_back_in_both_ways(visit: Visit, versioned: Site) -
         assert directory.get("gone.txt") == b"it was deleted"
 
 
+def test_the_question_before_a_deletion_says_where_a_deleted_file_stays(visit: Visit, versioned: Site) -> None:
+    page = visit(folder_of(versioned).url, signed_in=False)
+    sign_in(page)
+    click(page, "Delete plain.txt")
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text(
+        "If the bucket keeps versions, a deleted file stays in “Versions and deleted files”."
+    )
+    click(dialog, "Delete")
+    expect(dialog).to_be_hidden()
+    page.get_by_role("link", name="Versions and deleted files").click()
+    expect(history(page, "plain.txt").first).to_contain_text("Deleted")
+
+
 def test_a_refused_undelete_says_why(visit: Visit, versioned: Site) -> None:
     page = open_versions(visit, folder_of(versioned, "purge/"))
     page.route("**/gone.txt?*presign*", lambda route: route.fulfill(status=503, json={"code": "unavailable"}))
@@ -94,5 +108,7 @@ def test_a_visitor_without_versions_sees_nothing_of_them(visit: Visit, versioned
     sign_in(page, *GUEST.split(":"))
     expect(page.get_by_role("link", name="plain.txt", exact=True)).to_be_visible()
     expect(page.get_by_role("link", name="Versions and deleted files")).to_have_count(0)
+    click(page, "Delete plain.txt")
+    expect(page.get_by_role("dialog").get_by_text("You cannot undo this.", exact=True)).to_be_visible()
     page.goto(f"{directory.url}?versions")
     expect(page.get_by_role("heading", name="You may not see this")).to_be_visible()
